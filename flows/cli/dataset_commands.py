@@ -165,12 +165,13 @@ def inspect(
 
     files, limits, columns = expand(paths, "PATH"), limits_of(limit or []), reading.names()
     check_recordings(files, columns)
-    seen, profile, unlabelled = Overview(), Profile(), replace(columns, unlabelled=True)
+    seen, profile = Overview(), Profile()
+    lenient = replace(columns, unlabelled=True, repeated_steps="drop")
     heard: list[Any] = []
     listener = Listener(heard=lambda _, facts, *__: heard.append(facts), takes_unsure=True)
     with IsolatedReader(listener) as reader:
         found = {path: reader.understood(path, columns, limits) for path in files}
-        for table in reader.read_files(files, unlabelled, None, True, limits):
+        for table in reader.read_files(files, lenient, None, True, limits):
             seen.add(table)
             add_rows(profile, table)
     if not seen.parts:

@@ -74,6 +74,9 @@ def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
         typer.echo(f"quarantine: {outcome['quarantine']}")
     if outcome["repeats"]:
         typer.echo(f"there already: {outcome['repeats']:,} series")
+    if outcome["repeated_steps"]:
+        rows = f"{outcome['repeated_steps']:,} rows"
+        typer.echo(f"dropped: {rows} that repeat a step of their series with the same values")
     if outcome["parent"]:
         old = outcome["parent"]
         added = f"{outcome['added']:,} series" if outcome["added"] else "nothing new"

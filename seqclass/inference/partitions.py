@@ -92,7 +92,8 @@ def is_wide(path: str, names: ColumnNames) -> bool:
         raise ValueError(
             f"{path}: expected a Parquet file, got {reason}; write it again"
         ) from error
-    return bool(channels_of(schema)) and not names.to_record()
+    meant = replace(names, repeated_steps=None)  # of files with a row for each step alone
+    return bool(channels_of(schema)) and not meant.to_record()
 
 
 def check_ids(path: str, file: BinaryIO) -> None:

@@ -1,11 +1,14 @@
 """Actions for rows of an import that break the contract of the dataset."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
+
+from seqclass.store.formats.table import ColumnNames
 
 Whole = Literal["refuse", "accept"]
 Row = Literal["refuse", "quarantine", "accept"]
 Flaw = Literal["refuse", "quarantine"]
+Step = Literal["as_before", "refuse", "drop"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Policy:
     holes: a larger share of the series is missing than ever before.
     duplicate_id: the id of another series with other content.
 
+    Of rows of a file:
+
+    repeated_steps: the step of a series again, with the same values. The dataset remembers the
+        action: ``as_before`` is that of the import before, or ``refuse``.
+
     most_quarantined: share of the series, in [0, 1], above which the whole import is refused.
     """
 
@@ -40,6 +48,7 @@ class Policy:
     length: Row = "quarantine"
     duplicate_id: Flaw = "refuse"
     infinite: Flaw = "refuse"
+    repeated_steps: Step = "as_before"
     most_quarantined: float = 0.5
 
     def __post_init__(self) -> None:
@@ -58,6 +67,12 @@ class Policy:
     def action(self, kind: str) -> str:
         """Return the action for a kind of violation: ``accept``, ``quarantine`` or ``refuse``."""
         return getattr(self, kind)
+
+    def reading(self, names: ColumnNames, before: ColumnNames) -> ColumnNames:
+        """Return the options for reading files, completed by those of the import before."""
+        if self.repeated_steps != "as_before":
+            names = replace(names, repeated_steps=self.repeated_steps)
+        return names.merge(before)
 
 
 ACTIONS: dict[str, tuple[str, ...]] = {

@@ -76,8 +76,8 @@ class ImportSpec:
 
     def beside(self, parent: Dataset | None) -> "ImportSpec":
         """Return the spec with the reading options of the version to which the rows are added."""
-        told = names_of(parent.manifest) if parent else ColumnNames()
-        return replace(self, columns=self.columns.merge(told))
+        before = names_of(parent.manifest) if parent else ColumnNames()
+        return replace(self, columns=self.policy.reading(self.columns, before))
 
 
 def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext, Dataset | None]:

@@ -18,6 +18,7 @@ from seqclass.screening.contract import (
     describe,
 )
 from seqclass.store.datasets import Dataset
+from seqclass.store.formats.longform import dropped_steps
 from seqclass.store.manifests import SetAside
 from seqclass.store.parts import check_number_of_classes
 from seqclass.store.quarantine import Quarantine
@@ -241,6 +242,7 @@ class Screening:
     seen: int = 0
     kept: int = 0
     repeats: int = 0
+    repeated_steps: int = 0
     set_aside_again: int = 0
     refused: Tally = field(default_factory=Tally)
     quarantined: Tally = field(default_factory=Tally)
@@ -250,6 +252,7 @@ class Screening:
         """Yield the rows that pass; ValueError, after the last row, if the policy refuses them."""
         found: Profile | None = None
         for table in tables:
+            self.repeated_steps += dropped_steps(table)
             if self.terms.append:
                 table = _with_facts(table, self.terms.columns or ())
             schema = dataset_schema(table.schema)
@@ -405,6 +408,7 @@ def counts_of(*screenings: Screening) -> SetAside:
     return {
         "rejected": sum(one.rejected for one in screenings),
         "repeats": sum(one.repeats for one in screenings),
+        "repeated_steps": sum(one.repeated_steps for one in screenings),
         "quarantined": dict(quarantined),
         "quarantine": next((place for place in places if place), None),
     }

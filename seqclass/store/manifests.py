@@ -78,9 +78,9 @@ class ReadingRecord(TypedDict, total=False):
 
     series_id, label, step, group, time: the column that holds it. channels: columns that are read
     as values. ignore: columns that are not read. layout: ``long`` or ``wide``. delimiter, decimal,
-    encoding, dates: how the text is written. unlabelled: true if the files have no labels. rate_hz:
-    steps in a second of a recording. window_seconds: length of the windows that a recording is cut
-    into.
+    encoding, dates: how the text is written. unlabelled: true if the files have no labels.
+    repeated_steps: ``drop`` if identical rows of one step are dropped. rate_hz: steps in a second
+    of a recording. window_seconds: length of the windows that a recording is cut into.
     """
 
     series_id: str
@@ -96,6 +96,7 @@ class ReadingRecord(TypedDict, total=False):
     encoding: str
     dates: str
     unlabelled: bool
+    repeated_steps: str
     rate_hz: float
     window_seconds: float
 
@@ -121,12 +122,14 @@ class SetAside(TypedDict, total=False):
     """Counts of series that an import did not keep.
 
     rejected: number of series that could not be read. repeats: number of series that were there
-    already. quarantined: number of series that were set aside, by violation. quarantine: the file
-    that holds them.
+    already. repeated_steps: number of rows of files that were dropped, since they repeat a step of
+    their series with the same values. quarantined: number of series that were set aside, by
+    violation. quarantine: the file that holds them.
     """
 
     rejected: int
     repeats: int
+    repeated_steps: int
     quarantined: dict[str, int]
     quarantine: str | None
 

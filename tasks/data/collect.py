@@ -297,7 +297,7 @@ class _Screen:
         own, root = f"{self.folder}/{file.digest}", self.parent.root
         screening = Screening(terms, Quarantine(root, own), self.duplicates)
         keep_infinite = self.spec.policy.infinite != "refuse"
-        names = self.spec.columns.merge(names_of(self.parent.manifest))
+        names = self.spec.policy.reading(self.spec.columns, names_of(self.parent.manifest))
         tables = self.reader.read_files([path], names, None, keep_infinite, self.spec.limits)
         file.rows = f"{own}/rows.parquet"
         spool(root, file.rows, screening.passing(tables))

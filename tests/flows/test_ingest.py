@@ -1,6 +1,7 @@
 """Imports under a name that has rows: the contract, the quarantine, and adding to a dataset."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -419,6 +420,32 @@ def test_repeats_within_an_import_count_once(
     found = seqclass_json("import", first, second, "--name", "twice")
     assert (found["n_series"], found["repeats"]) == (80, 40)
     assert len(open_dataset(root, "twice").labels()) == 80
+
+
+def test_dropped_rows_are_counted_and_later_files_are_read_alike(
+    prefect: str, seqclass: Command, seqclass_json: Callable[..., dict], root: Root, tmp_path: Path
+) -> None:
+    first, second, third = (frame(first, seed=first) for first in (0, 60, 120))
+    path = write(tmp_path, pd.concat([first, first[7:37]]))
+    code, _, err = seqclass("import", path, "--name", "mine")
+    assert code == 2
+    assert "got 30 that repeat one, identical in all columns" in err
+    assert root.names("datasets") == []
+    found = seqclass_json("import", path, "--name", "mine", "--policy", "repeated_steps=drop")
+    assert (found["n_series"], found["repeated_steps"]) == (40, 30)
+    assert open_dataset(root, "mine").manifest["repeated_steps"] == 30
+    path = write(tmp_path, pd.concat([second, second[:4]]))
+    assert seqclass_json("import", path, "--name", "mine", "--append")["repeated_steps"] == 4
+    inbox = Path(root.path, "inbox", "mine")
+    inbox.mkdir(parents=True)
+    os.utime(write(inbox, pd.concat([third, third[:5]])), (0, 0))
+    assert seqclass("ingest", "mine")[0] == 0
+    assert open_dataset(root, "mine").manifest["n_series"] == 120
+    assert open_dataset(root, "mine").manifest["repeated_steps"] == 5
+    path = write(tmp_path, pd.concat([third, third[:1].assign(x=1)]).replace("s120", "s999"))
+    code, _, err = seqclass("import", path, "--name", "mine", "--append")
+    assert code == 2
+    assert "got 1 that repeat one, 1 of them with other values" in err
 
 
 def test_what_an_import_was_told_counts_for_what_is_appended(

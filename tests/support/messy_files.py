@@ -49,7 +49,7 @@ FLAWS = {
     "unreadable stamps": "write times as 2026-01-31 12:00:00",
     "clock alone": "add the date",
     "spaces around": "remove the spaces",
-    "repeated row": "drop the repeat",
+    "repeated row": "remove them",
     "no results": "open it in a spreadsheet program",
 }
 """What may be wrong with a file, and the words by which its owner corrects it."""

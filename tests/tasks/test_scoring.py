@@ -222,18 +222,19 @@ def test_every_file_of_a_folder_is_scored_and_copies_once(scored: Root, tmp_path
 def told(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A root with a model whose dataset was imported from columns of other names."""
     root = open_root(tmp_path_factory.mktemp("told"))
-    reading = {"series_id": "unit", "label": "kind", "step": "t", "ignore": ["note"]}
+    reading = {"series_id": "unit", "label": "kind", "step": "t", "ignore": ["note"],
+               "repeated_steps": "drop"}  # fmt: skip
     for number, model in enumerate(register(store_series(root, n=90), reading=reading)):
         make_champion(root, "toy", model.version, number)
     return root
 
 
 def other_columns(folder: Path, root: Root, head: str = "unit,t,value") -> Path:
-    """The dataset's series, the last first, without labels."""
+    """The dataset's series, the last first, without labels; some rows come again."""
     rows = pa.concat_tables(open_dataset(root, "toy").tables()).to_pylist()[::-1]
     lines = [f"{r['series_id']},{t},{v}" for r in rows for t, v in enumerate(r["value"])]
     path = folder / "new.csv"
-    path.write_text("\n".join([head, *lines, ""]))
+    path.write_text("\n".join([head, *lines, *lines[::50], ""]))
     return path
 
 

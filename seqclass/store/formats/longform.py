@@ -33,6 +33,8 @@ from seqclass.store.rows import KNOWN_COLUMNS, OPTIONAL_COLUMNS
 
 PART_CELLS = 2**22
 """Cells of a part; a single series may have more."""
+REPEATED_STEPS = b"repeated_steps"
+"""Key of a table's metadata: how many rows that repeat a step are left out."""
 ROW = ""
 """The column of a row's number in its file; no column of the file itself has an empty name."""
 
@@ -124,7 +126,11 @@ def gather(
     reading: Reading,
     first_row: int,
 ) -> Iterator[pa.Table]:
-    """Yield rows of a dataset, series in the order of their first rows, from rows in any order."""
+    """Yield rows of a dataset, series in the order of their first rows, from rows in any order.
+
+    A row that repeats a step of its series is left out; after the last table, such rows are
+    refused, unless all are identical and are to be dropped.
+    """
     tables = _numbered(path, read(), reading.names, first_row)
     first = next(tables)
     parts = survey.parts(first.num_columns)
@@ -132,8 +138,10 @@ def gather(
     cut = _in_turn(tables, _sizes(survey, parts)) if survey.together else (
         _external_shuffle(tables, survey, parts)
     )  # fmt: skip
+    repeats = _Repeats()
     for table in cut:
-        yield _long_rows(path, table, reading)
+        yield _long_rows(path, table, reading, repeats)
+    repeats.check(path, reading.names)
 
 
 def _numbered(
@@ -207,26 +215,75 @@ def _piece(file: IO[bytes], place: int, size: int, schema: pa.Schema) -> pa.Reco
     return pa.ipc.read_record_batch(pa.py_buffer(file.read(size)), schema)
 
 
-def _long_rows(path: str, table: pa.Table, reading: Reading) -> pa.Table:
-    """Gather each series of a part, sorted by step."""
+class _Repeats:
+    """Rows of a file that repeat a step of their series: those with the values of the first row of
+    this step, then those with others; how many, and the smallest number of one in the file."""
+
+    def __init__(self) -> None:
+        self.counts, self.first = [0, 0], [0, 0]
+
+    def add(self, rows: np.ndarray, differ: np.ndarray) -> None:
+        """Add rows by their numbers in the file ``(n,)``; differ: bool ``(n,)``."""
+        for kind in (0, 1):
+            if len(some := rows[differ == kind]):
+                first = int(some.min())
+                self.first[kind] = min(self.first[kind], first) if self.counts[kind] else first
+                self.counts[kind] += len(some)
+
+    def check(self, path: str, names: ColumnNames) -> None:
+        """Refuse rows with other values, and identical ones if they are not to be dropped."""
+        same, other = self.counts
+        if not other and (not same or names.repeated_steps == "drop"):
+            return
+        drop = "--policy repeated_steps=drop"
+        how, cure = "identical in all columns", f"remove them, or let 'import' do it with {drop}"
+        if other:
+            how, cure = f"{other:,} of them with other values", "correct them"
+            cure += f"; 'import' drops the identical ones with {drop}" if same else ""
+        raise refusal(
+            path, "one row per step of a series", f"{same + other:,} that repeat one, {how}", cure,
+            self.first[bool(other)],
+        )  # fmt: skip
+
+
+def dropped_steps(table: pa.Table) -> int:
+    """Return how many rows that repeat a step were left out when a table was read."""
+    return int((table.schema.metadata or {}).get(REPEATED_STEPS, 0))
+
+
+def _long_rows(path: str, table: pa.Table, reading: Reading, repeats: _Repeats) -> pa.Table:
+    """Gather each series of a part, sorted by step, each step once."""
     rows = table[ROW].to_numpy()
     table = table.drop_columns([ROW])
     step = step_of(table.column_names, reading.names)
     ids = table["series_id"].combine_chunks().dictionary_encode()
     codes = ids.indices.to_numpy()
-    order = _step_order(path, table, codes, rows, reading)
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    part = _Part(path, codes, order[starts], rows, reading.names)
-    lengths = np.diff(np.append(starts, len(codes))).astype(np.int32)
-    offsets = pa.array(np.append(starts, len(codes)).astype(np.int32))
+    order, again = _step_order(path, table, codes, rows, reading)
+    kept = order[~again]
+    starts = np.flatnonzero(np.diff(codes[kept], prepend=-1))
+    part = _Part(path, codes, kept[starts], rows, reading.names)
+    lengths = np.diff(np.append(starts, len(kept))).astype(np.int32)
+    offsets = pa.array(np.append(starts, len(kept)).astype(np.int32))
     columns: dict[str, pa.Array] = {"series_id": ids.dictionary, "n_steps": lengths}
     for name in ("label", *OPTIONAL_COLUMNS):
         if name in table.column_names and name != step:
             columns[name] = _constant(part, table[name], name)
+    differ, first = np.zeros(int(again.sum()), dtype=bool), _first_of_step(order, again)
     for name in _channels(path, table, step):
-        flat = float_column(path, table[name], name, rows, reading.keep_infinite)[order]
-        columns[name] = pa.ListArray.from_arrays(offsets, pa.array(flat))
-    return cast(path, pa.table(columns))
+        flat = float_column(path, table[name], name, rows, reading.keep_infinite)
+        columns[name] = pa.ListArray.from_arrays(offsets, pa.array(flat[kept]))
+        differ |= ~np.equal(flat[order[again]], flat[first]) & ~(
+            np.isnan(flat[order[again]]) & np.isnan(flat[first])
+        )
+    repeats.add(rows[order[again]], differ)
+    left_out = {REPEATED_STEPS: str(len(differ))} if len(differ) else None
+    return cast(path, pa.table(columns)).replace_schema_metadata(left_out)
+
+
+def _first_of_step(order: np.ndarray, again: np.ndarray) -> np.ndarray:
+    """Return, for every row that repeats a step, the first row of this step."""
+    places = np.where(again, 0, np.arange(len(order)))
+    return order[np.maximum.accumulate(places)[again]]
 
 
 def _channels(path: str, table: pa.Table, step: str | None) -> list[str]:
@@ -242,10 +299,11 @@ def _channels(path: str, table: pa.Table, step: str | None) -> list[str]:
 
 def _step_order(
     path: str, table: pa.Table, codes: np.ndarray, rows: np.ndarray, reading: Reading
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows by series and step, and which of them, in this order, repeat a step."""
     step = step_of(table.column_names, reading.names)
     if step is None:
-        return np.arange(len(codes))
+        return np.arange(len(codes)), np.zeros(len(codes), dtype=bool)
     steps = table[step]
     if pa.types.is_string(steps.type):
         steps = _from_texts(path, steps, step, reading.names, rows)
@@ -258,14 +316,9 @@ def _step_order(
     if pa.types.is_time(steps.type):
         values = _times_of_day(path, steps, step, codes, rows)
     order = np.lexsort((values, codes))
-    same = (np.diff(codes[order]) == 0) & (values[order][1:] == values[order][:-1])
-    if same.any():
-        first = int(same.argmax())
-        row = rows[max(order[first], order[first + 1])]
-        raise refusal(
-            path, "one row per step of a series", "the same step again", "drop the repeat", int(row)
-        )
-    return order
+    again = np.zeros(len(order), dtype=bool)
+    again[1:] = (np.diff(codes[order]) == 0) & (values[order][1:] == values[order][:-1])
+    return order, again
 
 
 def _from_texts(

@@ -18,6 +18,7 @@ from seqclass.store.formats.delimited import check_header
 from seqclass.store.formats.dialect import SHOWN, dialect_of
 from seqclass.store.formats.filetypes import SOUNDS
 from seqclass.store.formats.hints import NAME, option
+from seqclass.store.formats.longform import dropped_steps
 from seqclass.store.formats.parquet import check_parquet
 from seqclass.store.formats.recording import is_recording
 from seqclass.store.formats.table import ColumnNames, Limits, check_columns, kept_columns
@@ -61,6 +62,7 @@ class Described(TypedDict):
     channels: dict[str, ChannelRange]
     copies: int
     flat: int
+    repeated_steps: int
     amiss: list[str]
 
 
@@ -93,6 +95,7 @@ class Overview:
     flat: int = 0
     empty: int = 0
     infinite: int = 0
+    repeated_steps: int = 0
 
     def watch(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Pass tables of series on, and add each to the statistics."""
@@ -104,6 +107,7 @@ class Overview:
         """Add a table of series; ValueError if its rows are not of the stored form."""
         names = channels_of(table.schema)
         check_form(table, names)
+        self.repeated_steps += dropped_steps(table)
         lengths, labels = table["n_steps"].to_numpy().copy(), table["label"].to_pylist()
         self.parts.append(lengths)
         self.classes.update(labels)
@@ -176,6 +180,7 @@ class Overview:
             },
             "copies": self.copies,
             "flat": self.flat,
+            "repeated_steps": self.repeated_steps,
             "amiss": [*_of_labels(self, labelled), *_of_values(self)],
         }
 
@@ -229,6 +234,11 @@ def _of_values(seen: Overview) -> Iterable[str]:
     if copies := seen.copies:
         what = _series(copies, "is a copy of another", "are copies of others")
         yield f"{what}: repeats, or recordings taken twice?"
+    if seen.repeated_steps:
+        yield (
+            f"{seen.repeated_steps:,} rows repeat a step of their series, identical in all "
+            "columns: 'import' refuses them; remove them, or say --policy repeated_steps=drop"
+        )
     if seen.infinite:
         yield (
             f"{_series(seen.infinite, 'has', 'have')} infinite values, or some beyond float32: "

@@ -120,8 +120,13 @@ def _codes_of(table: pa.Table, names: ColumnNames) -> np.ndarray:
     """Return a number for the series of each row."""
     if names.layout == "folders":
         return np.zeros(len(table), dtype=np.int64)
-    ids = table[names.series_id or "series_id"].combine_chunks().dictionary_encode()
-    return pc.fill_null(ids.indices, -1).to_numpy(zero_copy_only=False)
+    return _numbered(table[names.series_id or "series_id"])
+
+
+def _numbered(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a number ``(n,)`` for each different value, -1 for null."""
+    codes = column.combine_chunks().dictionary_encode().indices
+    return pc.fill_null(codes, -1).to_numpy(zero_copy_only=False)
 
 
 def _layouts(
@@ -180,6 +185,9 @@ def _orders(
     if times := _times(contents):
         yield step_question(times[0], contents[times[0]])
         return
+    if len(contents) > 1:
+        rows = _no_repeats(table.select(list(contents)), codes)
+        table, codes = table.take(pa.array(rows)), codes[rows]
     for name, content in contents.items():
         if names.channels or content.kind != "number" or not counts(table[name], name, codes):
             continue
@@ -189,6 +197,14 @@ def _orders(
             "is a channel and the rows are in order",
         )  # fmt: skip
         return
+
+
+def _no_repeats(table: pa.Table, codes: np.ndarray) -> np.ndarray:
+    """Return the places of the rows of a series ``codes`` that differ from the row before."""
+    differ = np.diff(codes, prepend=-2) != 0
+    for column in table.columns:
+        differ |= np.diff(_numbered(column), prepend=-2) != 0
+    return np.flatnonzero(differ)
 
 
 def step_question(name: str, content: Content) -> Question:

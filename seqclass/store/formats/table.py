@@ -133,6 +133,8 @@ class ColumnNames:
     dates: notation of dates, such as ``dd/mm/yyyy``.
     sheet: of a workbook.
     unlabelled: a column of labels may be absent.
+    repeated_steps: whether rows that repeat a step of their series, with the same values, are
+        dropped instead of refused.
     rate_hz, window_seconds: of recordings: steps a second, and the longest series.
     tonic_hz, recording_label: of all recordings; label_table: path, label and tonic of each, where
         they differ. These three are given with each import.
@@ -152,6 +154,7 @@ class ColumnNames:
     dates: str | None = None
     sheet: str | None = None
     unlabelled: bool = False
+    repeated_steps: Literal["refuse", "drop"] | None = None
     rate_hz: float | None = None
     window_seconds: float | None = None
     tonic_hz: float | None = None

@@ -66,7 +66,7 @@ def test_rows_like_the_others_pass_in_their_order(root: Root, contract: Contract
     assert ids(screening.passing(parts)) == [f"s{k}" for k in range(7)]
     assert (screening.seen, screening.kept, screening.rejected) == (7, 7, 0)
     assert counts_of(screening) == {
-        "rejected": 0, "repeats": 0, "quarantined": {}, "quarantine": None,
+        "rejected": 0, "repeats": 0, "repeated_steps": 0, "quarantined": {}, "quarantine": None,
     }  # fmt: skip
 
 

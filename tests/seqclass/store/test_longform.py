@@ -3,7 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -68,6 +68,43 @@ def test_the_dataset_is_the_same_bytes_by_every_way(
             else:
                 pq.write_table(pa.Table.from_pandas(order, preserve_index=False), path)
             assert write(open_root(folder / f"tree{number}"), path) == whole
+
+
+def write_repeated(folder: Path, form: str, n_other: int = 0) -> Path:
+    """Ten series in any order, of which rows come again: 11 identical, and others."""
+    rows = frame([4] * 10)
+    other = rows[rows["x"].notna()][:n_other].assign(x=99.0)
+    mixed = pd.concat([rows, rows[::5], rows[:3], other]).sample(frac=1, random_state=0)
+    path = folder / f"repeated.{form}"
+    if form == "csv":
+        mixed.to_csv(path, index=False)
+    else:
+        pq.write_table(pa.Table.from_pandas(mixed, preserve_index=False), path)
+    return path
+
+
+@pytest.mark.parametrize("cells", [1, 50, longform.PART_CELLS])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_identical_rows_of_a_step_are_dropped_and_counted_where_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, cells: int
+) -> None:
+    monkeypatch.setattr(longform, "PART_CELLS", cells)
+    frame([4] * 10).to_csv(tmp_path / "plain.csv", index=False)
+    whole = {row["series_id"]: str(row) for row in rows_of(tmp_path / "plain.csv")}
+    path = write_repeated(tmp_path, form)
+    with pytest.raises(ValueError, match=r"row \d+: expected one row per step.*got 11 that repeat "
+                       "one, identical in all columns.*--policy repeated_steps=drop"):  # fmt: skip
+        rows_of(path)
+    tables = list(read_files([str(path)], ColumnNames(repeated_steps="drop")))
+    assert {row["series_id"]: str(row) for table in tables for row in table.to_pylist()} == whole
+    assert sum(longform.dropped_steps(table) for table in tables) == 11
+
+
+@pytest.mark.parametrize("said", [None, "refuse", "drop"])
+def test_rows_of_a_step_with_other_values_are_never_dropped(tmp_path: Path, said: Any) -> None:
+    path, names = write_repeated(tmp_path, "csv", 2), ColumnNames(repeated_steps=said)
+    with pytest.raises(ValueError, match=r"got 13 that repeat one, \d of them"):
+        list(read_files([str(path)], names))
 
 
 def write(root: Root, path: Path) -> list[dict]:

@@ -51,6 +51,22 @@ def test_all_missing_options_are_told_at_once(tmp_path: Path) -> None:
     assert "--ignore note" in rest
 
 
+@pytest.mark.parametrize("rows", ["twice", "some twice"])
+def test_repeated_rows_do_not_hide_what_counts_the_rows(tmp_path: Path, rows: str) -> None:
+    lines = [f"s{s},{'ab'[s % 2]},{t},0.{s * t % 7}" for s in range(4) for t in range(9)]
+    again = [line for n, line in enumerate(lines)
+             for _ in range(2 if rows == "twice" or n % 5 == 0 else 1)]  # fmt: skip
+    told = refused(tmp_path, "\n".join(["series_id,label,t,x", *again, ""]))
+    assert "--step-column t" in told
+
+
+def test_levels_are_no_counter(tmp_path: Path) -> None:
+    lines = [f"s{s},{'ab'[s % 2]},{(t + s) // 6 % 2}" for s in range(9) for t in range(20)]
+    (tmp_path / "in.csv").write_text("\n".join(["series_id,label,x", *lines, ""]))
+    [table] = read_files([str(tmp_path / "in.csv")], ColumnNames())
+    assert len(table) == 9
+
+
 def test_a_column_that_numbers_the_rows_of_the_file_is_asked_about(tmp_path: Path) -> None:
     """It would tell classes apart where the file is sorted by class."""
     rows = [f"{n},{'ab'[n // 5]},up,{n % 5},0.{n * n % 7}" for n in range(10)]
