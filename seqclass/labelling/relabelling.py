@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 from seqclass.inference.partitions import read_labels
 from seqclass.labelling.queued_series import as_rows, schema_of
+from seqclass.labelling.sheets import inert
 from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import profiled
 from seqclass.store.audit import actor, read_audit
@@ -40,6 +41,8 @@ COLUMNS = pa.schema({
 })  # fmt: skip
 """Columns of ``answers.parquet``; before: the label until then."""
 DIGITS, LABELLED = 16, "label"
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far the clock of the machine on which people label may be ahead."""
 
 
 class Answer(NamedTuple):
@@ -62,44 +65,70 @@ def read_answers(path: str, by: str, now: datetime, limits: Limits) -> list[Answ
             f"ANSWERS: expected a file ending in {', '.join(ENDINGS)}, got {path!r}; rename it"
         )
     at = now.isoformat()
-    found = [
+    answers = [
         Answer(row["series_id"] or "", row["label"], row.get("by") or by, row.get("at") or at)
         for row in read_labels(path, limits, "ANSWERS").to_pylist()
     ]
-    if not found:
+    if not answers:
         raise ValueError(
             f"ANSWERS: expected at least one label, {path!r} has none; fill in the column 'label'"
         )
-    return found
+    latest = max(answers, key=lambda answer: datetime.fromisoformat(answer.at))
+    if datetime.fromisoformat(latest.at) > now + CLOCKS_DIFFER:
+        raise ValueError(
+            f"ANSWERS: expected labels given until now, {at}, got one of {latest.at} for "
+            f"{printable(latest.series_id)!r}; correct its time, or this machine's clock"
+        )
+    return answers
 
 
 def check_answers(
     answers: Iterable[Answer], known: Collection[str], classes: Collection[str]
 ) -> list[Answer]:
-    """Return the answers; ValueError for an id that nobody was asked about, or another class.
+    """Return the answers, each series once; ValueError for an id that nobody was asked about, for
+    another class, or for a series with two labels.
 
     An apostrophe that the CSV has put before an id is taken off.
     """
-    found = [
-        own._replace(series_id=own.series_id[1:])
-        if own.series_id not in known and own.series_id[:1] == "'"
-        else own
-        for own in answers
-    ]
-    strange = [own.series_id for own in found if own.series_id not in known]
+    meant: dict[str, Answer] = {}
+    for answer in answers:
+        answer = answer._replace(series_id=_id_meant(answer.series_id, known))
+        label = meant.setdefault(answer.series_id, answer).label
+        if label != answer.label:
+            raise ValueError(
+                f"ANSWERS: expected one label for every series, got {printable(label)!r} and "
+                f"{printable(answer.label)!r} for {printable(answer.series_id)!r}; correct the file"
+            )
+    strange = [series_id for series_id in meant if series_id not in known]
     if strange:
         raise ValueError(
             "ANSWERS: expected ids of the dataset or of a queue, got "
-            f"{printable(strange[0])!r} ({len(strange)} of {len(found)}); correct them, "
+            f"{printable(strange[0])!r} ({len(strange)} of {len(meant)}); correct them, "
             "or import the series of the others"
         )
-    others = sorted({own.label for own in found} - set(classes))
+    others = sorted({answer.label for answer in meant.values()} - set(classes))
     if others:
         raise ValueError(
             f"ANSWERS: expected labels out of {', '.join(sorted(classes))}, got "
             f"{printable(others[0])!r}; correct them, or import series of a new class first"
         )
-    return found
+    return list(meant.values())
+
+
+def _id_meant(series_id: str, known: Collection[str]) -> str:
+    """Return the id that a file means; ValueError if it may be two ids."""
+    bare = series_id.removeprefix("'")
+    if bare == series_id or bare not in known:
+        return series_id
+    if series_id not in known:
+        return bare
+    if inert(bare) == series_id:
+        raise ValueError(
+            f"ANSWERS: expected an id of one series, got {printable(series_id)!r}, which is a "
+            f"series and how the CSV writes {printable(bare)!r}; rename one of them and import "
+            "both again"
+        )
+    return series_id
 
 
 @dataclass(frozen=True)

@@ -114,16 +114,16 @@ def task(name: object, *annotations: dict) -> dict:
 
 def test_an_export_says_who_labelled_and_when(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
-    made = {"completed_by": {"email": "ann@x.org"}, "updated_at": "2026-05-04T10:00:00.000Z"}
+    made = {"completed_by": {"email": "ann@x.org"}, "updated_at": "2026-05-02T10:00:00.000Z"}
     path.write_text(json.dumps([
         task("a", annotation("up", **made)),
-        task("b", annotation("down", completed_by=3, created_at="2026-05-05T10:00:00+02:00")),
+        task("b", annotation("down", completed_by=3, created_at="2026-05-01T10:00:00+02:00")),
         task("c", annotation("up", was_cancelled=True)),
         task("d"),
     ]))  # fmt: skip
     assert read_answers(str(path), "me", THEN, Limits()) == [
-        Answer("a", "up", "ann@x.org", "2026-05-04T10:00:00+00:00"),
-        Answer("b", "down", "3", "2026-05-05T08:00:00+00:00"),
+        Answer("a", "up", "ann@x.org", "2026-05-02T10:00:00+00:00"),
+        Answer("b", "down", "3", "2026-05-01T08:00:00+00:00"),
     ]
     path.write_text(json.dumps([{"series_id": "a", "label": "up", "annotator": 2}, {"id": 3}]))
     assert read_answers(str(path), "me", THEN, Limits()) == [
@@ -136,6 +136,8 @@ HOSTILE: dict[str, tuple[str, str | bytes]] = {
                                                           task("a", annotation("down"))])),
     "'up' and 'down' for 'a'": ("a.csv", "series_id,label\na,up\na,down\n"),
     "a series_id and a label as text": ("a.json", json.dumps([task(["a"], annotation("up"))])),
+    "labels given until now, 2026": ("a.json", json.dumps([task("a", annotation(
+        "up", created_at="2050-01-01T00:00:00Z"))])),
     "no list of objects": ("a.json", '{"a": 1}'),
     "that Label Studio exports": ("a.json", b"\x00\xff\x00"),
     "recursion": ("a.json", "[" * 200_000),
@@ -164,6 +166,14 @@ def test_only_ids_that_were_asked_and_classes_that_there_are() -> None:
         return [Answer(name, label, "me", "")]
 
     assert check_answers(given("'=a", "up"), {"=a"}, {"up"}) == given("=a", "up")
+    twice = given("'=a", "up") * 2
+    assert check_answers(twice, {"=a"}, {"up"}) == given("=a", "up")
+    assert check_answers(given("'a", "up"), {"a", "'a"}, {"up"}) == given("'a", "up")
+    for other in ("'=a", "=a"):
+        with pytest.raises(ValueError, match="one label for every series, got 'up' and 'down'"):
+            check_answers(given("'=a", "up") + given(other, "down"), {"=a"}, {"up", "down"})
+    with pytest.raises(ValueError, match='an id of one series, got "\'=a"'):
+        check_answers(given("'=a", "up"), {"=a", "'=a"}, {"up"})
     with pytest.raises(ValueError, match="ids of the dataset or of a queue, got 'b'"):
         check_answers(given("b", "up"), {"a"}, {"up"})
     with pytest.raises(ValueError, match="labels out of up, got 'unknown'"):
