@@ -26,19 +26,20 @@ def queue(
     """Write the rows that a person should label, least sure first."""
     from seqclass.labelling.label_queue import check_limit, keep_queue, queue_of
     from seqclass.labelling.sheets import check_sheet, write_sheet
+    from seqclass.store.queues import SERIES
     from seqclass.store.registry import open_model
 
     store, bad = place.store(), Damages()
     version, most = open_model(store, model), check_limit(limit)
     ending = check_sheet(store, out)
     found = queue_of(version, most, again, bad)
-    written = list[str]()
+    written, series = list[str](), None
     if found.questions:
         written = write_sheet(found, ending, out)
-        keep_queue(version, found, datetime.now(UTC))
+        series = store.address(f"{keep_queue(version, found, datetime.now(UTC))}/{SERIES}")
     name_damaged(bad)
     told = {"model": found.model, "questions": len(found.questions), "reasons": found.reasons,
-            "left": found.left, "written": written}  # fmt: skip
+            "left": found.left, "written": written, "series": series}  # fmt: skip
     if place.as_json:
         print_json(told)
         return
@@ -50,6 +51,7 @@ def queue(
     why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items())
     typer.echo(f"questions: {len(found.questions)} ({why}); left for later: {found.left}")
     typer.echo(f"written: {', '.join(written)}")
+    typer.echo(f"their series: {series}")
     typer.echo(f"next: label them, then seqclass label {version.name} FILE")
 
 

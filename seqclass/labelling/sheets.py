@@ -1,4 +1,4 @@
-"""Files of questions for people: long CSV, in which a label is filled in, and Label Studio."""
+"""Files of questions for people: a CSV, in which labels are filled in, and Label Studio."""
 
 import csv
 import io
@@ -14,12 +14,12 @@ from xml.sax.saxutils import quoteattr
 from seqclass.inference.answer_files import FORMULA, NUMBER, check_target, written_whole
 from seqclass.labelling.doubtful_rows import Question
 from seqclass.labelling.label_queue import Queue
-from seqclass.store.formats.label_files import LABEL
+from seqclass.store.formats.label_files import LABEL, UNANSWERED
 from seqclass.store.root import Root
 
 ENDINGS = {".csv": "CSV", ".json": "tasks of Label Studio"}
 SAID = ("why", "present_label", "answer", "probability", "nearest")
-"""Columns of the CSV beside those of the series; they are filled in its first row."""
+"""Columns of the CSV that say why a series is asked about, and what is known of it."""
 TIME, SERIES = "step", "series"
 """Names in Label Studio's configuration."""
 
@@ -44,7 +44,7 @@ def check_sheet(root: Root, out: str) -> str:
 def write_sheet(queue: Queue, ending: str, out: str) -> list[str]:
     """Write the questions whole or not at all; returns the paths of what was written."""
     if ending == ".csv":
-        contents = {out: "".join(_csv(queue))}
+        contents = {out: _csv(queue)}
     else:
         tasks = [json.dumps(_task(queue, own, row), ensure_ascii=False, allow_nan=False)
                  for own, row in _rows(queue)]  # fmt: skip
@@ -66,20 +66,17 @@ def _rows(queue: Queue) -> Iterator[tuple[Question, dict[str, Any]]]:
         yield own, row
 
 
-def _csv(queue: Queue) -> Iterator[str]:
-    """Yield lines of a row for each step, with an empty label."""
+def _csv(queue: Queue) -> str:
+    """Return a table with a row for each question; a label is to be written over ``?``.
+
+    Without this sign pandas would read the empty column as numbers, and take no text into it.
+    """
     buffer = io.StringIO()
     out = csv.writer(buffer, lineterminator="\n")
-    said = [f"{name}_" if name in queue.channels else name for name in SAID]
-    out.writerow(["series_id", "label", "step", *map(inert, queue.channels), *said])
-    for own, row in _rows(queue):
-        told, name = [*map(inert, _told(own))], inert(own.series_id)
-        for step in range(row["n_steps"]):
-            values = [_number(row[channel][step]) for channel in queue.channels]
-            out.writerow([name, "", step, *values, *(told if step == 0 else [""] * len(told))])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
+    out.writerow(["series_id", LABEL, *SAID])
+    for question in queue.questions:
+        out.writerow([inert(question.series_id), UNANSWERED, *map(inert, _told(question))])
+    return buffer.getvalue()
 
 
 def _told(own: Question) -> list[str]:
@@ -88,10 +85,6 @@ def _told(own: Question) -> list[str]:
     if known is not None:
         answer = [known.answer, f"{known.probability:.4f}", known.nearest or ""]
     return [own.why, own.label or "", *answer]
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.9g}"
 
 
 def inert(text: str) -> str:

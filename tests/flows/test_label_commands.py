@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from seqclass.store.catalogue import verify_tree
@@ -23,10 +24,12 @@ def test_a_filled_queue_becomes_a_version_of_the_dataset(
     code, said, err = seqclass("queue", "toy", "--out", out, "--limit", "4", "--root", root.path)
     assert code == 0, err
     assert said.startswith("questions: 4 (")
+    series = pq.read_table(said.split("their series: ")[1].splitlines()[0])
     with out.open(newline="") as file:
         lines = list(csv.DictReader(file))
+    assert [line["series_id"] for line in lines] == series["series_id"].to_pylist()
     for line in lines:
-        line["label"] = line["answer"] and "down"
+        line["label"] = "down" if line["answer"] else line["label"]
     with out.open("w", newline="") as file:
         filled = csv.DictWriter(file, list(lines[0]))
         filled.writeheader()

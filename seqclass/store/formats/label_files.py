@@ -28,13 +28,15 @@ MAX_BYTES = MAX_TEXT_BYTES + 1
 COLUMNS = pa.schema(dict.fromkeys(NEEDED, pa.string()))
 LABEL = "label"
 """Name of the choice in the configuration, and of the label in a short export (JSON-MIN)."""
+UNANSWERED = "?"
+"""What a CSV of questions holds in place of a label."""
 EXPORT_COLUMNS = pa.schema(dict.fromkeys(("series_id", "label", "by", "at"), pa.string()))
 
 
 def read_label_file(path: str, limits: Limits) -> Iterator[pa.Table]:
     """Yield ``series_id`` and ``label`` as text, each id once; of an export ``by`` and ``at`` too.
 
-    Rows without a label are left out, so that a file with a row for each step needs only one.
+    Rows without a label, and those with ``?``, are left out.
     """
     with refusing(path):
         tables = READERS.get(os.path.splitext(path)[1].lower(), _read_csv)(path, limits)
@@ -86,7 +88,7 @@ def _read_csv(path: str, limits: Limits) -> Iterator[pa.Table]:
     try:
         parsing = pa.csv.ParseOptions(delimiter=_delimiter(path))
         for batch in pa.csv.open_csv(path, reading, parsing, options):
-            yield renamed(path, pa.Table.from_batches([batch]), ColumnNames())
+            yield renamed(path, _answered(pa.Table.from_batches([batch])), ColumnNames())
     except (pa.ArrowInvalid, csv.Error) as error:
         reason = str(error).split("\n")[0]
         cure = "correct the file, or save it as UTF-8"
@@ -116,7 +118,14 @@ def _read_parquet(path: str, limits: Limits) -> Iterator[pa.Table]:
     with pq.ParquetFile(path, read_dictionary=texts) as parquet:
         batches = map(_pairs, parquet.iter_batches(BATCH_ROWS, columns=NEEDED))
         for table in decoded(path, batches, limits):
-            yield renamed(path, table, ColumnNames())
+            yield renamed(path, _answered(table), ColumnNames())
+
+
+def _answered(table: pa.Table) -> pa.Table:
+    """Leave out rows with the sign for no answer."""
+    if not pa.types.is_string(table.schema.field(LABEL).type):
+        return table
+    return table.filter(pc.not_equal(table[LABEL], UNANSWERED))
 
 
 def _pairs(batch: pa.RecordBatch) -> pa.RecordBatch:

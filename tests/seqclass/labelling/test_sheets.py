@@ -9,60 +9,65 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 
 from seqclass.labelling.label_queue import Queue
 from seqclass.labelling.relabelling import Answer, check_answers, read_answers
 from seqclass.labelling.sheets import SAID, check_sheet, inert, write_sheet
-from seqclass.store.formats import ColumnNames, Limits
-from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.formats import Limits
 from seqclass.store.root import Root
 
 THEN = datetime(2026, 5, 3, tzinfo=UTC)
 
 
-def test_import_reads_the_csv_with_its_series(queue: Queue, tmp_path: Path) -> None:
-    path = str(tmp_path / "queue.csv")
-    assert write_sheet(queue, ".csv", path) == [path]
-    with IsolatedReader() as reader:
-        names = ColumnNames(ignore=SAID, unlabelled=True)
-        [table] = reader.read_files([path], names)
-    assert table["series_id"].to_pylist() == [own.series_id for own in queue.questions]
-    assert table["value"].to_pylist() == queue.series["value"].to_pylist()
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_pandas_reads_a_row_for_each_series_and_writes_labels_into_it(
+    queue: Queue, tmp_path: Path, ending: str
+) -> None:
+    path, filled = tmp_path / "queue.csv", tmp_path / f"filled.{ending}"
+    assert write_sheet(queue, ".csv", str(path)) == [str(path)]
+    table = pd.read_csv(path)
+    assert list(table.columns) == ["series_id", "label", *SAID]
+    assert table["series_id"].tolist() == [own.series_id for own in queue.questions]
+    with pytest.raises(ValueError, match="at least one label"):
+        read_answers(str(path), "ann", THEN, Limits())
+    table.loc[0, "label"] = "down"
+    table.loc[1, "label"] = None
+    table.to_csv(filled, index=False) if ending == "csv" else table.to_parquet(filled)
+    answers = read_answers(str(filled), "ann", THEN, Limits())
+    assert answers == [Answer(queue.questions[0].series_id, "down", "ann", THEN.isoformat())]
 
 
-def test_a_label_in_one_of_its_rows_is_a_series_answer(queue: Queue, tmp_path: Path) -> None:
-    path = tmp_path / "queue.csv"
-    write_sheet(queue, ".csv", str(path))
-    with path.open(newline="") as file:
-        lines = list(csv.reader(file))
-    assert lines[1][0] == queue.questions[0].series_id
-    lines[1][1] = "down"
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(lines)
-    found = read_answers(str(path), "ann", THEN, Limits())
-    assert found == [Answer(queue.questions[0].series_id, "down", "ann", THEN.isoformat())]
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_an_empty_column_of_labels_is_text_and_takes_some(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"labels.{ending}"
+    for labels in ([math.nan, math.nan], [None, "up"]):
+        table = pd.DataFrame({"series_id": ["a", "b"], "label": labels})
+        table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+        if "up" in labels:
+            [answer] = read_answers(str(path), "ann", THEN, Limits())
+            assert answer[:2] == ("b", "up")
+        else:
+            with pytest.raises(ValueError, match="at least one label"):
+                read_answers(str(path), "ann", THEN, Limits())
 
 
 FORMULA = "=cmd|' /C calc'!A0"
 
 
-def test_no_name_or_text_of_the_csv_is_a_formula_and_labels_are_read_back(
+def test_no_text_of_the_csv_is_a_formula_and_labels_are_read_back(
     queue: Queue, tmp_path: Path
 ) -> None:
     told = [*queue.questions]
     told[0] = replace(told[0], series_id=FORMULA, label="@sum(1)", why="-2+3")
-    columns = [FORMULA if name in queue.channels else name for name in queue.series.column_names]
-    named = replace(
-        queue, questions=told, channels=[FORMULA], series=queue.series.rename_columns(columns)
-    )
     path = tmp_path / "queue.csv"
-    write_sheet(named, ".csv", str(path))
+    write_sheet(replace(queue, questions=told), ".csv", str(path))
     with path.open(newline="") as file:
         lines = list(csv.reader(file))
     runs = re.compile(r"\s*[=+\-@](?![0-9.]+$)")
     assert [cell for line in lines for cell in line if runs.match(cell)] == []
-    assert (lines[0][3], lines[1][0]) == (f"'{FORMULA}", f"'{FORMULA}")
+    assert lines[1][0] == f"'{FORMULA}"
     assert [lines[1][lines[0].index(name)] for name in SAID[:2]] == ["'-2+3", "'@sum(1)"]
     lines[1][1] = "down"
     for sign in ",;\t":  # as spreadsheets save it in one country or another
