@@ -93,8 +93,10 @@ def retrain_model(
 
 def _ended(outcome: Outcome) -> Any:
     _label(outcome)
-    message = f"{outcome['decision']}: {'; '.join(outcome['reasons'])}"
-    return Completed(name=STATES[outcome["decision"]], message=message, data=outcome)
+    decision = outcome["decision"]
+    message = f"{decision}: {'; '.join(outcome['reasons'])}"
+    verdict = None if decision == NOTHING_NEW else decision.replace(" ", "_")
+    return Completed(name=STATES[decision], message=message, data={**outcome, "verdict": verdict})
 
 
 def _label(outcome: Outcome) -> None:

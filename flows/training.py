@@ -65,16 +65,11 @@ def train_classifier(
     forget_finished(model, store.url)
     publish(model, outcome["decision"], store.url)
     announce_question(model, store.url)
-    label_run(f"train {model.removeprefix('models/')}", outcome=_said(outcome))
+    verdict = outcome["verdict"].replace("_", " ")
+    label_run(f"train {model.removeprefix('models/')}", outcome=verdict)
     return {"dataset": dataset, "model": model, **outcome}
 
 
 def train_split(candidate: Candidate) -> Evaluated:
     """Train, assemble and evaluate, as a training and a retraining both do."""
     return evaluate(candidate, assemble(candidate, train_seeds(candidate)))
-
-
-def _said(outcome: Promotion) -> str:
-    if outcome["awaits_approval"]:
-        return "awaits approval"
-    return "promoted" if outcome["promoted"] else "refused" if outcome["refused"] else "registered"

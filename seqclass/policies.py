@@ -1,15 +1,21 @@
-"""Policies of models: read one, and set one by hand."""
+"""Policies of models: read one, set one by hand, and judge a version by it."""
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from seqclass.monitoring.policy import ModelPolicy, policy_from
+from seqclass.monitoring.policy import ModelPolicy, policy_from, rules_under
+from seqclass.monitoring.retrain_spec import Rules
+from seqclass.store.approvals import question_about
 from seqclass.store.audit import actor
 from seqclass.store.leases import locked
-from seqclass.store.models import model_versions
+from seqclass.store.models import COMPARISON, Model, model_versions
 from seqclass.store.policy_file import POLICY, read_policy, write_policy
-from seqclass.store.registry import MoveReason, check_model
+from seqclass.store.registry import MoveReason, champion_of, check_model
 from seqclass.store.root import DamagedError, Root
+
+if TYPE_CHECKING:
+    from seqclass.monitoring.decide import Decision, FinalVerdict
 
 
 def policy_of(root: Root, name: str) -> ModelPolicy | None:
@@ -41,3 +47,30 @@ def set_policy(
     with locked(root, "models", name):
         stored = None if policy is None else asdict(policy)
         write_policy(root, name, stored, MoveReason(actor(), reason, {}, now))
+
+
+def policy_rules(root: Root, name: str) -> Rules | None:
+    """Return the rules of a model's policy; None without one."""
+    return rules_under(policy_of(root, name))
+
+
+def decide_version(model: Model, champion: str | None) -> "Decision":
+    """Judge a registered version by its stored evidence, under the present policy."""
+    from seqclass.monitoring.decide import decide_stored  # with SciPy, which takes a second
+
+    stored = model.read_json(COMPARISON) if model.has(COMPARISON) else {}
+    return decide_stored(stored, champion, policy_rules(model.root, model.name))
+
+
+def present_verdict(model: Model) -> "tuple[FinalVerdict, list[str]]":
+    """Return the verdict on a version as its model stands now, and the reasons of a refusal."""
+    from seqclass.monitoring.decide import Refuse, final_verdict
+
+    champion = champion_of(model.root, model.name)
+    if model.version == champion:
+        return "promoted", []
+    if question_about(model.root, model.ref):
+        return "awaits_approval", []
+    decision = decide_version(model, champion)
+    reasons = list(decision.reasons) if isinstance(decision, Refuse) else []
+    return final_verdict(decision, is_carried_out=False), reasons

@@ -9,7 +9,7 @@ import sys
 from dataclasses import fields
 from importlib import import_module
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from seqclass.store.objects import problem_of
 from seqclass.store.root import Damages, Root, check_name, open_root, printable
 from seqclass.store.staging import discard_staging
 from tasks.compute.runner import RUNNER, scheduler_of
+
+if TYPE_CHECKING:
+    from seqclass.monitoring.decide import FinalVerdict
 
 PREFECT_SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -32,7 +35,10 @@ PREFECT_SETTINGS = {
 """Settings of Prefect in these commands, unless the environment overrides them."""
 ARROW_SETTINGS = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's other allocators keep what they no longer use: half a gigabyte of ten million rows."""
-REFUSED, BAD_INPUT, FAULT, INTERRUPTED = 1, 2, 70, 130
+REFUSED, BAD_INPUT, AWAITS_APPROVAL, FAULT, INTERRUPTED = 1, 2, 3, 70, 130
+EXIT_CODES = {"promoted": 0, "registered": 0, "refused": REFUSED,
+              "awaits_approval": AWAITS_APPROVAL}  # fmt: skip
+"""Exit codes of the commands that judge a version, by their verdicts."""
 INTERRUPTION = "interrupted; nothing half-made was kept"
 
 
@@ -250,6 +256,12 @@ def name_damaged(bad: Damages) -> None:
 def complain(message: str, code: int) -> int:
     print(f"seqclass: {printable(' '.join(message.split()), LONGEST_LINE)}", file=sys.stderr)
     return code
+
+
+def conclude(verdict: "FinalVerdict | None", why: str) -> None:
+    """End a command that judges a version with the exit code of its verdict, and say why."""
+    if code := EXIT_CODES[verdict] if verdict else 0:
+        raise typer.Exit(complain(why, code))
 
 
 def leave_on_interrupt() -> None:

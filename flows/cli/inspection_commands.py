@@ -11,6 +11,7 @@ from flows.cli.command_line import (
     REFUSED,
     JsonFlag,
     RootOption,
+    conclude,
     existing,
     existing_writable,
     name_damaged,
@@ -210,8 +211,10 @@ def compare(
 ) -> None:
     """Compare versions on the test rows that all of them answered.
 
-    Takes 2 to 20 versions and compares each with the first.
+    Takes 2 to 20 versions and compares each with the first. The verdict is what 'promote' would
+    say of the last one.
     """
+    from seqclass.policies import present_verdict
     from seqclass.store.registry import open_model
 
     store = existing_writable(root)
@@ -219,11 +222,13 @@ def compare(
     from seqclass.pages.comparison import compare_versions, write_comparison
 
     found = compare_versions(versions)
+    verdict, reasons = present_verdict(versions[-1])
     page = write_comparison(store, found)
     if as_json:
-        print_json({**asdict(found), "page": page})
+        print_json({**asdict(found), "verdict": verdict, "reasons": reasons, "page": page})
     else:
-        show_comparison(found, store.address(page))
+        show_comparison(found, verdict, store.address(page))
+    conclude(verdict, "; ".join(reasons) or f"{found.versions[-1]} awaits approval")
 
 
 def digest(
@@ -265,7 +270,7 @@ def _tenure_lines(name: str, term: "Tenure") -> tuple[str, str]:
     )
 
 
-def show_comparison(found: "Comparison", page: str) -> None:
+def show_comparison(found: "Comparison", verdict: str, page: str) -> None:
     first = found.versions[0]
     typer.echo(f"{sum(found.rows.values()):,} common test rows; differences to {first}")
     table = new_table("version", "macro F1", "difference", "95% interval", "won", "lost")
@@ -283,6 +288,7 @@ def show_comparison(found: "Comparison", page: str) -> None:
             add_row(table, printable(label, 30), f"{count:,}",
                     *(f"{own.recalls[label]:.4f}" for own in found.standings))  # fmt: skip
         print_table(table)
+    typer.echo(f"{found.versions[-1]} at present: {verdict.replace('_', ' ')}")
     typer.echo(f"page: {page}")
 
 

@@ -17,6 +17,7 @@ from flows.cli.command_line import (
     RetrainSpecOption,
     SeedOption,
     complain,
+    conclude,
     existing,
     prepare_prefect,
     read_spec,
@@ -82,8 +83,7 @@ def retrain(
 
     outcome: Outcome = flow(name, wanted, store.url)  # type: ignore[assignment]
     show_retraining(store, outcome, place.as_json)
-    if outcome["decision"] == "refused":
-        raise typer.Exit(complain("; ".join(outcome["reasons"]), REFUSED))
+    conclude(outcome["verdict"], "; ".join(outcome["reasons"]))
 
 
 def promote(
@@ -107,11 +107,10 @@ def promote(
     _refresh_index(store, outcome)
     if outcome["moved"]:
         tell_server(store, "seqclass.model.promoted", outcome, reason)
-    elif outcome["refused"] and not asked_before and question_about(store, model):
-        tell_server(store, "seqclass.approval.needed", outcome, outcome["refused"])
+    elif outcome["verdict"] == "awaits_approval" and not asked_before:
+        tell_server(store, "seqclass.approval.needed", outcome, str(outcome["refused"]))
     show_move(outcome, place.as_json)
-    if outcome["refused"]:
-        raise typer.Exit(complain(f"{outcome['refused']}; --force promotes it", REFUSED))
+    conclude(outcome["verdict"], f"{outcome['refused']}; --force promotes it")
 
 
 def rollback(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.command_line import (
-    REFUSED,
     DatasetArgument,
     ModelName,
     complain,
+    conclude,
     new_name,
     prepare_prefect,
     remark,
@@ -245,8 +245,7 @@ def search(
 
 def _conclude(store: Root, outcome: "Trained", as_json: bool, by_author: bool = False) -> None:
     show_training(store, outcome, as_json, by_author)
-    if outcome["refused"]:
-        raise typer.Exit(complain(outcome["refused"], REFUSED))
+    conclude(outcome["verdict"], outcome["refused"] or outcome["decision"])
 
 
 def _study_spec(options: StudyOptions) -> "StudySpec":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
     from seqclass.labelling.truth import Truth
+    from seqclass.monitoring.decide import FinalVerdict
     from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.row_split import SplitSummary
     from seqclass.store.models import Model
@@ -36,6 +37,7 @@ class TrainingSummary(TypedDict):
 
     dataset: str
     model: str
+    verdict: "FinalVerdict"
     promoted: bool
     refused: str | None
     decision: str
@@ -68,6 +70,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
     return {
         "dataset": outcome["dataset"],
         "model": model.ref,
+        "verdict": outcome["verdict"],
         "promoted": outcome["promoted"],
         "refused": outcome["refused"],
         "decision": outcome["decision"],

@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from typing_extensions import TypedDict
 
@@ -94,26 +94,34 @@ class Ask:
 
 @dataclass(frozen=True)
 class Refuse:
-    """The champion stays, for these reasons, one sentence each.
-
-    gains_nothing: the only reason is that the version has learned no new rows and is not better.
-    """
+    """The champion stays, for these reasons, one sentence each."""
 
     reasons: tuple[str, ...]
-    gains_nothing: bool = False
 
 
 Decision = Promote | Ask | Refuse
+FinalVerdict = Literal["promoted", "refused", "awaits_approval", "registered"]
+
+
+def final_verdict(decision: Decision, is_carried_out: bool = True) -> FinalVerdict:
+    """Return the word in which every command that judges a version ends.
+
+    A version that passes is ``registered`` until its decision is carried out.
+    """
+    if isinstance(decision, Refuse):
+        return "refused"
+    if not is_carried_out:
+        return "registered"
+    return "promoted" if isinstance(decision, Promote) else "awaits_approval"
 
 
 def decide(evidence: Evidence, rules: Rules) -> Decision:
     """Judge a version: first its seeds, then the baselines or the champion, then ask a person."""
     reasons = unstable(**evidence["seeds"], limits=rules.limits)
     judge = _as_first if evidence["champion"] is None else _beside_champion
-    reasons += judge(evidence, rules)
-    idle = _gains_nothing(evidence)
-    if reasons or idle:
-        return Refuse((*reasons, *idle), gains_nothing=not reasons)
+    reasons += judge(evidence, rules) + _gains_nothing(evidence)
+    if reasons:
+        return Refuse(tuple(reasons))
     return Ask(_passed(evidence)) if rules.approval else Promote(_passed(evidence))
 
 

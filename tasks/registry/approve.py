@@ -7,6 +7,7 @@ from prefect import get_run_logger, task
 
 from seqclass.monitoring.decide import Refuse
 from seqclass.monitoring.gate import refused_by
+from seqclass.policies import decide_version
 from seqclass.store.approvals import Question, open_question
 from seqclass.store.audit import actor, next_moment
 from seqclass.store.leases import locked
@@ -21,7 +22,7 @@ from seqclass.store.registry import (
 )
 from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root, open_root
-from tasks.registry.promote import Move, decide_version, moved_to
+from tasks.registry.promote import Move, moved_to
 
 
 @dataclass(frozen=True)

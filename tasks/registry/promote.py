@@ -7,11 +7,18 @@ from typing import Any, NotRequired
 from prefect import get_run_logger, task
 from typing_extensions import TypedDict
 
-from seqclass.monitoring.decide import Ask, Decision, Promote, Refuse, decide_stored
+from seqclass.monitoring.decide import (
+    Ask,
+    Decision,
+    FinalVerdict,
+    Promote,
+    Refuse,
+    decide_stored,
+    final_verdict,
+)
 from seqclass.monitoring.gate import refused_by
-from seqclass.monitoring.policy import rules_under
-from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
-from seqclass.policies import policy_of
+from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.policies import decide_version, policy_of, policy_rules
 from seqclass.store.approvals import Question, ask, how_to_answer, open_question
 from seqclass.store.audit import actor, next_moment
 from seqclass.store.leases import locked
@@ -40,14 +47,14 @@ from tasks.evaluation.evaluate import read_evaluated
 class Promotion(TypedDict):
     """The decision about a version's promotion.
 
-    It says whether the version became champion, why, and gives a gate's refusal. awaits_approval:
-    whether a person has to answer first.
+    promoted: whether the version became champion. decision: why, or why not. refused: the refusal
+    of the gate, or None.
     """
 
+    verdict: FinalVerdict
     promoted: bool
     decision: str
     refused: str | None
-    awaits_approval: bool
 
 
 Move = TypedDict(
@@ -57,6 +64,7 @@ Move = TypedDict(
         "from": str | None,
         "to": str,
         "moved": bool,
+        "verdict": NotRequired[FinalVerdict],
         "refused": NotRequired[str | None],
     },
 )
@@ -78,7 +86,7 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
         decision = decide_stored(verdict, champion_of(root, name), policy_rules(root, name))
         if isinstance(decision, Promote):
             move_champion(root, name, model.version, MoveReason(actor(), decision.reason, verdict))
-        elif isinstance(decision, Refuse) and not decision.gains_nothing:
+        elif isinstance(decision, Refuse):
             grounds = MoveReason(actor(), "; ".join(decision.reasons), verdict)
             write_refusal(root, name, model.version, grounds)
         question = _ask(model, decision, verdict) if isinstance(decision, Ask) else None
@@ -86,10 +94,10 @@ def promote(model_ref: str, spec: TrainingSpec, root_url: str) -> Promotion:
     said += f"; {how_to_answer(name, question)}" if question else ""
     get_run_logger().info("%s: %s", model.ref, said)
     return {
+        "verdict": final_verdict(decision),
         "promoted": isinstance(decision, Promote),
         "decision": said,
-        "refused": None if _is_idle(decision) else _refusal(decision),
-        "awaits_approval": question is not None,
+        "refused": _refusal(decision),
     }
 
 
@@ -103,24 +111,8 @@ def _current_verdict(model: Model, spec: TrainingSpec) -> Mapping[str, Any]:
     return compare_with(champion, candidate, evaluated, model.name)
 
 
-def _is_idle(decision: Decision) -> bool:
-    """Check whether the version was only trained on the champion's rows and is not better."""
-    return isinstance(decision, Refuse) and decision.gains_nothing
-
-
 def _refusal(decision: Decision) -> str | None:
     return refused_by(list(decision.reasons)) if isinstance(decision, Refuse) else None
-
-
-def policy_rules(root: Root, name: str) -> Rules | None:
-    """Return the rules of a model's policy; None without one."""
-    return rules_under(policy_of(root, name))
-
-
-def decide_version(model: Model, champion: str | None) -> Decision:
-    """Judge a registered version by its stored evidence, under the present policy."""
-    stored = model.read_json(COMPARISON) if model.has(COMPARISON) else {}
-    return decide_stored(stored, champion, policy_rules(model.root, model.name))
 
 
 def _ask(model: Model, decision: Ask, verdict: Mapping[str, Any]) -> Question | None:
@@ -148,28 +140,32 @@ def promote_version(
     with locked(root, "models", name):
         replay_pending(root, name)
         before = champion_of(root, name)
+        move: Move = {**moved_to(name, before, model.version), "refused": None}
         if before == model.version:
-            return {**moved_to(name, before, model.version), "moved": False, "refused": None}
-        refused, forced = _against(model, before, force)
-        if refused:
-            return {**moved_to(name, before, model.version), "moved": False, "refused": refused}
+            return {**move, "moved": False, "verdict": "promoted"}
+        decision = decide_version(model, before)
+        if not force and not isinstance(decision, Promote):
+            why = _why_not(model, decision)
+            return {**move, "moved": False, "verdict": final_verdict(decision), "refused": why}
+        forced = _overruled(decision)
         evidence = {"by": "hand", **({"forced": forced} if forced else {})}
         move_champion(root, name, model.version, MoveReason(actor(), reason, evidence, now))
-    return {**moved_to(name, before, model.version), "refused": None}
+    return {**move, "verdict": "promoted"}
 
 
-def _against(model: Model, champion: str | None, force: bool) -> tuple[str | None, list[str]]:
-    """Return why a version can't be promoted by hand, or None; and what ``force`` overrules."""
-    decision = decide_version(model, champion)
-    if isinstance(decision, Promote):
-        return None, []
-    if force:
-        wanted = ["the policy wants a person's approval"]
-        return None, list(decision.reasons) if isinstance(decision, Refuse) else wanted
+def _why_not(model: Model, decision: Ask | Refuse) -> str | None:
+    """Return why a version can't be promoted by hand; a policy may want a person to be asked."""
     if isinstance(decision, Refuse):
-        return _refusal(decision), []
+        return _refusal(decision)
     question = _ask(model, decision, model.read_json(COMPARISON))
-    return how_to_answer(model.name, question) if question else None, []
+    return how_to_answer(model.name, question) if question else None
+
+
+def _overruled(decision: Decision) -> list[str]:
+    """Return what a promotion by force overrules."""
+    if isinstance(decision, Refuse):
+        return list(decision.reasons)
+    return ["the policy wants a person's approval"] if isinstance(decision, Ask) else []
 
 
 def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) -> Move:

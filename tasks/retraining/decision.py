@@ -8,7 +8,15 @@ from typing import Any, NamedTuple, cast
 from prefect import get_run_logger, task
 from typing_extensions import TypedDict
 
-from seqclass.monitoring.decide import Ask, Promote, Refuse, decide_stored, rules_for
+from seqclass.monitoring.decide import (
+    Ask,
+    FinalVerdict,
+    Promote,
+    Refuse,
+    decide_stored,
+    final_verdict,
+    rules_for,
+)
 from seqclass.monitoring.policy import rules_under
 from seqclass.monitoring.quality import QualityChange
 from seqclass.monitoring.retrain_spec import RetrainSpec
@@ -37,20 +45,18 @@ from tasks.retraining.challenge import judge_challenger
 from tasks.retraining.detection import NewData, RetrainRun, attempt_at
 from tasks.retraining.inspect_rows import rows_of
 
-PROMOTED, REFUSED, NOTHING_NEW = "promoted", "refused", "nothing new"
-AWAITS = "awaits approval"
-DECISIONS = {"promote": PROMOTED, REFUSE: REFUSED, ASK: AWAITS}
-"""Decisions of a retraining, by the entries that they leave in the audit."""
+AWAITS, NOTHING_NEW = "awaits approval", "nothing new"
 
 
 class Outcome(TypedDict, total=False):
     """The decision about a model, and its reasons.
 
-    settled: whether its rows count as seen; audit: the entry for the champion's audit; folder: path
-    of the record.
+    verdict: on the challenger, None without one; the flow adds it. settled: whether its rows count
+    as seen; audit: the entry for the champion's audit; folder: path of the record.
     """
 
     model: str
+    verdict: FinalVerdict | None
     decision: str
     reasons: list[str]
     champion: str
@@ -199,7 +205,7 @@ def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) 
         waits = how_to_answer(model.name, Question(number, model.version, reasons[0], until))
         evidence, reasons = with_until(verdict, until), [*reasons, waits]
     return {
-        "decision": DECISIONS[what],
+        "decision": final_verdict(decision).replace("_", " "),
         "reasons": reasons,
         "champion": open_model(root, model.name).ref,
         "challenger": model.ref,

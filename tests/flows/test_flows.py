@@ -267,9 +267,10 @@ def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
     words = ("--seeds", 2, "--spec", whole, "--root", root.path, "--json")
     code, out, err = seqclass("train", "toy", *words)
     found = json.loads(out)
-    assert code == 0, err
+    assert code == 1, err
     assert re.search(r"train: expect about \d+ s.*:\s+seeds\s+2,", err, re.S)  # lines are folded
-    assert (found["model"], found["promoted"], found["refused"]) == ("models/toy@v2", False, None)
+    assert (found["model"], found["promoted"]) == ("models/toy@v2", False)
+    assert found["verdict"] == "refused"
     assert found["decision"].startswith("it learned no new rows and is not better")
     assert champion_of(root, "toy") == "v1"
     first = open_model(root, "toy@v1").read_json("stability.json")["seeds"]
@@ -310,7 +311,7 @@ def test_a_better_model_takes_the_place_of_a_worse_one(
     first = seqclass_json("train", worse.ref, *words)
     second = seqclass_json("train", "toy", *words)
     assert first["metrics"]["macro_f1"] < 1
-    assert second["promoted"]
+    assert (second["verdict"], second["promoted"]) == ("promoted", True)
     assert "not worse than champion v1: macro F1 1.0000 against" in second["decision"]
     assert champion_of(root, "line") == "v2"
     assert [entry["from"] for entry in read_audit(root, "line")] == [None, "v1"]
@@ -324,7 +325,7 @@ def test_a_champion_of_other_classes_stays(
     words = ("--seeds", 1, "--spec", cheap, "--name", "toy", "--root", root.path, "--json")
     code, out, _ = seqclass("train", other.ref, *words)
     found = json.loads(out)
-    assert (code, found["promoted"]) == (1, False)
+    assert (code, found["verdict"], found["promoted"]) == (1, "refused", False)
     assert "answers other classes" in found["decision"]
 
 

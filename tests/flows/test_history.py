@@ -19,7 +19,7 @@ from seqclass.store.staging import staging
 from tests.support.chromium import browse
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import DESCRIBED, store_series, store_version
+from tests.support.stored import DESCRIBED, make_champion, store_series, store_version
 
 SCORES = {"macro_f1": 0.8, "accuracy": 0.8, "log_loss": 0.4}
 DAY = timedelta(days=1)
@@ -133,9 +133,12 @@ def versions(root: Root) -> Root:
 
 
 def test_versions_are_compared_on_rows_that_both_answered(
-    versions: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+    versions: Root, seqclass: Command
 ) -> None:
-    found = seqclass_json("compare", "m@v1", "m@v2")
+    code, out, err = seqclass("compare", "m@v1", "m@v2", "--json")
+    found = json.loads(out)
+    assert (code, found["verdict"]) == (1, "refused")
+    assert found["reasons"][0] in err
     assert found["rows"] == {"down": 15, "up": 15}
     second = found["standings"][1]
     assert (second["won"], second["lost"]) == (0, 5)
@@ -144,7 +147,9 @@ def test_versions_are_compared_on_rows_that_both_answered(
     assert low < second["difference"] < high < 0
     assert second["verdict"] == "worse beyond chance (p 0.031)"
     beside = json.loads(Path(found["page"].replace(".html", ".json")).read_text())
-    assert beside == {key: value for key, value in found.items() if key != "page"}
+    more = ("verdict", "reasons", "page")
+    assert beside == {key: value for key, value in found.items() if key not in more}
+    make_champion(versions, "m", "v1")
     code, out, _ = seqclass("compare", "m@v2", "m@v1")
     assert code == 0
     assert "m@v1: better beyond chance (p 0.031)" in out
@@ -233,6 +238,7 @@ def test_both_pages_open_in_a_browser(
     versions: Root, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
     write_all(versions)
+    make_champion(versions, "m", "v2")
     pages = [seqclass_json("compare", "m@v1", "m@v2")["page"], seqclass_json("digest")["page"]]
     with browse(tmp_path) as browser:
         for page in pages:
@@ -253,6 +259,7 @@ def test_many_versions_stand_side_by_side(versions: Root, seqclass: Command) -> 
     for _ in range(18):
         answered(versions, dataset, list(rng.choice(["down", "up"], 40)), range(40))
     refs = [f"m@v{number}" for number in range(1, 22)]
+    make_champion(versions, "m", "v20")
     assert seqclass("compare", *refs[:20])[0] == 0
     answered(versions, dataset, ["down"] * 40, range(40))
     code, _, err = seqclass("compare", *refs)

@@ -12,17 +12,17 @@ from prefect.logging import disable_run_logger
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pages.index_pages import refresh
-from seqclass.policies import set_policy
+from seqclass.policies import present_verdict, set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import read_audit
 from seqclass.store.models import model_versions
-from seqclass.store.registry import champion_of
+from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits, TrainingSpec
 from tasks.registry.apply_policy import apply_training_policy
 from tasks.registry.promote import promote
 from tests.support.commands import Command
-from tests.support.evidence import WORSE, stored
+from tests.support.evidence import WORSE, paired, stored
 from tests.support.stored import QUICK, SCORES, store_champion, store_series, store_version
 
 KNOWN = {"dataset": "datasets/toy@0", "metrics": SCORES, "spec": {"split_seed": 3}}
@@ -71,16 +71,35 @@ def test_what_is_refused_is_promoted_by_force_alone_and_the_audit_says_so(
     assert "by hand, forced against gate or approval" in page
 
 
+def test_a_version_that_gains_nothing_is_refused_by_every_command_alike(
+    two: Root, seqclass: Command
+) -> None:
+    same = paired(before=0.9, after=0.9)
+    version = store_version(two, "toy", stored(new_rows=0, old=same), **KNOWN)
+    with disable_run_logger():
+        trained: Any = promote.fn(version.ref, TrainingSpec(), two.url)
+    code, out, err = seqclass("promote", version.ref, "--json")
+    verdicts = [trained["verdict"], json.loads(out)["verdict"], present_verdict(version)[0]]
+    assert (code, verdicts) == (1, ["refused"] * 3)
+    assert "it learned no new rows and is not better" in trained["refused"]
+    assert trained["refused"] in err
+    assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "refuse"]
+
+
 def test_where_approval_is_wanted_promote_asks_and_only_force_goes_round(
     two: Root, seqclass: Command
 ) -> None:
     under(two, RetrainSpec(approval=True))
+    version = open_model(two, "toy@v2")
+    assert present_verdict(version)[0] == "registered"
     for _ in range(2):
-        code, _, err = seqclass("promote", "toy@v2")
-        assert (code, champion_of(two, "toy")) == (1, "v1")
+        code, out, err = seqclass("promote", "toy@v2", "--json")
+        assert (code, champion_of(two, "toy")) == (3, "v1")
         assert "toy@v2 --reason WHY" in err
+        assert json.loads(out)["verdict"] == present_verdict(version)[0] == "awaits_approval"
     assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "policy", "ask"]
     assert seqclass("promote", "toy@v2", "--force")[0] == 0
+    assert present_verdict(version) == ("promoted", [])
     forced = read_audit(two, "toy")[-1]["evidence"]["forced"]
     assert forced == ["the policy wants a person's approval"]
 

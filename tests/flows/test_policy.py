@@ -25,6 +25,7 @@ from tasks.registry.apply_policy import apply_policy
 from tasks.retraining.overdue import find_due
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
+from tests.support.service import last_run
 from tests.support.stored import store_champion, store_series, store_version
 
 STRICT = RetrainSpec(least_rows=999, gate=GateSpec(floor=0.9), approval=True, approval_s=1)
@@ -198,19 +199,6 @@ def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(kept: 
     assert due() == []
     set_policy(kept, "toy", None, "", NOW + timedelta(seconds=2))
     assert due() == ["toy"]
-
-
-def last_run(flow: str) -> Any:
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-    from prefect.client.schemas.sorting import FlowRunSort
-
-    with get_client(sync_client=True) as client:
-        [run] = client.read_flow_runs(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
-            sort=FlowRunSort.START_TIME_DESC, limit=1,
-        )  # fmt: skip
-    return run
 
 
 def test_a_run_by_hand_keeps_to_the_policy(

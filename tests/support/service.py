@@ -120,3 +120,17 @@ def started(up: Up, run_id: Any) -> Any:
     """Wait until a run is at work."""
     until(lambda: up.run(run_id).state.is_running(), 90)
     return run_id
+
+
+def last_run(flow: str) -> Any:
+    """The newest run of a flow on the server that Prefect is set to."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    with get_client(sync_client=True) as client:
+        [run] = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            sort=FlowRunSort.START_TIME_DESC, limit=1,
+        )  # fmt: skip
+    return run

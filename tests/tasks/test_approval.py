@@ -259,7 +259,7 @@ def test_a_training_under_a_policy_asks(root: Root) -> None:
 
     with disable_run_logger():
         found: Any = promote.fn("toy@v1", TrainingSpec(), root.url)
-    assert (found["promoted"], found["refused"], found["awaits_approval"]) == (False, None, True)
+    assert (found["verdict"], found["refused"]) == ("awaits_approval", None)
     assert "seqclass approve toy@v1" in found["decision"]
     assert champion_of(root, "toy") is None
     answer_question(root, "toy@v1", YES)

@@ -53,6 +53,7 @@ from tasks.retraining.challenge import choose, choose_rows
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
+from tests.support.service import last_run
 from tests.support.stored import DECIDED, register, store_series, store_version
 from tests.support.stored_files import undeclared
 
@@ -113,7 +114,7 @@ def test_without_new_rows_nothing_is_done(kept: tuple[Root, Path], seqclass: Com
     root, _ = kept
     code, out, _ = seqclass("retrain", "toy", "--root", root.path, "--json")
     found = json.loads(out)
-    assert code == 0
+    assert (code, found["verdict"]) == (0, None)
     assert (found["model"], found["decision"]) == ("models/toy@v1", "nothing new")
     assert found["reasons"][0].startswith("the champion learnt from")
     assert not root.exists("retrainings")
@@ -361,7 +362,7 @@ def test_the_life_of_a_champion(
     assert "cool-down of 3600 s" in rests["reasons"][0]
     code, out, err = seqclass("retrain", "toy", "--root", root.path, "--json")
     found = json.loads(out)
-    assert code == 1
+    assert (code, found["verdict"]) == (1, "refused")
     assert found["decision"] == "refused"
     assert found["doubted"]
     assert "labels of the new rows don't fit" in err
@@ -446,15 +447,18 @@ def test_an_impossible_spec_is_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-def test_a_retraining_that_asks_ends_in_a_state_that_says_so(own: tuple[Root, Path]) -> None:
-    from flows.retraining import retrain_model
-
+def test_a_retraining_that_asks_says_so_by_state_verdict_and_exit_code(
+    own: tuple[Root, Path], seqclass: Command
+) -> None:
     root, folder = own
     bring(root, folder, series(1000, 100))
-    spec = RetrainSpec(approval=True)
-    state: Any = retrain_model("toy", spec, root.url, return_state=True)
+    (folder / "spec.json").write_text('{"approval": true}')
+    words = ("--spec", folder / "spec.json", "--root", root.path, "--json")
+    code, out, err = seqclass("retrain", "toy", *words)
+    assert (code, json.loads(out)["verdict"]) == (3, "awaits_approval")
+    assert "v2 awaits approval until" in err
+    state = last_run("retrain-model").state
     assert (state.name, state.is_completed()) == ("AwaitsApproval", True)
-    assert "v2 awaits approval until" in state.message
     assert champion_of(root, "toy") == "v1"
     assert "the last retraining looked at" in retrain(root, approval=True)["reasons"][0]
 
