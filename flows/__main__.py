@@ -37,6 +37,9 @@ from flows.cli.command_line import (
     set_defaults,
 )
 from flows.cli.option_groups import flat
+from flows.service.settings_files import ignore_current_folder
+
+ignore_current_folder()  # in processes that this one spawns, too: they import this module
 
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")

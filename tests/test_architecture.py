@@ -69,7 +69,7 @@ ALLOWED = {
     "flows": LIBRARY | TASKS,
     "flows.service": {"seqclass.store", "flows"},
     "flows.cli": LIBRARY | TASKS | {"flows", "flows.service"},
-    "flows.__main__": {"flows.cli"},
+    "flows.__main__": {"flows.cli", "flows.service"},
 }
 """Every room, and the rooms that it may import beside itself."""
 

@@ -35,6 +35,8 @@ PREFECT_SETTINGS = {
 """Settings of Prefect in these commands, unless the environment overrides them."""
 ARROW_SETTINGS = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's other allocators keep what they no longer use: half a gigabyte of ten million rows."""
+PYTHON_SETTINGS = {"PYTHONSAFEPATH": "1"}
+"""Processes that this one starts import nothing from the current folder."""
 REFUSED, BAD_INPUT, AWAITS_APPROVAL, FAULT, INTERRUPTED = 1, 2, 3, 70, 130
 EXIT_CODES = {"promoted": 0, "registered": 0, "refused": REFUSED,
               "awaits_approval": AWAITS_APPROVAL}  # fmt: skip
@@ -199,8 +201,8 @@ def existing_writable(root: str | None) -> Root:
 
 
 def set_defaults() -> None:
-    """Set what Prefect and Arrow read from the environment when they are imported."""
-    for key, value in (PREFECT_SETTINGS | ARROW_SETTINGS).items():
+    """Set what Prefect, Arrow and further processes read from the environment as they begin."""
+    for key, value in (PREFECT_SETTINGS | ARROW_SETTINGS | PYTHON_SETTINGS).items():
         os.environ.setdefault(key, value)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import secrets
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from typing import Any
 from flows.service.processes import MARK, begin, command_of, marked
 from flows.service.secrecy import make_password, password_in, private_folder, write_privately
 from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
+from flows.service.settings_files import profiles_file
 from seqclass.store.leases import exclusive
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.root import Root
@@ -128,27 +128,17 @@ def use_service(store: Root) -> None:
 def may_have_server(store: Root) -> bool:
     """Check, without importing Prefect, whether its settings may name a server, or one runs.
 
-    A file of settings that names the address of an API counts, whether or not it is in force.
+    A profile that names the address of an API counts, whether or not it is the active one.
     """
     if os.environ.get("PREFECT_API_URL"):
         return True
     last = recorded(store)
-    return (last is not None and still_there(last)) or any(map(_names_server, _settings_files()))
-
-
-def _settings_files() -> list[Path]:
-    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
-    profiles = os.environ.get("PREFECT_PROFILES_PATH")
-    own = [Path(profiles)] if profiles else [home / "profiles.toml"]
-    return [*own, *map(Path, (".env", "prefect.toml", "pyproject.toml"))]
-
-
-def _names_server(path: Path) -> bool:
+    if last is not None and still_there(last):
+        return True
     try:
-        text = path.read_text(errors="replace")
+        return "PREFECT_API_URL" in profiles_file().read_text(errors="replace")
     except OSError:
         return False
-    return re.search(r"PREFECT_API_URL|\[(tool\.prefect\.)?api\]|\bapi\.url\b", text) is not None
 
 
 def use(service: Service, settings: Mapping[str, object] | None = None) -> None:
@@ -194,7 +184,7 @@ def record(store: Root, service: Service) -> None:
 
 
 def prefect_url() -> str | None:
-    """Return the address of the API that flows use, from the environment, a file or the profile."""
+    """Return the address of the API that flows use, from the environment or the profile."""
     from prefect.settings import get_current_settings
 
     return get_current_settings().api.url

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.service.settings_files import ignore_current_folder
+
 ALERT_LOG = "prefect.server.utilities.messaging.memory"
 """The logger that reports an alert that could not be sent, with the traceback."""
 ADDRESS = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s/?#'\"]*)[^\s'\"]*")
@@ -150,5 +152,6 @@ def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
+    ignore_current_folder()
     os.umask(PRIVATE_UMASK)
     serve(int(sys.argv[1]))

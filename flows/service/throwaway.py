@@ -18,6 +18,7 @@ from flows.service.processes import cause_in
 from flows.service.secrecy import new_password
 from flows.service.server import Service, answers, local_url, prefect_url
 from flows.service.serving import LOCAL, PRIVATE_UMASK, application, server_settings
+from flows.service.settings_files import ignore_current_folder
 from seqclass.store.leases import locked
 from seqclass.store.root import open_root
 
@@ -101,4 +102,5 @@ def _serve(listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
+    ignore_current_folder()
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -4,7 +4,6 @@ import contextlib
 import json
 import socket
 import subprocess
-import sys
 import time
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from flows.service.server import (
     home_of,
     prefect_file,
 )
+from flows.service.settings_files import PREFECT
 from seqclass.store.root import Root
 
 SMALL, LARGE = "small", "large"
@@ -63,14 +63,14 @@ def worker_name(store: Root, queue: str) -> str:
 
 def is_worker(pid: int) -> bool:
     """Check whether a process is a Prefect worker."""
-    return {"prefect", "worker", "start"} <= set(command_of(pid))
+    return {"worker", "start"} <= set(command_of(pid))
 
 
 def start_worker(
     store: Root, service: Service, share: Share, environment: dict[str, str]
 ) -> subprocess.Popen:
     """Start a worker whose runs use this root and beat often enough for the automations."""
-    words = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL,
+    words = [*PREFECT, "worker", "start", "--pool", POOL,
              "--name", worker_name(store, share.queue), "--limit", str(share.limit)]  # fmt: skip
     for name in share.queues:
         words += ["--work-queue", name]
@@ -120,7 +120,7 @@ def job_template() -> dict[str, Any]:
 def deploy(service: Service, environment: dict[str, str]) -> None:
     """Create or renew every deployment of prefect.yaml."""
     file = prefect_file()
-    words = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all",
+    words = [*PREFECT, "--no-prompt", "deploy", "--all",
              "--prefect-file", str(file)]  # fmt: skip
     found = subprocess.run(  # noqa: S603 - the project's own words
         words, env={**environment, **service.access, "COLUMNS": WIDE}, cwd=file.parent,

@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_none_is_known_where_nothing_names_one(home: Path, root: Root) -> None:
     (home / "profiles.toml").write_text('active = "ephemeral"\n')
-    (home / "pyproject.toml").write_text("[tool.prefect.server.ephemeral]\n")
+    (home / ".env").write_text(f"PREFECT_API_URL={URL}\n")
     assert not may_have_server(root)
 
 
@@ -40,18 +40,8 @@ def test_a_record_without_its_keys_names_no_service(home: Path, root: Root) -> N
     assert recorded(root) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("profiles.toml", f'[profiles.mine]\nPREFECT_API_URL = "{URL}"\n'),
-        (".env", f"PREFECT_API_URL={URL}\n"),
-        ("prefect.toml", f'[api]\nurl = "{URL}"\n'),
-        ("pyproject.toml", f'[tool.prefect.api]\nurl = "{URL}"\n'),
-        ("pyproject.toml", f'[tool.prefect]\napi.url = "{URL}"\n'),
-    ],
-)
-def test_a_file_of_settings_may_name_one(home: Path, root: Root, name: str, text: str) -> None:
-    (home / name).write_text(text)
+def test_a_profile_may_name_one(home: Path, root: Root) -> None:
+    (home / "profiles.toml").write_text(f'[profiles.mine]\nPREFECT_API_URL = "{URL}"\n')
     assert may_have_server(root)
 
 

@@ -41,7 +41,9 @@ def command(*words: str, **more: str) -> subprocess.CompletedProcess:
 class Up:
     """A running ``seqclass up``."""
 
-    def __init__(self, root: Root, port: int, limit: int = 3, **more: str) -> None:
+    def __init__(
+        self, root: Root, port: int, limit: int = 3, folder: Path = Path("/"), **more: str
+    ) -> None:
         self.root = root
         if root.is_local:
             Path(root.path).mkdir(exist_ok=True)
@@ -50,9 +52,9 @@ class Up:
         began = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flows", "up", "--port", str(port), "--root", root.url,
+                [sys.executable, "-P", "-m", "flows", "up", "--port", str(port), "--root", root.url,
                  "--limit", str(limit), "--json"],
-                env=surroundings(**more), stdout=subprocess.PIPE, stderr=log, text=True, cwd="/",
+                env=surroundings(**more), stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder,
             )  # fmt: skip
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
