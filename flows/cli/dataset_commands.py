@@ -240,7 +240,7 @@ def _show_arrivals(outcome: "Arrivals", as_json: bool) -> None:
     else:
         for file in files:
             gained = f"{file['added']:,} series" if file["became"] == "added" else ""
-            what = gained + file["reason"]
+            what = gained + file["reason"].removeprefix(f"{file['file']}: ")
             typer.echo(
                 f"{file['became']:<12} {printable(file['file'])}: {printable(what, LONGEST_LINE)}"
             )

@@ -69,6 +69,12 @@ class _File:
     screening: Screening | None = None
     rows: str = ""
 
+    def refuse(self, problem: str) -> None:
+        """Set the outcome; where a problem names a command's argument, name the file instead."""
+        text = problem.removeprefix("PATH: ")
+        self.became = "quarantined"
+        self.reason = problem if text == problem else f"{self.arrival.name}: {text}"
+
     def describe(self) -> FileReport:
         read = self.screening if self.became in ("added", "quarantined") else None
         told: FileReport = {
@@ -150,8 +156,8 @@ def _hold_back(inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]
     """Mark the files that are still being written, and those that were never finished."""
     for file in files:
         if file.arrival.irregular:
-            file.became, file.digest = "quarantined", "0" * 64
-            file.reason = (
+            file.digest = "0" * 64
+            file.refuse(
                 f"PATH: expected a regular file, got {file.arrival.irregular}; put the file itself "
                 "into the inbox"
             )
@@ -168,8 +174,7 @@ def _hold_back(inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]
             if age_s >= spec.patience_s:
                 with local_copy(inbox, file.arrival.name) as path:
                     file.digest = digest_of(path)
-                file.became = "quarantined"
-                file.reason = (
+                file.refuse(
                     f"PATH: expected {missing}, found none {spec.patience_s:g} s after the file's "
                     "last change; write it whole and put it into the inbox again"
                 )
@@ -249,16 +254,14 @@ def _conclude(file: _File, screening: Screening, name: str) -> None:
         file.became = "added"
     elif screening.rejected:
         screening.quarantine.commit(name)
-        file.became = "quarantined"
-        file.reason = (
+        file.refuse(
             f"PATH: expected series that stay, got {screening.rejected} rejected: "
             f"{screening.quarantined}; correct them, they lie in {screening.quarantine.place}"
         )
     elif screening.seen:
         file.became, file.reason = "repeated", "its rows are there already"
     else:
-        file.became = "quarantined"
-        file.reason = "PATH: expected at least one series, got none; write the file again"
+        file.refuse("PATH: expected at least one series, got none; write the file again")
 
 
 def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) -> None:
@@ -266,13 +269,11 @@ def _judge(path: str, file: _File, screen: "_Screen", terms: ValidationContext) 
     try:
         screen.read(path, file, terms)
     except ValueError as error:
-        file.became = "quarantined"
-        file.reason = printable(" ".join(str(error).split()), LONGEST_REASON)
+        file.refuse(printable(" ".join(str(error).split()), LONGEST_REASON))
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        file.became = "quarantined"
-        file.reason = f"PATH: expected rows that fit, got {error_summary(error)}; correct the file"
+        file.refuse(f"PATH: expected rows that fit, got {error_summary(error)}; correct the file")
 
 
 class _Screen:
