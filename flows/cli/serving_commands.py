@@ -23,8 +23,6 @@ from seqclass.store.root import Root
 if TYPE_CHECKING:
     from seqclass.serving.versions import ServedModels
 
-GRACE_S = 10
-"""Seconds that requests which came before the end may take."""
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -150,6 +148,8 @@ def _run(app: Any, listener: socket.socket, show_ready: Callable[[], None]) -> N
     """Run the server until a signal ends it."""
     import uvicorn
 
+    from seqclass.serving.connections import server_config
+
     class Announced(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -157,11 +157,7 @@ def _run(app: Any, listener: socket.socket, show_ready: Callable[[], None]) -> N
 
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again when it has ended
         signal.signal(number, lambda *_: None)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )  # fmt: skip
-    Announced(config).run(sockets=[listener])
+    Announced(server_config(app)).run(sockets=[listener])
 
 
 def _url_of(listener: socket.socket) -> str:

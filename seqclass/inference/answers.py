@@ -21,12 +21,18 @@ def predict_block(infer: Infer, x: np.ndarray, lengths: np.ndarray) -> dict[str,
     order = np.argsort(lengths, kind="stable")
     found: dict[str, np.ndarray] = {}
     for rows in _batches(order, lengths[order]):
-        part = infer(np.ascontiguousarray(x[rows, : lengths[rows[-1]]]))
-        for name, own in part.items():
-            found.setdefault(name, np.empty((len(x), *own.shape[1:]), own.dtype))[rows] = own
+        put_rows(found, rows, infer(np.ascontiguousarray(x[rows, : lengths[rows[-1]]])), len(x))
     if not found:
         raise ValueError("x: expected at least one series, got none; leave out empty blocks")
     return found
+
+
+def put_rows(
+    outputs: dict[str, np.ndarray], rows: np.ndarray, part: Mapping[str, np.ndarray], n: int
+) -> None:
+    """Put the outputs of some of ``n`` series, by name, where they belong."""
+    for name, values in part.items():
+        outputs.setdefault(name, np.empty((n, *values.shape[1:]), values.dtype))[rows] = values
 
 
 def spans(lengths: np.ndarray, most_rows: int, most_values: int) -> Iterator[tuple[int, int]]:
@@ -95,16 +101,3 @@ def possible_classes(probabilities: np.ndarray, possible: Sequence[float]) -> np
     inside = probabilities >= np.array(possible, dtype=np.float32)
     inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
     return inside
-
-
-def answers_between(found: Answers, start: int, stop: int) -> Answers:
-    """Return the answers to the series ``start <= row < stop``."""
-    own = slice(start, stop)
-    return Answers(
-        found.probabilities[own],
-        found.codes[own],
-        found.confidence[own],
-        found.reasons[own],
-        None if found.p_value is None else found.p_value[own],
-        None if found.nearest is None else found.nearest[own],
-    )

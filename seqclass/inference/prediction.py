@@ -19,7 +19,7 @@ from seqclass.inference.answers import (
     predict_block,
     spans,
 )
-from seqclass.inference.running_server import RunningServer
+from seqclass.inference.running_server import REQUEST_VALUES, RunningServer
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import decision_of
@@ -106,9 +106,14 @@ def score_part(
 
 def _ask(server: RunningServer, table: pa.Table, scorer: Scorer) -> pa.Table | None:
     """Return the scores that a server gives; None where it gives none."""
+    ref = ModelRef.parse(scorer.ref)
     try:
         sent = table.select(["series_id", "label", "n_steps", *scorer.channels])
-        found = server.scores(ModelRef.parse(scorer.ref), sent).cast(schema_of(scorer))
+        bounds = spans(
+            table["n_steps"].to_numpy(), BLOCK_ROWS, REQUEST_VALUES // len(scorer.channels)
+        )
+        parts = [server.scores(ref, sent.slice(start, stop - start)) for start, stop in bounds]
+        found = pa.concat_tables(parts).cast(schema_of(scorer))
     except (ValueError, pa.ArrowException):
         return None
     return found if found["series_id"].equals(table["series_id"]) else None

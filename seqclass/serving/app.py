@@ -4,7 +4,15 @@ import asyncio
 import contextlib
 import time
 from collections import Counter as Tally
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
@@ -14,6 +22,7 @@ import prometheus_client as prometheus
 import pyarrow as pa
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from seqclass.inference.prediction import as_scores, blocks_of, dense
@@ -37,7 +46,11 @@ FOLLOW_S = 2.0
 LOG_S = 10.0
 """Seconds between two writes of answered requests, if they are kept."""
 JSON = "application/json"
+MORE_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
+"""Headers of refusals by their status."""
 FAULT = Refusal(500, "a fault of this server; its output says more")
+GONE = Refusal(499, "client: expected it to wait for its answer, it left")
+"""The status is that of nginx; nobody receives it, but it is counted."""
 Say = Callable[[str], None]
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -141,9 +154,11 @@ class _Server:
         try:
             async with asyncio.timeout(seconds):
                 body = await self._body(request)
-                content, answers = await answer(body, served)
+                content, answers = await _while_connected(request, answer(body, served))
         except TimeoutError:
             raise _too_late(seconds, body is not None) from None
+        except ClientDisconnect:
+            raise GONE from None
         self.measures.saw_answers(served, answers, time.perf_counter() - began)
         return Response(content, media_type=kind)
 
@@ -180,15 +195,27 @@ class _Server:
             raise Refusal(400, "body: expected JSON alone, got the binary data extension")
         if request.headers.get("content-encoding", "identity") != "identity":
             raise Refusal(400, "content-encoding: expected none, got a compressed body")
-        most, body = self._settings.limits.body_bytes, bytearray()
-        too_long = Refusal(413, f"body: expected at most {most:,} bytes, got more")
-        if int(request.headers.get("content-length", 0)) > most:
-            raise too_long
+        limits, body = self._settings.limits, bytearray()
+        limits.check("body", body_bytes=int(request.headers.get("content-length", 0)))
         async for part in request.stream():
             body += part
-            if len(body) > most:
-                raise too_long
+            limits.check("body", body_bytes=len(body))
         return bytes(body)
+
+
+async def _while_connected(
+    request: Request, work: Coroutine[Any, Any, tuple[bytes, list[str]]]
+) -> tuple[bytes, list[str]]:
+    """Return what work gives; ClientDisconnect, and an end of the work, if the client leaves."""
+    asking, leaving = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((asking, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            raise ClientDisconnect
+        return asking.result()
+    finally:
+        asking.cancel()
+        leaving.cancel()
 
 
 def _content_type(request: Request) -> str:
@@ -214,8 +241,8 @@ def _too_late(seconds: float, has_body: bool) -> Refusal:
 
 def refusal_response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer to a request that is refused."""
-    if refusal.status == 401:
-        headers = {"WWW-Authenticate": "Bearer"}
+    if refusal.status in MORE_HEADERS:
+        headers = MORE_HEADERS[refusal.status]
     content = orjson.dumps({"error": " ".join(refusal.problem.split())})
     return Response(content, refusal.status, headers, JSON)
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from flatbuffers.table import Table as Flatbuffer
 
 from seqclass.inference.prediction import Scorer, checked_rows
-from seqclass.serving.limits import Refusal, RequestLimits, bad
+from seqclass.serving.limits import RequestLimits, bad
 from seqclass.store.repeats import repeated_name
 from seqclass.store.root import printable
 
@@ -34,17 +34,15 @@ def read_series(body: bytes, scorer: Scorer, limits: RequestLimits) -> pa.Table:
             f"body: expected a different id for every series, got {printable(twice, 40)!r} more "
             "than once; rename or remove the repeats"
         )
-    longest = pc.max(rows["n_steps"]).as_py()
-    if longest > limits.steps:
-        raise Refusal(413, f"body: expected at most {limits.steps:,} steps, got {longest:,}")
+    steps, channels = rows["n_steps"], len(scorer.channels)
+    limits.check("body", steps=pc.max(steps).as_py(), values=pc.sum(steps).as_py() * channels)
     return rows
 
 
 def _table(body: bytes, limits: RequestLimits) -> pa.Table:
     batches = list(_batches(body))
     n_rows = sum(map(len, batches))
-    if n_rows > limits.series:
-        raise Refusal(413, f"body: expected at most {limits.series:,} series, got {n_rows:,}")
+    limits.check("body", series=n_rows)
     if not n_rows:
         raise bad("body: expected at least one series, got none")
     table = pa.Table.from_batches(batches)

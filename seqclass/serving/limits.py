@@ -2,21 +2,37 @@
 
 from dataclasses import dataclass
 
+from seqclass.inference.running_server import REQUEST_VALUES
+
 
 @dataclass(frozen=True)
 class RequestLimits:
     """Upper limits of requests.
 
-    body_bytes: of a request's body. series: of a request. steps: of its longest series. seconds:
-    from the first byte of a body to the answer. waiting: series that wait for their turn, of all
-    requests together.
+    body_bytes: of a request's body. series: of a request. steps: of its longest series. values:
+    series times steps times channels of a request. seconds: from the first byte of a body to the
+    answer. waiting: values of all requests together that are not answered yet.
+
+    The slowest models measured need 60 microseconds a value on one core of a busy machine, so the
+    longest series takes 2 s, the largest request half and the longest queue all of ``seconds``.
     """
 
     body_bytes: int = 2**24
     series: int = 4096
-    steps: int = 100_000
+    steps: int = 2**15
+    values: int = REQUEST_VALUES
     seconds: int = 30
-    waiting: int = 65_536
+    waiting: int = 2**19
+
+    def check(self, place: str, **sizes: int) -> None:
+        """Refuse sizes, named as their limits, that are above them."""
+        for name, size in sizes.items():
+            most, unit = getattr(self, name), name.removeprefix("body_")
+            if size > most:
+                raise Refusal(
+                    413, f"{place}: expected at most {most:,} {unit}, got {size:,}; send less at a "
+                    f"time, or raise the server's --limit {name}",
+                )  # fmt: skip
 
 
 class Refusal(Exception):  # noqa: N818 - most are no fault of the server

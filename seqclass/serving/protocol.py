@@ -23,6 +23,8 @@ SERIES, LENGTHS = "series", "lengths"
 DATATYPES = {SERIES: "FP32", LENGTHS: "INT64"}
 NUMBERS, WHOLE = {float, int, type(None)}, {int}
 LONGEST_ID = 256
+OTHER_MARKS = 1000
+"""Most commas and brackets of a request besides those of its series and their lengths."""
 
 
 class Tensor(NamedTuple):
@@ -54,7 +56,7 @@ def read_request(
 
     channels: of the model. known: names of the outputs that it has.
     """
-    found = _object(body)
+    found = _object(body, limits)
     inputs = _inputs(found.get("inputs"))
     series = _series(inputs[SERIES], channels, limits)
     given = inputs.get(LENGTHS)
@@ -64,7 +66,14 @@ def read_request(
     )
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _object(body: bytes, limits: RequestLimits) -> dict[str, Any]:
+    # Parsing blocks the server: a body with more elements than a request needs is not parsed.
+    marks = sum(map(body.count, (b",", b"[", b"{")))
+    if marks > 2 * (limits.values + limits.series) + OTHER_MARKS:
+        raise Refusal(
+            413, f"body: expected at most {limits.values:,} values, got more; send less at a time, "
+            "or raise the server's --limit values",
+        )  # fmt: skip
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -105,11 +114,7 @@ def _series(given: dict[str, Any], channels: Sequence[str], limits: RequestLimit
             f"{SERIES}: expected the shape [n, steps, {len(channels)}] for the channels "
             f"{', '.join(channels)[:200]}, got {list(shape)}"
         )
-    if n > limits.series or steps > limits.steps:
-        raise Refusal(
-            413, f"{SERIES}: expected at most {limits.series:,} series of {limits.steps:,} steps, "
-            f"got the shape {list(shape)}",
-        )  # fmt: skip
+    limits.check(SERIES, series=n, steps=steps, values=n * steps * width)
     flat = _data(SERIES, given, shape, NUMBERS)
     with np.errstate(over="ignore"):
         values = np.array(flat, np.float32).reshape(shape)

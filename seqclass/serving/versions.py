@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqclass.inference.answers import Answers, Infer, answers_of, predict_block
+from seqclass.inference.answers import Infer
 from seqclass.inference.prediction import Scorer, load_classifier, scorer_of
 from seqclass.runtime import renew_kernel, start_tensorflow
 from seqclass.serving.limits import Refusal
@@ -41,10 +41,6 @@ class ServedVersion:
     def label(self) -> str:
         """The version with its digest, as answers name it."""
         return f"{self.version}-{self.digest}"
-
-    def answer(self, x: np.ndarray, lengths: np.ndarray) -> Answers:
-        """Return the answers to series ``(n, steps, channels)`` padded with NaN."""
-        return answers_of(predict_block(self.infer, x, lengths), self.scorer.decision)
 
     def metadata(self) -> dict[str, Any]:
         """Return the inputs and outputs, as the protocol tells them."""

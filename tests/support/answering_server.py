@@ -10,6 +10,7 @@ import uvicorn
 
 from seqclass.serving.access import Access
 from seqclass.serving.app import ServingSettings, create_app
+from seqclass.serving.connections import server_config
 from seqclass.serving.limits import RequestLimits
 from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels
@@ -32,7 +33,7 @@ def answering(
     """
     settings = ServingSettings(Access(TOKEN, LOCAL), limits or RequestLimits(), 0.05, log)
     app = create_app(models, settings, [].append if said is None else said.append)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+    server = uvicorn.Server(server_config(app))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -4,15 +4,18 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import numpy as np
+import orjson
 import pyarrow.parquet as pq
 import pytest
 
 from seqclass.inference.score_data import score_data
 from seqclass.loading import StoredClassifier, load_model
+from seqclass.serving.connections import PromptConnection
 from seqclass.serving.limits import RequestLimits
 from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels
@@ -263,6 +266,85 @@ def test_a_body_that_never_ends_is_given_up(models: ServedModels) -> None:
             assert told.startswith(b"HTTP/1.1 408 ")
             assert b"body: expected all of it within 1 s, got a part; send it faster" in told
         assert client.post(INFER, json=asked(drawn(1))).status_code == 200
+
+
+class Held:
+    """A classifier that answers when it is let go."""
+
+    def __init__(self, models: ServedModels) -> None:
+        served = models._served["toy"]
+        self._infer, self.calls, self.free = served.first.infer, 0, threading.Event()
+        served.first = replace(served.first, infer=self)
+
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        self.calls += 1
+        assert self.free.wait(60)
+        return self._infer(rows)
+
+
+def test_a_busy_server_says_when_to_try_again_and_answers_then(own_root: Root) -> None:
+    models = ServedModels(own_root, ["toy"])
+    held, one = Held(models), asked([[[1.0]] * 8])
+    with (
+        answering(models, RequestLimits(waiting=10, seconds=2)) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        first = pool.submit(client.post, INFER, json=one)
+        until(lambda: held.calls, every_s=0.01)
+        for reply in (client.post(INFER, json=one), first.result()):  # too many wait; too late
+            assert (reply.status_code, int(reply.headers["Retry-After"]) > 0) == (503, True)
+        held.free.set()
+        assert outputs(client.post(INFER, json=one))["answer"]
+
+
+def sent_alone(client: httpx.Client, body: bytes, length: int | None = None) -> socket.socket:
+    """A connection on which a request was sent, or the beginning of one that has this length."""
+    head = [f"POST {INFER} HTTP/1.1", "Host: localhost", "Content-Type: application/json",
+            f"Authorization: {client.headers['Authorization']}",
+            f"Content-Length: {len(body) if length is None else length}"]  # fmt: skip
+    own = socket.create_connection((client.base_url.host, client.base_url.port or 0), 60)
+    own.sendall("\r\n".join([*head, "", ""]).encode() + body)
+    return own
+
+
+def test_a_client_that_leaves_ends_its_request_without_a_trace(
+    own_root: Root, capfd: pytest.CaptureFixture[str]
+) -> None:
+    models = ServedModels(own_root, ["toy"])
+    held, large = Held(models), orjson.dumps(asked([[[1.0]] * 8] * 1000))
+
+    def left() -> str:
+        return client.get("/metrics").text.partition('{code="499"} ')[2][:3]
+
+    with answering(models) as client:
+        sent_alone(client, large[:100], len(large)).close()
+        until(lambda: left() == "1.0")
+        with sent_alone(client, large):
+            until(lambda: held.calls, every_s=0.01)
+        until(lambda: left() == "2.0")
+        held.free.set()
+        assert outputs(client.post(INFER, json=asked(drawn(1))))["answer"]
+    assert held.calls == 2  # one block of the large request, and the last request
+    assert capfd.readouterr().err == ""
+
+
+def test_a_head_that_does_not_end_closes_its_connection_alone(
+    own_root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PromptConnection, "head_s", 0.2)
+    models = ServedModels(own_root, ["toy"])
+    held = Held(models)
+    with answering(models) as client, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(client.post, INFER, json=asked(drawn(1)))
+        until(lambda: held.calls, every_s=0.01)
+        address = client.base_url.host, client.base_url.port or 0
+        for before in (b"", b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+            with socket.create_connection(address, 60) as own:
+                own.sendall(before + b"POST /v2 HTTP/1.1\r\nHost: local")
+                told = b"".join(iter(lambda s=own: s.recv(65_536), b""))
+                assert told.startswith(b"HTTP/1.1 200 " if before else b"")
+        held.free.set()
+        assert outputs(slow.result())["answer"]
 
 
 def test_without_the_token_only_health_is_told(client: httpx.Client) -> None:

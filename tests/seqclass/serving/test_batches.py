@@ -63,7 +63,7 @@ def test_a_failure_reaches_those_who_asked_and_the_next_are_answered() -> None:
         raise FloatingPointError("broken")
 
     async def three() -> list[object]:
-        batches = Batches(10, [].append)
+        batches = Batches(100, [].append)
         work = asyncio.create_task(batches.run())
         asked = [ask(batches, one, 0.2, 2, 3) for one in (version(broken), version(means))]
         found = await asyncio.gather(*asked, return_exceptions=True)
@@ -91,18 +91,41 @@ def test_more_than_may_wait_is_refused_and_who_left_is_not_answered() -> None:
             await asyncio.sleep(0.001)
         gone = asyncio.create_task(ask(batches, served, 0.2, 3, 1))
         await asyncio.sleep(0)
-        with pytest.raises(Refusal, match="3 wait") as refused:
-            await ask(batches, served, 0.3, 2, 1)
+        with pytest.raises(Refusal, match="4 wait") as refused:
+            await ask(batches, served, 0.3, 1, 1)
         assert refused.value.status == 503
         gone.cancel()
         free.set()
         assert (await first).codes.tolist() == [0]
-        assert (await ask(batches, served, 0.9, 4, 1)).codes.tolist() == [1] * 4
+        assert (await ask(batches, served, 0.9, 2, 2)).codes.tolist() == [1] * 2
         work.cancel()
         batches.close()
 
     asyncio.run(crowd())
-    assert sizes == [1, 4]
+    assert sizes == [1, 2]
+
+
+def test_a_small_request_is_answered_between_two_blocks_of_a_large_one() -> None:
+    """And a large one that nobody waits for ends after the block that is being answered."""
+    sizes: list[int] = []
+
+    async def three() -> None:
+        batches, served = Batches(10**6, sizes.append), version(means)
+        work = asyncio.create_task(batches.run())
+        n = BATCH_ROWS * 50
+        large, left = (asyncio.create_task(ask(batches, served, 0.2, n, 2)) for _ in range(2))
+        while len(sizes) < 2:
+            await asyncio.sleep(0)
+        left.cancel()
+        await ask(batches, served, 0.9, 1, 2)
+        assert len(sizes) < 20
+        assert (await large).probabilities.shape == (n, 2)
+        work.cancel()
+        batches.close()
+
+    asyncio.run(three())
+    assert max(sizes) <= BATCH_ROWS
+    assert sum(sizes) < BATCH_ROWS * 60
 
 
 def test_metrics_begin_at_nothing() -> None:

@@ -64,13 +64,40 @@ def test_a_hostile_body_is_refused_in_one_line(case: str) -> None:
     assert "\n" not in refused.value.problem
 
 
-@pytest.mark.parametrize("limit", ["series=1", "steps=1"])
+@pytest.mark.parametrize("limit", ["series=1", "steps=1", "values=3"])
 def test_more_than_a_limit_is_refused_as_too_large(limit: str) -> None:
     content = body()
     assert len(read(content).series) == 2
     with pytest.raises(Refusal, match="at most") as refused:
         read(content, chosen_limits(RequestLimits, [limit]))
     assert refused.value.status == 413
+    assert f"--limit {limit.partition('=')[0]}" in refused.value.problem
+
+
+@pytest.mark.parametrize(("n", "steps"), [(80, 100_000), (4096, 2000)])
+def test_by_default_no_request_takes_longer_than_its_answer_may(n: int, steps: int) -> None:
+    with pytest.raises(Refusal, match="raise the server's --limit") as refused:
+        read(body(shape=[n, steps, 1], data=[]))
+    assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("element", [b"[]", b"{}", b"1"])
+def test_more_elements_than_a_request_needs_are_not_parsed(
+    element: bytes,
+) -> None:
+    content = b"[" + (element + b",") * 2_000_000 + element
+    with pytest.raises(Refusal, match="262,144 values") as refused:  # and not: no JSON
+        read(content)
+    assert refused.value.status == 413
+
+
+def test_the_largest_request_is_read_in_either_form() -> None:
+    x, limits = np.zeros((20, 10, 3)), RequestLimits(values=600, series=20)
+    for data in (x.tolist(), x.ravel().tolist()):
+        lengths = {"name": "lengths", "shape": [20], "datatype": "INT64", "data": [10] * 20}
+        tensor = {**TENSOR, "shape": [20, 10, 3], "data": data}
+        content = orjson.dumps({"inputs": [tensor, lengths]})
+        assert read(content, limits, ("x", "y", "z")).series.shape == (20, 10, 3)
 
 
 @pytest.mark.parametrize("choice", ["series", "series=0", "series=-1", "colour=1", "steps=1e3", ""])
