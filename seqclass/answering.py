@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqclass.evaluation.decisions import UNKNOWN, Decision, predict_labels
-from seqclass.frames import unframed
+from seqclass.forms import PaddedSeries, Series, read_series
 from seqclass.inference.answers import answers_of, predict_block
 from seqclass.runtime import start_tensorflow
-from seqclass.series import Series, as_padded, observed_lengths
+from seqclass.series import observed_lengths
 from seqclass.store.keras_files import keras_bytes, keras_model
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Answering:
     classes_: np.ndarray
     n_channels_: int
     channels_: list[str] | None = None
+    series_id: str | int | None = None
+    step: str | int | None = None
     decision_: Decision
     losses_: list[list[float]]
     _network: Network
@@ -175,8 +177,9 @@ class Answering:
         from seqclass.networks.attribution import find_attributions, n_batches
         from seqclass.networks.classifier import score_gradient
 
-        x = self._padded(X)
-        labels = self.predict(x) if y is None else np.asarray(y)
+        given = self._read(X)
+        x = given.values
+        labels = self.predict(x) if y is None else np.asarray(given.aligned("y", y))
         strangers = set(labels.tolist()) - set(self.classes_.tolist())
         if strangers or len(labels) != len(x):
             raise ValueError(
@@ -216,9 +219,10 @@ class Answering:
         """
         from seqclass.plots import explained_figure
 
-        x = self._padded(X)
+        given = self._read(X)
+        x = given.values
         probabilities = self.predict_proba(x)
-        labels = self.predict(x) if y is None else np.asarray(y)
+        labels = self.predict(x) if y is None else np.asarray(given.aligned("y", y))
         contributions = self.explain(x, labels)
         of_label = probabilities[np.arange(len(x)), np.searchsorted(self.classes_, labels)]
         titles = [f"{label} ({p:.3f})" for label, p in zip(labels, of_label, strict=True)]
@@ -255,11 +259,13 @@ class Answering:
             )
         return losses_figure(self.losses_)
 
-    def _padded(self, x: Series) -> np.ndarray:
-        return as_padded(unframed(x, self.channels_).series, self.n_channels_)
+    def _read(self, x: Series) -> PaddedSeries:
+        return read_series(
+            x, self.channels_, self.n_channels_, series_id=self.series_id, step=self.step
+        )
 
     def _outputs(self, x: Series) -> dict[str, np.ndarray]:
-        padded = self._padded(x)
+        padded = self._read(x).values
         return predict_block(self._infer, padded, observed_lengths(padded))
 
     @property

@@ -2,6 +2,7 @@
 
 import operator
 import os
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +12,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from seqclass.answering import Answering, Network
 from seqclass.evaluation.decisions import UNKNOWN
-from seqclass.frames import unframed
+from seqclass.forms import PaddedSeries, Series, read_series
 from seqclass.runtime import start_tensorflow
-from seqclass.series import Series, as_padded
 from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec
 
 MIN_PER_CLASS = 2
@@ -39,6 +39,9 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         ``"conv-lstm"``. None allows all.
     budget_s : float, optional
         Seconds after which no further network is started. None sets no limit.
+    series_id, step : str or int, optional
+        Columns or index levels of a long DataFrame with the id of the series and the step of each
+        row, if they are not called ``series_id`` and ``step``.
 
     Attributes
     ----------
@@ -48,6 +51,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         Steps of the longest series, and channels.
     channels_ : list of str or None
         Names of the channels, if they were fitted from DataFrames.
+    read_ : str
+        What ``fit`` read, such as ``"60 series, 24 steps, 1 channel"``.
     validation_ : dict
         Accuracy, balanced accuracy, macro F1, log-loss (nats) and expected calibration error
         (``ece``) on the rows held back.
@@ -76,10 +81,18 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         random_state: int = 0,
         members: tuple[Member, ...] | None = None,
         budget_s: float | None = None,
+        series_id: str | int | None = None,
+        step: str | int | None = None,
     ) -> None:
         self.random_state = random_state
         self.members = members
         self.budget_s = budget_s
+        self.series_id = series_id
+        self.step = step
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803 - scikit-learn's name
+        text = super().__repr__(N_CHAR_MAX)
+        return f"{text}: {self.read_}" if getattr(self, "read_", "") else text
 
     def fit(
         self,
@@ -109,7 +122,13 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         ------
         ValueError
             If the labels do not match the series, there is only one class, a class has fewer than
-            two series, or one is called ``"unknown"``, or no series has a value.
+            two series, or one is called ``"unknown"``, no series has a value or more than one step,
+            or ``X`` can be read in two ways.
+
+        Warns
+        -----
+        UserWarning
+            If an array has fewer steps than channels, as one in the order ``(n, channels, steps)``.
 
         Examples
         --------
@@ -119,11 +138,11 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         >>> clf.validation_["accuracy"] > 0.9
         True
         """
-        given = unframed(X)
-        x = as_padded(given.series)
-        if np.isnan(x).all():
-            raise ValueError("X: expected values, got only missing ones (NaN); give some")
+        given = read_series(X, series_id=self.series_id, step=self.step)
+        x = given.values
+        _check_series(given)
         labels = _labels(given.aligned("y", y), len(x))
+        given.check_rows_are_series(labels)
         groups = _optional("groups", given.aligned("groups", groups), len(x))
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
@@ -141,6 +160,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         )
         self.classes_, self.channels_ = classes, given.channels
         self.n_features_in_, self.n_channels_ = x.shape[1:]
+        self.read_ = str(given)
         self._network, self.decision_ = Network(replica.classifier), replica.decision
         self.validation_ = replica.validation
         self.members_ = replica.members
@@ -162,7 +182,9 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         >>> clf.score(X, y) > 0.9
         True
         """
-        return float(super().score(X, unframed(X).aligned("y", y), sample_weight))
+        given = self._read(X)
+        labels, weights = given.aligned("y", y), given.aligned("sample_weight", sample_weight)
+        return float(super().score(given.values, labels, weights))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted classifier to one file, which ``seqclass.load_model`` reads.
@@ -207,9 +229,28 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
             )
         return TrainingSpec(seeds=1, budget_s=self.budget_s, members=tuple(members))
 
-    def _padded(self, x: Series) -> np.ndarray:
+    def _read(self, x: Series) -> PaddedSeries:
         check_is_fitted(self)
-        return super()._padded(x)
+        return super()._read(x)
+
+
+def _check_series(given: PaddedSeries) -> None:
+    """Raise ValueError, or warn, if what was read is hardly meant."""
+    _, steps, channels = given.values.shape
+    if np.isnan(given.values).all():
+        raise ValueError("X: expected values, got only missing ones (NaN); give some")
+    if steps == 1:
+        raise ValueError(
+            f"X: expected series of several steps, got {given} (1 feature(s)); write "
+            "X.transpose(0, 2, 1) if X is (n, channels, steps); if each row of a DataFrame is a "
+            "step, say which columns are ids and steps with series_id= and step="
+        )
+    if given.channels is None and steps < channels:
+        warnings.warn(
+            f"X: read as {given}, which are fewer steps than channels; write "
+            "X.transpose(0, 2, 1) if X is (n, channels, steps)",
+            stacklevel=3,
+        )
 
 
 def _seed(given: Any) -> int:

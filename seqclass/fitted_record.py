@@ -24,6 +24,8 @@ class Parameters:
     random_state: int
     members: tuple[Member, ...] | None
     budget_s: float | None
+    series_id: str | int | None = None
+    step: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class FittedRecord:
     """The fields of a classifier's file beside its weights.
 
     kind: ``text``, ``object`` or the name of the NumPy type of ``classes``. channels: their names,
-    or None if they have none.
+    or None if they have none. read: what ``fit`` read.
     """
 
     parameters: Parameters
@@ -44,6 +46,7 @@ class FittedRecord:
     validation: dict[str, float]
     members: list[dict[str, Any]]
     losses: list[list[float]] = field(default_factory=list)
+    read: str = ""
 
 
 def to_file(fitted: Any) -> ClassifierFile:
@@ -63,7 +66,7 @@ def to_file(fitted: Any) -> ClassifierFile:
     record = FittedRecord(
         Parameters(**fitted.get_params()), values, kind, fitted.n_features_in_, fitted.n_channels_,
         fitted.channels_, fitted.decision_, fitted.validation_, fitted.members_,
-        fitted.losses_,
+        fitted.losses_, fitted.read_,
     )  # fmt: skip
     return ClassifierFile(asdict(record), fitted.keras_model_)
 
@@ -90,6 +93,7 @@ def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]
     fitted._network, fitted.decision_ = Network(content.network), _as_decided(record.decision)
     fitted.validation_, fitted.members_ = record.validation, record.members
     fitted.losses_ = record.losses
+    fitted.read_ = record.read
     return fitted
 
 

@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from seqclass.estimator import SequenceClassifier
-from seqclass.series import as_padded
+from seqclass.forms import read_series
 
 X = np.random.default_rng(0).normal(0, 1, (6, 8))
 Y = np.array(["a", "b"] * 3)
@@ -88,8 +88,8 @@ class Wrapped:
 
 
 def test_what_can_be_read_as_an_array_is_one() -> None:
-    np.testing.assert_array_equal(as_padded(Wrapped(X)), as_padded(X))
-    np.testing.assert_array_equal(as_padded(X.astype(object)), as_padded(X))
+    np.testing.assert_array_equal(read_series(Wrapped(X)).values, read_series(X).values)
+    np.testing.assert_array_equal(read_series(X.astype(object)).values, read_series(X).values)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_can_be_read_as_an_array_is_one() -> None:
 )
 def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: str) -> None:
     with pytest.raises(kind, match="X: expected") as refused:
-        as_padded(x)
+        read_series(x)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
 

@@ -15,7 +15,7 @@ from sklearn.model_selection import cross_val_score
 
 import seqclass
 from seqclass import SequenceClassifier, load_model, open_store
-from seqclass.series import as_padded
+from seqclass.forms import read_series
 from seqclass.store.root import DamagedError, Root, open_root
 from tests.support.courses import courses
 from tests.support.places import REPOSITORY
@@ -58,7 +58,7 @@ def test_ragged_series_with_holes_are_learnt(fitted: SequenceClassifier) -> None
 
 def test_a_list_and_its_padded_array_are_the_same(fitted: SequenceClassifier) -> None:
     new, _ = courses(9, seed=2)
-    padded = as_padded(new)
+    padded = read_series(new).values
     wider = np.pad(padded, ((0, 0), (0, 7), (0, 0)), constant_values=np.nan)
     expected = fitted.predict_proba(new)
     for x in (padded, wider):
@@ -84,9 +84,9 @@ def test_it_is_an_estimator_as_scikit_learn_knows_them() -> None:
     series, y = courses(40)
     classifier = SequenceClassifier(random_state=3, members=("steps",))
     assert clone(classifier).get_params() == {
-        "random_state": 3, "members": ("steps",), "budget_s": None,
+        "random_state": 3, "members": ("steps",), "budget_s": None, "series_id": None, "step": None,
     }  # fmt: skip
-    assert cross_val_score(classifier, as_padded(series), y, cv=2).mean() > 0.9
+    assert cross_val_score(classifier, read_series(series).values, y, cv=2).mean() > 0.9
 
 
 def test_equal_seeds_give_equal_answers_and_codes_of_any_type() -> None:

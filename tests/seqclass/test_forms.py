@@ -1,0 +1,390 @@
+"""Sixty series in the forms that people hold: read as sixty, or refused with a line that leads."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from seqclass import SequenceClassifier, load_model
+from seqclass.forms import read_series
+from tests.support.courses import courses
+
+N, STEPS, NAMES = 60, 24, ["level", "swing"]
+Y = np.array(["falls", "rises"])[np.random.default_rng(1).integers(0, 2, N)]
+IDS = [f"m{k}" for k in np.random.default_rng(2).permutation(N)]
+RAGGED, RAGGED_Y = courses(N)
+
+
+def sixty() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    course = np.linspace(-1, 1, STEPS) * np.where(Y == "rises", 1, -1)[:, None]
+    x = np.stack([course, np.cos(course)], axis=2) + rng.normal(0, 0.2, (N, STEPS, 2))
+    x[0, 3, 1] = np.nan
+    return x.astype(np.float32)
+
+
+X = sixty()
+LEVEL = X[:, :, 0]
+
+
+def rows(ids: str = "machine", step: str = "minute", series: Any = X) -> pd.DataFrame:
+    """A row for each step."""
+    parts = [
+        pd.DataFrame(values, columns=NAMES).assign(**{ids: name, step: np.arange(len(values))})
+        for name, values in zip(IDS, series, strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def labelled(frame: pd.DataFrame, ids: str) -> pd.Series:
+    return frame[ids].map(dict(zip(IDS, Y, strict=True)))
+
+
+def indexed(first: str | None = "instances", second: str | None = "timepoints") -> pd.DataFrame:
+    return rows().set_index(["machine", "minute"]).rename_axis([first, second])
+
+
+def one_each() -> list[pd.DataFrame]:
+    return [pd.DataFrame(values, columns=NAMES) for values in X]
+
+
+def wide(prefix: str = "x") -> pd.DataFrame:
+    return pd.DataFrame(LEVEL, columns=[f"{prefix}{k}" for k in range(STEPS)])
+
+
+def nested(cell: Callable[[np.ndarray], Any]) -> pd.DataFrame:
+    return pd.DataFrame({name: [cell(x[:, k]) for x in X] for k, name in enumerate(NAMES)})
+
+
+class Streamed:
+    """A table that offers its Arrow stream alone."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.table = pa.Table.from_pandas(frame, preserve_index=False)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+class Converted(Streamed):
+    """A table as polars has it: an Arrow stream, ``to_pandas``, and columns without ``iloc``."""
+
+    columns: tuple[str, ...] = ()
+
+    def to_pandas(self) -> pd.DataFrame:
+        return self.table.to_pandas()
+
+
+def dated(frame: pd.DataFrame, zone: str | None) -> pd.DataFrame:
+    start = pd.Timestamp("2026-03-29", tz=zone)
+    return frame.assign(step=start + pd.to_timedelta(frame["step"], unit="h"))
+
+
+class Form(NamedTuple):
+    make: Callable[[], Any]
+    keys: dict[str, Any] = {}  # noqa: RUF012 - only read
+    values: np.ndarray = X
+
+
+LONG = {"series_id": "machine", "step": "minute"}
+FORMS = {
+    "array (n, steps, channels)": Form(lambda: X),
+    "array (n, channels, steps), turned": Form(lambda: np.swapaxes(X, 1, 2).transpose(0, 2, 1)),
+    "array (n, steps)": Form(lambda: LEVEL, values=LEVEL[:, :, None]),
+    "array of objects": Form(lambda: X.astype(object)),
+    "list of (steps, channels)": Form(lambda: list(X)),
+    "list of (steps,)": Form(lambda: list(LEVEL), values=LEVEL[:, :, None]),
+    "nested lists": Form(lambda: X.tolist()),
+    "list of pandas Series": Form(
+        lambda: [pd.Series(x) for x in LEVEL], values=LEVEL[:, :, None]),
+    "list of frames": Form(one_each),
+    "list of frames, newest first": Form(
+        lambda: [f.assign(step=range(STEPS)).iloc[::-1] for f in one_each()]),
+    "list of frames, a step by another name": Form(
+        lambda: [f.assign(minute=range(STEPS)).iloc[::-1] for f in one_each()],
+        {"step": "minute"}),
+    "list of frames, nullable": Form(lambda: [f.convert_dtypes() for f in one_each()]),
+    "list of arrow tables": Form(lambda: [pa.Table.from_pandas(f) for f in one_each()]),
+    "wide": Form(wide, values=LEVEL[:, :, None]),
+    "wide with ids and labels": Form(
+        lambda: wide().assign(series_id=IDS, label=Y), values=LEVEL[:, :, None]),
+    "wide by a pivot": Form(
+        lambda: rows("series_id", "step").pivot(
+            index="series_id", columns="step", values="level").loc[IDS],
+        values=LEVEL[:, :, None]),
+    "wide, polars": Form(lambda: Converted(wide()), values=LEVEL[:, :, None]),
+    "nested, arrays": Form(lambda: nested(np.asarray)),
+    "nested, lists": Form(lambda: nested(list)),
+    "nested, pandas Series (sktime)": Form(lambda: nested(pd.Series)),
+    "nested, arrow lists": Form(lambda: pa.Table.from_pandas(nested(list))),
+    "nested, pandas with arrow types": Form(
+        lambda: pa.Table.from_pandas(nested(list)).to_pandas(types_mapper=pd.ArrowDtype)),
+    "long": Form(lambda: rows("series_id", "step")),
+    "long, arrow": Form(lambda: pa.Table.from_pandas(rows("series_id", "step"))),
+    "long, record batch": Form(
+        lambda: pa.Table.from_pandas(rows("series_id", "step")).combine_chunks().to_batches()[0]),
+    "long, arrow stream": Form(lambda: Streamed(rows("series_id", "step"))),
+    "long, polars": Form(lambda: Converted(rows("series_id", "step"))),
+    "long, arrow, other names": Form(lambda: pa.Table.from_pandas(rows()), LONG),
+    "long, other names": Form(rows, LONG),
+    "long, ids by another name": Form(lambda: rows(step="step"), {"series_id": "machine"}),
+    "long, ids by another name, usual steps": Form(
+        lambda: rows(step="timestamp"), {"series_id": "machine"}),
+    "long, categorical ids": Form(
+        lambda: rows("series_id", "step").astype({"series_id": "category"})),
+    "long, unordered steps": Form(
+        lambda: rows("series_id", "step").groupby("series_id", sort=False).sample(
+            frac=1, random_state=0)),
+    "long, steps of objects": Form(
+        lambda: rows("series_id", "step").astype({"step": object}).iloc[::-1].iloc[::-1]),
+    "long, dates": Form(lambda: dated(rows("series_id", "step"), None)),
+    "long, times of a zone": Form(lambda: dated(rows("series_id", "step"), "Europe/Berlin")),
+    "long, text of nullable types": Form(lambda: rows("series_id", "step").convert_dtypes()),
+    "two levels (sktime)": Form(indexed),
+    "two levels, times": Form(
+        lambda: dated(rows("item_id", "step"), "UTC").set_index(["item_id", "step"])
+        .rename_axis(["item_id", "timestamp"])),
+    "two levels, steps first": Form(lambda: indexed().swaplevel()),
+    "two levels, our names": Form(lambda: indexed("series_id", "step")),
+    "two levels, other names": Form(lambda: indexed("machine", "minute"), LONG),
+    "two levels of a pandas Series": Form(lambda: indexed()["level"], values=LEVEL[:, :, None]),
+    "three levels, two usual": Form(
+        lambda: indexed("id", "time").assign(plant="a").set_index("plant", append=True)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_sixty_series_are_read_as_sixty(name: str) -> None:
+    make, keys, values = FORMS[name]
+    given = read_series(make(), **keys)
+    np.testing.assert_array_equal(given.values, values)
+    n = values.shape[2]
+    assert str(given) == f"60 series, 24 steps, {n} channel{'s' * (n > 1)}"
+    assert given.channels in (None, NAMES[:n])
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str, Callable[[Any], Any], dict[str, Any]]] = {
+    "two levels, other names": (
+        lambda: indexed("machine", "minute"), "levels machine, minute; say which they are with "
+        "SequenceClassifier(series_id=…, step=…)", lambda x: x, LONG),
+    "two levels, one usual": (
+        lambda: indexed("machine", "time"), "levels machine, time; say", lambda x: x,
+        {"series_id": "machine"}),
+    "two levels without names": (
+        lambda: indexed(None, None), "X.rename_axis(['series_id', 'step'])",
+        lambda x: x.rename_axis(["series_id", "step"]), {}),
+    "two levels of rows that are series": (
+        lambda: pd.DataFrame(X[:, :, 0], index=pd.MultiIndex.from_product([range(6), range(10)])),
+        "X.reset_index(drop=True)", lambda x: x.reset_index(drop=True), {}),
+    "a pivot of two channels": (
+        lambda: rows("id", "time").pivot(index="id", columns="time").loc[IDS],
+        "write X.stack()", lambda x: x.stack(future_stack=True), {}),
+    "long, text as ids": (
+        lambda: rows().drop(columns="minute"), "expected numbers in column 'machine', got",
+        lambda x: x.assign(minute=x.groupby("machine").cumcount()), LONG),
+    "long, numbers as ids": (
+        lambda: rows().assign(machine=np.repeat(range(N), STEPS)),
+        "a column 'minute', which counts up again and again", lambda x: x, LONG),
+    "long, usual names": (
+        lambda: rows("id", "t").assign(id=np.repeat(range(N), STEPS)),
+        "a column 'id'; say which", lambda x: x, {"series_id": "id", "step": "t"}),
+    "long, dates as steps": (
+        lambda: dated(rows("id", "step"), None).rename(columns={"id": "machine", "step": "when"})
+        .assign(machine=np.repeat(range(N), STEPS), when=lambda f: f["when"] + pd.to_timedelta(
+            np.repeat(range(N), STEPS), unit="D")),
+        "expected numbers in column 'when', got times", lambda x: x,
+        {"series_id": "machine", "step": "when"}),
+    "frames below each other": (
+        lambda: pd.concat(one_each()), "an index, which counts up again and again",
+        lambda x: x.assign(series_id=np.repeat(range(N), STEPS), step=x.index), {}),
+    "long without steps": (
+        lambda: rows("series_id").drop(columns="minute"), "step=X.groupby('series_id').cumcount()",
+        lambda x: x.assign(step=x.groupby("series_id").cumcount()), {}),
+    "long without ids": (
+        lambda: rows(step="step").drop(columns="machine"), "give SequenceClassifier's series_id=",
+        lambda x: x.assign(series_id=np.repeat(range(N), STEPS)), {}),
+    "steps as text": (
+        lambda: rows("series_id", "step").assign(step=lambda f: f["step"].map(str)),
+        "expected numbers or times as steps, got '0' (string); convert them with pd.to_numeric",
+        lambda x: x.assign(step=pd.to_numeric(x["step"])), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_can_be_read_in_two_ways_is_asked_about(name: str) -> None:
+    make, says, answer, keys = REFUSED[name]
+    with pytest.raises(ValueError, match="X: expected") as refused:
+        read_series(make())
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert read_series(answer(make()), **keys).values.shape[:2] == (N, STEPS)
+
+
+def test_a_column_of_ids_among_shuffled_rows_is_asked_about() -> None:
+    frame = rows().assign(machine=np.repeat(range(N), STEPS)).sample(frac=1, random_state=0)
+    y = np.repeat(Y, STEPS)[frame.index]
+    with pytest.raises(ValueError, match="'machine', whose 60 values have one label each; say"):
+        SequenceClassifier().fit(frame, y)
+
+
+def test_ragged_series_by_two_levels_are_read() -> None:
+    frame = rows(series=RAGGED).set_index(["machine", "minute"]).rename_axis(["case", "time"])
+    given = read_series(frame)
+    np.testing.assert_array_equal(given.values, read_series(RAGGED).values)
+    assert str(given) == "60 series, 20 to 30 steps, 2 channels"
+
+
+def test_rows_of_a_long_frame_may_lie_in_any_order() -> None:
+    mixed = rows("series_id", "step").sample(frac=1, random_state=0)
+    order = [IDS.index(name) for name in pd.unique(mixed["series_id"])]
+    np.testing.assert_array_equal(read_series(mixed).values, X[order])
+
+
+ROWS = rows("series_id", "step")
+BY_ROW = labelled(ROWS, "series_id")
+BY_ID = pd.Series(Y, index=IDS)
+WORDS = {
+    "a row each": (ROWS, BY_ROW),
+    "a row each, an array": (ROWS, BY_ROW.to_numpy()),
+    "a row each, a list": (ROWS, BY_ROW.tolist()),
+    "a row each, a frame": (ROWS, BY_ROW.to_frame("label")),
+    "a row each, shuffled": (ROWS, BY_ROW.sample(frac=1, random_state=0)),
+    "a row each, by an index of its own": (indexed(), BY_ROW),
+    "a row each, by two levels": (indexed(), BY_ROW.set_axis(indexed().index)),
+    "a row each, categories": (ROWS, BY_ROW.astype("category")),
+    "by id": (ROWS, BY_ID),
+    "by id, sorted": (indexed(), BY_ID.sort_index()),
+    "by id, categorical": (ROWS.astype({"series_id": "category"}), BY_ID.sort_values()),
+    "in order": (ROWS, pd.Series(Y)),
+    "an array": (indexed(), Y),
+    "a list": (ROWS, Y.tolist()),
+    "wide": (wide(), pd.Series(Y)),
+    "wide, labels as they lie": (wide().set_axis(IDS), pd.Series(Y)),
+    "nested": (nested(list), pd.Series(Y)),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_labels_find_their_series(name: str) -> None:
+    x, y = WORDS[name]
+    assert np.asarray(read_series(x).aligned("y", y)).tolist() == Y.tolist()
+
+
+def test_labels_of_other_series_are_refused() -> None:
+    given = read_series(ROWS)
+    with pytest.raises(ValueError, match="y: expected an index of the frame's rows or of its 60"):
+        given.aligned("y", pd.Series(Y, index=[f"other{k}" for k in range(N)]))
+    torn = BY_ROW.where(BY_ROW.index != 0, "other")
+    with pytest.raises(ValueError, match=f"all rows of a series, got several in '{IDS[0]}'"):
+        given.aligned("y", torn)
+    for frame in (wide(), nested(list)):
+        mixed = pd.Series(Y).sample(frac=1, random_state=0)
+        with pytest.raises(ValueError, match=r"y: expected the index of X in its order.*y\.loc"):
+            read_series(frame).aligned("y", mixed)
+
+
+STRANGE = {
+    "a row without one": ROWS.assign(step=ROWS["step"].where(ROWS.index != 3)),
+    "a step once in each series, got 0 again in": ROWS.assign(step=0),
+    "got Timestamp('2026-03-29 00:00:00+0000', tz='UTC') again": pd.concat(
+        [dated(ROWS, "UTC"), dated(ROWS, "UTC").iloc[:1]]),
+    "got 3 again in 'm": indexed("id", "t").iloc[[0, 1, 2, 3, 3]],
+    "as steps, got '0' (mixed-integer)": ROWS.assign(step=["0", *ROWS["step"][1:]]),
+    "expected numbers in column 'level'": ROWS.assign(level="high"),
+    "expected numbers in column 'name'": pd.DataFrame({"a": [1.0], "name": ["x"]}),
+    "as many steps in every channel": pd.DataFrame({"a": [[1.0]], "b": [[1.0, 2.0]]}),
+    "got no 'swing' among level": [*one_each()[:2], one_each()[2][["level"]]],
+    "got one twice or none in series 0": [one_each()[0].assign(step=1)],
+    "expected different names": pd.DataFrame(np.zeros((2, 2)), columns=["a", "a"]),
+    "all text or all numbers, got 0, 1, z": pd.DataFrame(np.zeros((2, 2))).assign(z=0.5),
+    "got it as a column and as a level": ROWS.set_index("step", drop=False),
+    "DataFrames only in a list with one, got 1 others": [one_each()[0], X[1]],
+    "at least one series, got none": ROWS.iloc[:0],
+    "expected at least one series, got none;": wide().iloc[:0],
+    "got an infinite one or one beyond float32 in series 0": ROWS.assign(level=np.inf),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("says", STRANGE)
+def test_a_frame_that_can_not_be_meant_is_one_line(says: str) -> None:
+    with pytest.raises(ValueError, match="X: expected") as refused:
+        read_series(STRANGE[says])
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_names_that_a_frame_lacks_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected 'motor' in every row of a long frame, got lev"):
+        read_series(rows(), series_id="motor", step="minute")
+
+
+QUICK = {"members": ("steps",)}
+
+
+@pytest.fixture(scope="module")
+def by_array() -> SequenceClassifier:
+    return SequenceClassifier(**QUICK).fit(X, Y)
+
+
+def test_a_long_frame_of_other_names_is_learnt_and_asked_as_an_array(
+    by_array: SequenceClassifier,
+) -> None:
+    frame = rows()
+    fitted = SequenceClassifier(**QUICK, **LONG).fit(frame, labelled(frame, "machine"))
+    assert fitted.read_ == by_array.read_ == "60 series, 24 steps, 2 channels"
+    assert (fitted.channels_, by_array.channels_) == (NAMES, None)
+    expected = by_array.predict_proba(X)
+    np.testing.assert_array_equal(fitted.predict_proba(frame), expected)
+    turned = [f[["swing", "level"]] for f in one_each()]
+    np.testing.assert_array_equal(fitted.predict_proba(turned), expected)
+    assert fitted.score(frame, labelled(frame, "machine")) == by_array.score(X, Y)
+    np.testing.assert_array_equal(
+        fitted.explain(frame[:48], labelled(frame[:48], "machine")), by_array.explain(X[:2], Y[:2])
+    )
+    with pytest.raises(ValueError, match="got no 'swing' among level, speed; rename the columns"):
+        fitted.predict([f.rename(columns={"swing": "speed"}) for f in one_each()])
+    with pytest.raises(ValueError, match="expected 'machine' in every row of a long frame"):
+        fitted.predict(indexed())
+    with pytest.raises(ValueError, match=r"a column for each channel \(level, swing\); say"):
+        fitted.set_params(series_id=None, step=None).predict(one_each()[0])
+
+
+def test_the_names_are_parameters_of_pipelines_and_grids() -> None:
+    pipeline = make_pipeline(FunctionTransformer(), SequenceClassifier(**QUICK))
+    pipeline.set_params(sequenceclassifier__series_id="machine", sequenceclassifier__step="minute")
+    assert len(pipeline.fit(rows(), Y).predict(rows())) == N
+    grid = GridSearchCV(SequenceClassifier(**QUICK), {"random_state": [0, 1]}, cv=2)
+    assert grid.fit(wide(), Y).best_estimator_.read_ == "60 series, 24 steps, 1 channel"
+
+
+def test_what_was_read_is_kept_and_shown(by_array: SequenceClassifier, tmp_path: Path) -> None:
+    assert repr(by_array).endswith(": 60 series, 24 steps, 2 channels")
+    fitted = SequenceClassifier(**QUICK, **LONG).fit(rows(), Y)
+    fitted.save(tmp_path / "long.seqclass")
+    same = load_model(tmp_path / "long.seqclass")
+    assert (same.get_params(), same.read_) == (fitted.get_params(), fitted.read_)
+    np.testing.assert_array_equal(same.predict_proba(rows()), fitted.predict_proba(rows()))
+
+
+def test_fewer_steps_than_channels_are_pointed_out_and_one_step_is_refused() -> None:
+    turned = X.transpose(0, 2, 1)
+    for x in (turned, list(turned)):
+        with pytest.warns(UserWarning, match=r"read as 60 series, 2 steps, 24 channels.*transpose"):
+            SequenceClassifier(**QUICK).fit(x, Y)
+    for x in (turned[:, :1], LEVEL.reshape(-1, 1), wide()[["x0"]]):
+        with pytest.raises(ValueError, match=r"got \d+ series, 1 step, .*write X.transpose"):
+            SequenceClassifier().fit(x, np.resize(Y, len(x)))
+
+
+def test_the_other_order_of_an_array_is_refused_by_what_was_fitted(
+    by_array: SequenceClassifier,
+) -> None:
+    with pytest.raises(ValueError, match=r"expected 2 channels .*X\.transpose\(0, 2, 1\) turns"):
+        by_array.predict(X.transpose(0, 2, 1))
