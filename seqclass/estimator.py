@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from seqclass.answering import Answering, Network
 from seqclass.evaluation.decisions import UNKNOWN
@@ -51,6 +51,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         Steps of the longest series, and channels.
     channels_ : list of str or None
         Names of the channels, if they were fitted from DataFrames.
+    feature_names_in_ : array (steps,) of object
+        Names of the columns, if they were fitted from a wide DataFrame and are text.
     read_ : str
         What ``fit`` read, such as ``"60 series, 24 steps, 1 channel"``.
     validation_ : dict
@@ -161,6 +163,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         self.classes_, self.channels_ = classes, given.channels
         self.n_features_in_, self.n_channels_ = x.shape[1:]
         self.read_ = str(given)
+        self._check_names(given, reset=True)
         self._network, self.decision_ = Network(replica.classifier), replica.decision
         self.validation_ = replica.validation
         self.members_ = replica.members
@@ -231,7 +234,15 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
 
     def _read(self, x: Series) -> PaddedSeries:
         check_is_fitted(self)
-        return super()._read(x)
+        given = super()._read(x)
+        if given.wide is not None:
+            self._check_names(given, reset=False)
+        return given
+
+    def _check_names(self, given: PaddedSeries, reset: bool) -> None:
+        """Keep the names of a wide table's columns, or compare them with those of ``fit``."""
+        x = given.values if given.wide is None else given.wide
+        validate_data(self, x, reset=reset, skip_check_array=True, ensure_2d=False)
 
 
 def _check_series(given: PaddedSeries) -> None:

@@ -33,7 +33,8 @@ class FittedRecord:
     """The fields of a classifier's file beside its weights.
 
     kind: ``text``, ``object`` or the name of the NumPy type of ``classes``. channels: their names,
-    or None if they have none. read: what ``fit`` read.
+    or None if they have none. feature_names: of the columns of a wide table. read: what ``fit``
+    read.
     """
 
     parameters: Parameters
@@ -46,6 +47,7 @@ class FittedRecord:
     validation: dict[str, float]
     members: list[dict[str, Any]]
     losses: list[list[float]] = field(default_factory=list)
+    feature_names: list[str] | None = None
     read: str = ""
 
 
@@ -63,10 +65,11 @@ def to_file(fitted: Any) -> ClassifierFile:
             f"y: expected classes of text or numbers, which a file can hold, got {kind}; "
             "fit with such labels"
         )
+    names = getattr(fitted, "feature_names_in_", None)
     record = FittedRecord(
         Parameters(**fitted.get_params()), values, kind, fitted.n_features_in_, fitted.n_channels_,
         fitted.channels_, fitted.decision_, fitted.validation_, fitted.members_,
-        fitted.losses_, fitted.read_,
+        fitted.losses_, None if names is None else names.tolist(), fitted.read_,
     )  # fmt: skip
     return ClassifierFile(asdict(record), fitted.keras_model_)
 
@@ -94,6 +97,8 @@ def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]
     fitted.validation_, fitted.members_ = record.validation, record.members
     fitted.losses_ = record.losses
     fitted.read_ = record.read
+    if record.feature_names is not None:
+        fitted.feature_names_in_ = np.array(record.feature_names, dtype=object)
     return fitted
 
 

@@ -1,5 +1,6 @@
 """Sixty series in the forms that people hold: read as sixty, or refused with a line that leads."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import check_dataframe_column_names_consistency
 
 from seqclass import SequenceClassifier, load_model
 from seqclass.forms import read_series
@@ -388,3 +390,17 @@ def test_the_other_order_of_an_array_is_refused_by_what_was_fitted(
 ) -> None:
     with pytest.raises(ValueError, match=r"expected 2 channels .*X\.transpose\(0, 2, 1\) turns"):
         by_array.predict(X.transpose(0, 2, 1))
+
+
+def test_columns_of_a_wide_frame_are_compared_as_scikit_learn_does(tmp_path: Path) -> None:
+    check_dataframe_column_names_consistency("SequenceClassifier", SequenceClassifier(**QUICK))
+    fitted = SequenceClassifier(**QUICK).fit(wide(), Y)
+    fitted.save(tmp_path / "wide.seqclass")
+    for classifier in (fitted, load_model(tmp_path / "wide.seqclass")):
+        assert classifier.feature_names_in_.tolist() == wide().columns.tolist()
+        with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+            classifier.predict(wide().iloc[:, ::-1])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            classifier.explain(Converted(wide()[:2]))
+    assert not hasattr(fitted.fit(LEVEL, Y), "feature_names_in_")
