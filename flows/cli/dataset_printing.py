@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typing_extensions import TypedDict
 
-from flows.cli.printing import add_row, new_table, print_json, print_table, span
+from flows.cli.printing import (
+    add_row,
+    command_line,
+    new_table,
+    print_json,
+    print_table,
+    span,
+)
 from seqclass.store.manifests import DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, printable
@@ -41,10 +48,10 @@ def show_dataset(store: Root, ref: str, as_json: bool) -> None:
         print_json(dataset_summary(manifest))
         return
     show_dataset_summary(store, manifest)
-    typer.echo(f"next: seqclass {_next(store, manifest)}")
+    typer.echo(f"next: {command_line(store, *_next(store, manifest))}")
 
 
-def _next(store: Root, manifest: DatasetManifest) -> str:
+def _next(store: Root, manifest: DatasetManifest) -> tuple[str, str]:
     """Return what follows: a retraining where a champion of that name learnt from the dataset."""
     from seqclass.store.manifests import known_dataset
     from seqclass.store.registry import champion_of, open_model
@@ -55,10 +62,10 @@ def _next(store: Root, manifest: DatasetManifest) -> str:
         if champion_of(store, name):
             known = known_dataset(open_model(store, name).manifest)
             if DatasetRef.parse(known).name == name:
-                return f"retrain {name}"
+                return "retrain", name
     except DamagedError:  # 'verify' names it
         pass
-    return f"train {name}@{manifest['version']}"
+    return "train", f"{name}@{manifest['version']}"
 
 
 def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:

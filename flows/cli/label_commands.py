@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.command_line import LimitOption, ModelArgument, name_damaged, prepare_prefect
 from flows.cli.option_groups import Place
-from flows.cli.printing import print_json
+from flows.cli.printing import command_line, print_json
 from seqclass.store.root import Damages
 
 
@@ -52,7 +52,9 @@ def queue(
     typer.echo(f"questions: {len(found.questions)} ({why}); left for later: {found.left}")
     typer.echo(f"written: {', '.join(written)}")
     typer.echo(f"their series: {series}")
-    typer.echo(f"next: label them, then seqclass label {version.name} FILE")
+    where, file = ("it", out) if ending == ".csv" else ("Label Studio", "EXPORT.json")
+    typer.echo(f"label the series in {where}, then go on with the next command")
+    typer.echo(f"next: {command_line(store, 'label', version.name, file)}")
 
 
 def label(

@@ -1,6 +1,7 @@
 """Output of tables for people, and of JSON."""
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from itertools import groupby
@@ -12,6 +13,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from seqclass.store.root import Root, open_root
 
 
 def new_table(first: str, *others: str) -> Table:
@@ -54,6 +57,12 @@ def print_rows(table: Table, found: list[Any], empty: str) -> None:
 def span(n_steps: list[int]) -> str:
     low, high = n_steps
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def command_line(store: Root, *words: str) -> str:
+    """Return a command on this root as a shell takes it, to be printed as the next step."""
+    elsewhere = () if open_root().url == store.url else ("--root", store.url)
+    return shlex.join(["seqclass", *words, *elsewhere])
 
 
 def print_json(content: Mapping[str, Any]) -> None:

@@ -1,13 +1,12 @@
 """Output of the commands on studies and searches."""
 
-import shlex
 from typing import TYPE_CHECKING, cast
 
 import typer
 
-from flows.cli.printing import add_row, new_table, print_json, print_table
+from flows.cli.printing import add_row, command_line, new_table, print_json, print_table
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from seqclass.stored_records import SearchSummary
@@ -62,7 +61,7 @@ def show_search(store: Root, ref: str, as_json: bool, trained: int | None = None
     found = cast("SearchSummary", search.read_json("search.json"))
     dataset = search.manifest["dataset"]
     spec = f"{search.folder}/spec.json"
-    following = next_training(store, dataset, spec)
+    following = command_line(store, "train", DatasetRef.parse(dataset).short, "--spec", spec)
     if as_json:
         print_json({
             "search": search.ref, "dataset": dataset, **found, "spec": spec, "trained": trained,
@@ -108,9 +107,3 @@ def reach(found: "SearchSummary") -> str:
         f"folds{', ' if left else ''}{', '.join(left)}; {found['spent']:.0f} of "
         f"{found['seconds']:g} s spent (the default and the second always run)"
     )
-
-
-def next_training(store: Root, dataset: str, spec: str) -> str:
-    words = ["seqclass", "train", DatasetRef.parse(dataset).short, "--spec", spec]
-    elsewhere = [] if open_root().url == store.url else ["--root", store.url]
-    return shlex.join([*words, *elsewhere])

@@ -2,13 +2,15 @@
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
 from flows.__main__ import app
-from tests.support.hints import commands_in
+from tests.support.commands import Command, csv
+from tests.support.hints import commands_in, next_step
 from tests.support.places import REPOSITORY
 
 UNSAID = "SAID"
@@ -46,6 +48,21 @@ def test_a_named_command_has_what_it_needs(words: tuple[str, ...]) -> None:
         command = command.commands[rest.pop(0)]
     if not hasattr(command, "commands"):
         command.make_context("seqclass", rest)
+
+
+def test_only_one_function_writes_the_next_step_so_each_names_the_root() -> None:
+    steps = [text for text in messages() if text.startswith("next:")]
+    assert {" ".join(step.split()) for step in steps} == {f"next: {UNSAID}"}
+
+
+def test_the_next_step_of_an_import_works_as_it_is_printed(
+    prefect: str, seqclass: Command, tmp_path: Path
+) -> None:
+    root, three = tmp_path / "a root", csv(tmp_path, lambda text: "\n".join(text.split()[:13]))
+    code, out, err = seqclass("import", three, "--name", "mine", "--root", root)
+    assert code == 0, err
+    code, _, err = seqclass(*next_step(out))
+    assert (code, "expected at least 3 series of every class" in err) == (2, True), err
 
 
 def test_many_are_named() -> None:

@@ -11,13 +11,15 @@ from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.root import Root
 from tests.support.commands import Command
+from tests.support.hints import next_step
 from tests.support.labelled import store_doubts
 from tests.support.stored_files import undeclared
 
 
 def test_a_filled_queue_becomes_a_version_of_the_dataset(
-    prefect: str, seqclass: Command, root: Root, tmp_path: Path
+    prefect: str, seqclass: Command, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SEQCLASS_STORAGE", str(tmp_path / "elsewhere"))
     store_doubts(root, tmp_path / "given")
     before = open_dataset(root, "toy").ref
     out = tmp_path / "queue.csv"
@@ -34,7 +36,7 @@ def test_a_filled_queue_becomes_a_version_of_the_dataset(
         filled = csv.DictWriter(file, list(lines[0]))
         filled.writeheader()
         filled.writerows(lines)
-    words = ("label", "toy", out, "--by", "ann", "--root", root.path, "--json")
+    words = (*next_step(said), "--by", "ann", "--json")
     code, said, err = seqclass(*words)
     assert code == 0, err
     outcome = json.loads(said)

@@ -40,6 +40,7 @@ from seqclass.training.halving import (
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_folds
 from tests.support.commands import Command
+from tests.support.hints import next_step
 from tests.support.stored import SMALL, store_series
 from tests.support.stored_files import undeclared
 from tests.support.waiting import until
@@ -258,10 +259,7 @@ def test_people_see_the_choice_what_was_left_out_and_the_next_command(
     assert f"2 of {len(LADDER) + 1} candidates trained on all 2 folds" in out
     assert f"{len(LADDER) - 1} not reached" in out
     assert "standard error" in out
-    [following] = [line for line in out.splitlines() if line.startswith("next:")]
-    program, *command = following.removeprefix("next:").split()
-    assert program == "seqclass"
-    assert seqclass(*command, "--seeds", 1)[0] == 1  # few test rows, and one network
+    assert seqclass(*next_step(out), "--seeds", 1)[0] == 1  # few test rows, and one network
     trained = open_model(root, "toy@v1").manifest["spec"]
     assert trained["architecture"] == open_study(root, ref).read_json("search.json")["chosen"]
     assert trained["recipe"]["updates"] == SMALL["recipe"]["updates"]

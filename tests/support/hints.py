@@ -24,6 +24,14 @@ def commands_in(hint: str) -> list[list[str]]:
     return [shlex.split(quoted or last) for quoted, last in OWN.findall(hint)]
 
 
+def next_step(out: str) -> list[str]:
+    """The words of the command that an output names as the next step, without ``seqclass``."""
+    [line] = [line for line in out.splitlines() if line.startswith("next:")]
+    program, *words = shlex.split(line.removeprefix("next:"))
+    assert program == "seqclass"
+    return words
+
+
 def tries_after(words: list[str], line: str, folder: Path) -> list[list[str]]:
     """The commands that a refusal of these words names, each of which its reader may try next.
 
