@@ -1,5 +1,6 @@
 """Output of the commands on datasets and files."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -20,11 +21,18 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, printable
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from seqclass.store.datasets import Dataset
     from seqclass.store.formats.overview import Inspected
     from tasks.data.ingest import Imported
 
 
-MANY_COLUMNS = 4
+MANY_COLUMNS, MANY_CHANNELS = 4, 8
+WIDTH, HEIGHT = 72, 6
+"""Size of the picture of a channel, in characters."""
+BLANK, DOTS = 0x2800, ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+"""The blank character of Braille, and the bits of its two columns of dots, from the top."""
 
 
 class DatasetSummary(TypedDict):
@@ -66,6 +74,73 @@ def _next(store: Root, manifest: DatasetManifest) -> tuple[str, str]:
     except DamagedError:  # 'verify' names it
         pass
     return "train", f"{name}@{manifest['version']}"
+
+
+def show_stored_dataset(store: Root, ref: str, series: str | None, as_json: bool) -> None:
+    """Print what a dataset holds, or one of its series by its id, with a picture."""
+    from seqclass.store.datasets import open_dataset
+
+    dataset = open_dataset(store, ref)
+    if series is not None:
+        show_series(dataset, series, as_json)
+    elif as_json:
+        print_json(dataset.manifest)
+    else:
+        show_dataset_summary(store, dataset.manifest)
+
+
+def show_series(dataset: "Dataset", series_id: str, as_json: bool) -> None:
+    import numpy as np
+    import pyarrow.compute as pc
+
+    labels = dataset.labels()
+    row = pc.index(labels["series_id"], series_id).as_py()
+    if row < 0:
+        some = ", ".join(labels["series_id"][:3].to_pylist())
+        raise ValueError(
+            f"--series: expected an id of {dataset.ref}, such as {printable(some)}, got "
+            f"{series_id!r}; correct it"
+        )
+    [facts] = labels.slice(row, 1).to_pylist()
+    values = dataset.values(np.array([row]))[0, : facts["n_steps"]].T
+    if as_json:
+        by_channel = {
+            name: [value if math.isfinite(value) else None for value in channel.tolist()]
+            for name, channel in zip(dataset.channels, values, strict=True)
+        }
+        print_json({"dataset": dataset.ref, **facts, "values": by_channel})
+        return
+    table = new_table(printable(series_id), dataset.ref)
+    for name, value in facts.items():
+        if name != "series_id" and value is not None:
+            add_row(table, name.replace("_", " "), printable(str(value)))
+    print_table(table)
+    for name, channel in zip(dataset.channels[:MANY_CHANNELS], values, strict=False):
+        typer.echo(drawn_channel(printable(name), channel))
+    if (left := len(dataset.channels) - MANY_CHANNELS) > 0:
+        typer.echo(f"{left} channels more: --json has all values")
+
+
+def drawn_channel(name: str, values: "np.ndarray") -> str:
+    """Return the finite values ``(steps,)`` of a channel as a line of dots, with their ends."""
+    import numpy as np
+
+    finite = np.isfinite(values)
+    if not finite.any():
+        return f"{name}: no value"
+    low, high = float(values[finite].min()), float(values[finite].max())
+    steps, last = np.arange(len(values)), len(values) - 1
+    places = np.union1d(steps, np.linspace(0, last, 2 * WIDTH))
+    points = np.interp(places, steps, values)
+    is_there = np.isfinite(points)
+    columns = (places[is_there] / max(last, 1) * (2 * WIDTH - 1)).round().astype(int)
+    heights = (high - points[is_there]) / ((high - low) or 1.0) * (4 * HEIGHT - 1)
+    lines, dots = np.divmod(heights.round().astype(int), 4)
+    cells = np.zeros((HEIGHT, WIDTH), int)
+    np.bitwise_or.at(cells, (lines, columns // 2), np.array(DOTS)[columns % 2, dots])
+    drawn = "\n".join("".join(chr(BLANK + cell) for cell in line) for line in cells)
+    missing = f", {(~finite).mean():.1%} missing" if not finite.all() else ""
+    return f"{name}: {low:.4g} to {high:.4g}, {len(values):,} steps{missing}\n{drawn}"
 
 
 def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:

@@ -16,12 +16,12 @@ from flows.cli.command_line import (
     existing_writable,
     name_damaged,
 )
-from flows.cli.dataset_printing import dataset_summary, show_dataset_summary
+from flows.cli.dataset_printing import dataset_summary, show_stored_dataset
 from flows.cli.printing import add_row, new_table, print_json, print_rows, print_table, span
 from flows.cli.study_printing import show_search, show_study
-from flows.cli.training_printing import show_model
+from flows.cli.training_printing import show_model, show_wrong
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Damages, printable
+from seqclass.store.root import Damages, Root, did_you_mean, printable
 
 if TYPE_CHECKING:
     from seqclass.pages.comparison import Comparison
@@ -77,29 +77,53 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
 def show(
     ref: Annotated[str, typer.Argument(help="A model, dataset, studies/NAME or searches/NAME.")],
+    wrong: Annotated[
+        bool, typer.Option("--wrong", help="List the test rows that the model answers wrongly.")
+    ] = False,
+    series: Annotated[
+        str | None, typer.Option(help="Show and draw the dataset's series of this id.")
+    ] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show a model, a dataset, a study or a search.
 
-    A name that is both a model's and a dataset's means the model.
+    A name that is both a model's and a dataset's means the model, unless --series is given.
     """
+    if wrong and series is not None:
+        raise ValueError("--series: expected it without --wrong, got both; leave one of them out")
     store = existing(root)
-    if ref.startswith("searches/"):
-        show_search(store, ref, as_json)
-        return
-    if ref.startswith("studies/"):
-        show_study(store, ref, as_json)
-        return
-    name = ModelRef.parse(ref.rpartition("/")[2]).name
-    is_model = ref.startswith("models/") or store.exists("models", name)
-    if ref.startswith("datasets/") or not is_model:
-        from seqclass.store.datasets import open_dataset
+    kind = _kind_of(store, ref, "datasets" if series is not None else "")
+    if (wrong and kind != "models") or (series is not None and kind != "datasets"):
+        option, means = ("--series", "a dataset") if series is not None else ("--wrong", "a model")
+        raise ValueError(f"{option}: expected {means}, got {ref!r}; name one, or leave it out")
+    if kind == "datasets":
+        show_stored_dataset(store, ref, series, as_json)
+    elif wrong:
+        show_wrong(store, ref, as_json)
+    elif kind == "models":
+        show_model(store, ref, as_json)
+    else:
+        show = show_search if kind == "searches" else show_study
+        show(store, ref, as_json)
 
-        manifest = open_dataset(store, ref).manifest
-        print_json(manifest) if as_json else show_dataset_summary(store, manifest)
-        return
-    show_model(store, ref, as_json)
+
+def _kind_of(store: Root, ref: str, preferred: str) -> str:
+    """Return the kind that a reference means; without its kind, a model is preferred."""
+    kind, _, _ = ref.rpartition("/")
+    if kind in ("models", "datasets", "studies", "searches"):
+        return kind
+    name = ModelRef.parse(ref).name
+    names = {kind: store.names(kind) for kind in ("models", "datasets")}
+    kinds = [kind for kind in names if name in names[kind]]
+    if kinds:
+        return preferred if preferred in kinds else kinds[0]
+    models, datasets = (", ".join(found) or "none yet" for found in names.values())
+    meant = did_you_mean(name, [*names["models"], *names["datasets"]])
+    raise ValueError(
+        f"NAME: expected a model ({models}) or a dataset ({datasets}), got {ref!r}; {meant}"
+        "'seqclass models' and 'seqclass datasets' list them"
+    )
 
 
 def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:

@@ -149,8 +149,10 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
 
 
 def show_scores(store: Root, found: "Assessed", labels: str | None, as_json: bool) -> None:
+    out = store.address(found["out"])
     if as_json:
-        print_json(found)
+        tables = [store.address(table) for table in found["tables"]]
+        print_json({**found, "tables": tables, "out": out})
         return
     before = found["rows"] - found["scored"]
     typer.echo(
@@ -167,7 +169,7 @@ def show_scores(store: Root, found: "Assessed", labels: str | None, as_json: boo
         typer.echo(quality_line(found["metrics"]))
     elif found["estimate"]:
         typer.echo(promise_line(found["estimate"]))
-    typer.echo(f"scores: {store.address(found['out'])}")
+    typer.echo(f"scores: {out}")
 
 
 def quality_line(m: "Quality") -> str:

@@ -8,9 +8,9 @@ import typer
 from typing_extensions import TypedDict
 
 from flows.cli.command_line import name_damaged
-from flows.cli.printing import add_row, new_table, print_json, print_table
+from flows.cli.printing import add_row, new_table, print_json, print_rows, print_table
 from seqclass.store.manifests import ShownScores
-from seqclass.store.root import Damages, Root
+from seqclass.store.root import Damages, Root, printable
 
 if TYPE_CHECKING:
     from flows.training import Trained
@@ -135,6 +135,35 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     typer.echo(f"dataset:  {store.url.rstrip('/')}/{model.manifest['dataset'].replace('@', '/')}")
     typer.echo(f"model:    {folder}/model.keras")
     typer.echo(f"report:   {folder}/report.html")
+
+
+def show_wrong(store: Root, ref: str, as_json: bool) -> None:
+    """Print the test rows that a version answers wrongly, the surest answer first."""
+    from seqclass.store.models import ANSWERS
+    from seqclass.store.registry import open_model
+    from seqclass.store.tables import read_table
+
+    model = open_model(store, ref)
+    if not model.has(ANSWERS):
+        raise ValueError(
+            f"--wrong: expected a version that keeps its answers, {model.ref} has none; train again"
+        )
+    columns = ["series_id", "label", "prediction", "answer", "confidence"]
+    rows = read_table(store, model.path(ANSWERS), columns).to_pylist()
+    wrong = sorted(
+        (row for row in rows if row["prediction"] != row["label"]),
+        key=lambda row: -row["confidence"],
+    )
+    if as_json:
+        print_json({"model": model.ref, "rows": len(rows), "wrong": wrong})
+        return
+    table = new_table("series", "label", "prediction", "probability", "answer")
+    for row in wrong:
+        texts = (printable(row[name]) for name in ("series_id", "label", "prediction", "answer"))
+        series_id, label, prediction, answer = texts
+        add_row(table, series_id, label, prediction, f"{row['confidence']:.4f}", answer)
+    print_rows(table, wrong, "no wrong answer")
+    typer.echo(f"{len(wrong):,} of {len(rows):,} test rows are answered wrongly by {model.ref}")
 
 
 def _print_training_rows(model: "Model", found: "Metrics", spread: "Stability") -> None:

@@ -40,18 +40,16 @@ def check_out(root: Root, out: str) -> str:
 
 
 def check_target(root: Root, out: str) -> None:
-    """Refuse a place of the store, a folder, and a file whose folder can't be created or written
+    """Refuse a place of the store, a folder, and a file whose folder is missing or can't be written
     to."""
     target = os.path.abspath(out)
     check_free(root, "--out", target)
     folder = os.path.dirname(target)
-    while not os.path.lexists(folder):
-        folder = os.path.dirname(folder)
     may_write = os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
     if os.path.isdir(target) or not may_write:
         raise ValueError(
-            f"--out: expected a file in a folder that can be written to, got {target!r}; choose "
-            "another place, or correct the permissions"
+            "--out: expected a file in a folder that is there and can be written to, got "
+            f"{target!r}; make the folder, choose another place, or correct the permissions"
         )
 
 
@@ -66,7 +64,6 @@ def write_out(root: Root, tables: list[str], out: str) -> str:
 @contextlib.contextmanager
 def written_whole(target: str) -> Iterator[BinaryIO]:
     """Provide a file that appears under its name once the block has ended without an error."""
-    os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
     written = f"{target}.{uuid.uuid4().hex[:8]}"
     try:
         with open(written, "wb") as file:

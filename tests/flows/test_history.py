@@ -113,6 +113,8 @@ def answered(root: Root, dataset: str, said: list[str], rows: range, name: str =
         "series_id": [f"s{row:03d}" for row in rows],
         "label": [("down", "up")[row % 2] for row in rows],
         "prediction": said,
+        "answer": said,
+        "confidence": [0.9 - row / 1000 for row in rows],
     }
     with staging(root, "model") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
@@ -154,6 +156,21 @@ def test_versions_are_compared_on_rows_that_both_answered(
     assert code == 0
     assert "m@v1: better beyond chance (p 0.031)" in out
     assert max(map(len, out.splitlines()[:-1])) <= 80
+
+
+def test_all_wrong_answers_of_a_version_are_listed(
+    versions: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    found = seqclass_json("show", "m@v2", "--wrong")
+    assert (found["model"], found["rows"]) == ("models/m@v2", 40)
+    assert [row["series_id"] for row in found["wrong"]] == ["s011", "s013", "s015", "s017", "s019"]
+    assert {(row["label"], row["prediction"]) for row in found["wrong"]} == {("up", "down")}
+    code, out, _ = seqclass("show", "m@v2", "--wrong")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:6]] == [
+        row["series_id"] for row in found["wrong"]
+    ]
+    assert seqclass_json("show", "m@v1", "--wrong")["wrong"] == []
 
 
 def test_what_can_t_be_compared_is_refused(versions: Root, seqclass: Command) -> None:

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from flows.cli.command_line import PREFECT_SETTINGS
+from flows.cli.dataset_printing import drawn_channel
 from seqclass.pages.index_pages import write_all
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model
@@ -22,6 +24,8 @@ from seqclass.store.staging import staging
 from tests.support.commands import Command, csv, modules_of
 from tests.support.places import NOW
 from tests.support.stored import DESCRIBED, store_champion, store_series, store_version
+
+BRAILLE = {chr(code) for code in range(0x2800, 0x2900)}
 
 
 @pytest.mark.parametrize(("tried", "called"), [("predict", "score"), ("fit", "train")])
@@ -106,6 +110,66 @@ def test_a_retraining_in_a_bucket_says_where_its_record_lies(
     show_retraining(bucket, {"decision": "refused", "reasons": ["worse"], "challenger": None,
                              "model": "models/toy@v1", "folder": place}, False)  # fmt: skip
     assert f"record: {bucket.url}/retrainings/toy/1" in capsys.readouterr().out.splitlines()
+
+
+def test_scores_in_a_bucket_say_where_they_lie(bucket: Root, capsys: pytest.CaptureFixture) -> None:
+    from flows.cli.scoring_commands import show_scores
+
+    place = bucket.join("scores", "toy", "v1", "0", "scores.parquet")
+    found: Any = {"model": "models/toy@v1", "tables": [place], "out": place}
+    show_scores(bucket, found, None, True)
+    told = json.loads(capsys.readouterr().out)
+    assert [*told["tables"], told["out"]] == [f"{bucket.url}/scores/toy/v1/0/scores.parquet"] * 2
+
+
+def test_a_series_is_shown_with_its_values_and_a_picture(
+    root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    dataset = store_series(root)
+    store_version(root, "toy")  # --series means the dataset of that name all the same
+    found = seqclass_json("show", "toy", "--series", "s001")
+    assert (found["dataset"], found["label"], found["n_steps"]) == (dataset.ref, "up", 12)
+    [values] = dataset.values(np.array([1]))
+    assert found["values"] == {"value": values[:, 0].tolist()}
+    code, out, err = seqclass("show", "toy", "--series", "s001")
+    assert code == 0, err
+    picture = [line for line in out.splitlines() if line and set(line) <= BRAILLE]
+    first = [min(x for x, cell in enumerate(line) if ord(cell) > 0x2800) for line in picture]
+    assert first == sorted(first, reverse=True) != [first[0]] * len(first)  # it rises
+
+
+def test_gaps_and_peaks_of_a_series_are_drawn() -> None:
+    peak = np.zeros(10_000)
+    peak[5_000] = 1
+    assert drawn_channel("x", peak).splitlines()[1].count("⠀") == 71
+    for values, dots in (([np.nan, 2, np.nan], 1), ([np.inf, np.nan], 0), ([1], 1)):
+        drawn = drawn_channel("x", np.array(values, float))
+        assert sum(cell in BRAILLE and cell != "⠀" for cell in drawn) == dots
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nope"], "NAME: expected a model (m) or a dataset (toy), got 'nope'"),
+        (["tyo"], "did you mean 'toy'?"),
+        (["../toy"], "NAME: expected a model (m) or a dataset (toy), got"),
+        (["toy", "--series", "nope"], "--series: expected an id of datasets/toy@"),
+        (["toy", "--series", ""], "--series: expected an id of datasets/toy@"),
+        (["m", "--series", "s001"], "--series: expected a dataset, got 'm'"),
+        (["m", "--wrong"], "--wrong: expected a version that keeps its answers"),
+        (["toy", "--wrong"], "--wrong: expected a model, got 'toy'"),
+        (["toy", "--wrong", "--series", "s001"], "--series: expected it without --wrong"),
+        (["studies/toy", "--wrong"], "--wrong: expected a model, got 'studies/toy'"),
+    ],
+)
+def test_what_can_t_be_shown_is_refused_in_one_line(
+    root: Root, seqclass: Command, words: list[str], says: str
+) -> None:
+    store_series(root)
+    store_champion(root, "m")
+    code, _, err = seqclass("show", *words)
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err
 
 
 @pytest.mark.parametrize("words", [("show", "models/a-modle"), ("history", "a-modle"),

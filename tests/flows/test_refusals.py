@@ -106,6 +106,7 @@ REFUSED = {
     "score m toy --out answers.txt": "--out: expected a name ending in",
     "score m toy --out good.csv/answers.csv": "--out: expected a file in a folder",
     "score m toy --out .": "--out: expected a file in a folder",
+    "score m toy --out nowhere/a.csv": "--out: expected a file in a folder that is there",
     "score m toy --labels none.csv": "--labels: expected an existing file",
     "score m toy --labels songs.csv": "songs.csv: expected the columns series_id and label",
     "score m toy --labels wide.csv": "wide.csv: expected at most 4,096 channels, got",
