@@ -57,8 +57,8 @@ def ingest_arrivals(
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
     refresh_catalogue(store.url, *(f"datasets/{name}" for name, _ in places))
-    if gained := _gained(reports):
-        label_run(f"ingest {gained}")
+    gained = _gained(reports)
+    label_run(f"ingest {gained}" if gained else None, dataset=[name for name, _ in places])
     if failed:
         return failed[0]
     aside = [f["file"] for r in reports for f in r["files"] if f["became"] == "quarantined"]

@@ -66,13 +66,17 @@ def _check_within(store: Root, argument: str, path: str) -> None:
         )
 
 
-def label_run(name: str | None = None, **tags: str) -> None:
-    """Name the current run, or let its name be, and add tags ``key:value``.
+def label_run(name: str | None = None, **tags: str | list[str]) -> None:
+    """Name the current run, or let its name be, and add tags ``key:value``, one for each value.
 
     Errors of the server are ignored.
     """
     away = (httpx.HTTPError, PrefectException, RuntimeError)
     with contextlib.suppress(*away), get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(str(flow_run.id)))
-        own = {f"{key}:{value}" for key, value in tags.items()}
+        own = {
+            f"{key}:{value}"
+            for key, values in tags.items()
+            for value in ([values] if isinstance(values, str) else values)
+        }
         client.update_flow_run(run.id, name=name, tags=sorted({*run.tags, *own}))

@@ -1,4 +1,4 @@
-"""Policies of models: read one, set one by hand, and judge a version by it."""
+"""Policies of models: read one, set one by hand, judge a version by it, and pause it."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from seqclass.monitoring.policy import ModelPolicy, policy_from, rules_under
 from seqclass.monitoring.retrain_spec import Rules
 from seqclass.store.approvals import question_about
-from seqclass.store.audit import actor
+from seqclass.store.audit import actor, entry_files, read_entry
 from seqclass.store.leases import locked
 from seqclass.store.models import COMPARISON, Model, model_versions
 from seqclass.store.policy_file import POLICY, read_policy, write_policy
-from seqclass.store.registry import MoveReason, champion_of, check_model
+from seqclass.store.registry import MoveReason, champion_of, check_model, write_remark
 from seqclass.store.root import DamagedError, Root
 
 if TYPE_CHECKING:
     from seqclass.monitoring.decide import Decision, FinalVerdict
+
+PAUSE, RESUME = "pause", "resume"
+"""Entries of the audit between which a model is not retrained, whatever its policy."""
 
 
 def policy_of(root: Root, name: str) -> ModelPolicy | None:
@@ -74,3 +77,20 @@ def present_verdict(model: Model) -> "tuple[FinalVerdict, list[str]]":
     decision = decide_version(model, champion)
     reasons = list(decision.reasons) if isinstance(decision, Refuse) else []
     return final_verdict(decision, is_carried_out=False), reasons
+
+
+def is_paused(root: Root, name: str) -> bool:
+    """Check whether a model's retrainings are paused. DamagedError if its audit can't be read."""
+    for file in reversed(entry_files(root, name)):
+        what = read_entry(root, name, file).record["what"]
+        if what in (PAUSE, RESUME):
+            return what == PAUSE
+    return False
+
+
+def set_paused(root: Root, name: str, paused: bool, reason: str) -> None:
+    """Pause or resume a model's retrainings; nothing is written if that changes nothing."""
+    with locked(root, "models", check_model(root, name)):
+        if is_paused(root, name) != paused:
+            what = PAUSE if paused else RESUME
+            write_remark(root, name, what, MoveReason(actor(), reason, {}))

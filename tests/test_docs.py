@@ -43,7 +43,8 @@ def commands(
     """Every command by its words, with its options."""
     for name, own in getattr(command, "commands", {}).items():
         yield from commands(own, (*words, name))
-    yield words, {option for given in command.params for option in given.opts} | {"--help"}
+    given = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
+    yield words, given | {"--help"}
 
 
 COMMANDS = dict(commands(get_command(app)))

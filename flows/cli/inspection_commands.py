@@ -21,7 +21,7 @@ from flows.cli.printing import add_row, new_table, print_json, print_rows, print
 from flows.cli.study_printing import show_search, show_study
 from flows.cli.training_printing import show_model, show_wrong
 from seqclass.store.references import ModelRef
-from seqclass.store.root import Damages, Root, did_you_mean, printable
+from seqclass.store.root import DamagedError, Damages, Root, did_you_mean, note, printable
 
 if TYPE_CHECKING:
     from seqclass.pages.comparison import Comparison
@@ -52,11 +52,20 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     print_rows(table, found, f"no datasets yet: {makers} makes one")
 
 
-def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
+def models(
+    root: RootOption = None,
+    as_json: JsonFlag = False,
+    questions: Annotated[
+        bool, typer.Option("--open", help="List the versions that await approval instead.")
+    ] = False,
+) -> None:
     """List the models and mark their champions."""
     from seqclass.store.catalogue import list_models
 
     store, bad = existing(root), Damages()
+    if questions:
+        _list_questions(store, as_json)
+        return
     found = list_models(store, bad)
     name_damaged(bad)
     if as_json:
@@ -73,6 +82,40 @@ def models(root: RootOption = None, as_json: JsonFlag = False) -> None:
             table, f"{m['name']}@{m['version']}", mark, *scores, f"{dataset}@{digest[:8]}", made
         )
     print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train DATASET' makes one")
+
+
+def _list_questions(store: Root, as_json: bool) -> None:
+    """Print the open questions, the oldest first."""
+    from seqclass.policies import policy_of
+    from seqclass.store.approvals import Question, open_question
+
+    waiting, bad = list[tuple[Question, str, str]](), Damages()
+    for name in store.names("models"):
+        try:
+            if question := open_question(store, name):
+                policy = policy_of(store, name)
+                waiting.append(
+                    (question, f"{name}@{question.version}", policy.owner if policy else "")
+                )
+        except DamagedError as error:
+            note(bad, store.join("models", name), error)
+    waiting.sort(key=lambda item: item[0].asked)
+    name_damaged(bad)
+    now = datetime.now(UTC)
+    ages = [timedelta(seconds=round((now - item[0].asked).total_seconds())) for item in waiting]
+    if as_json:
+        found = [
+            {"model": f"models/{ref}", "asked": question.asked.isoformat(),
+             "age_s": age.total_seconds(), "until": question.until.isoformat(), "owner": owner,
+             "reason": question.reason}
+            for (question, ref, owner), age in zip(waiting, ages, strict=True)
+        ]  # fmt: skip
+        print_json({"questions": found, "damaged": bad})
+        return
+    table = new_table("awaits approval", "for", "until (UTC)", "owner", "why it passed")
+    for (question, ref, owner), age in zip(waiting, ages, strict=True):
+        add_row(table, ref, str(age), f"{question.until:%Y-%m-%d %H:%M}", owner, question.reason)
+    print_rows(table, waiting, "no version awaits approval")
 
 
 def show(

@@ -303,38 +303,97 @@ def _fields(prefix: str, record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def policy(
-    model: Annotated[str, typer.Argument(help="A model: NAME.")],
-    place: Place,
-    chosen: Annotated[
+@dataclass(frozen=True)
+class PolicyChange:
+    """What changes about the policy: at most one of the first three."""
+
+    path: Annotated[
         str | None, typer.Option("--set", help="JSON file of policy fields that differ.")
-    ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Remove the policy.")] = False,
-    reason: ReasonOption = "by hand",
+    ] = None
+    clear: Annotated[bool, typer.Option("--clear", help="Remove the policy.")] = False
+    pause: Annotated[
+        bool | None, typer.Option("--pause/--resume", help="Pause retrainings, or end the pause.")
+    ] = None
+    reason: ReasonOption = "by hand"
+
+    def __bool__(self) -> bool:
+        changes = (self.path is not None) + self.clear + (self.pause is not None)
+        if changes > 1:
+            raise ValueError(
+                "--set, --clear, --pause, --resume: expected at most one of them, got several; "
+                "leave the others out"
+            )
+        return bool(changes)
+
+
+def policy(
+    place: Place,
+    change: PolicyChange,
+    model: Annotated[str | None, typer.Argument(help="A model: NAME.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Do this for every model.")] = False,
 ) -> None:
-    """Show, set or remove the rules for a model's retrainings."""
-    from seqclass.monitoring.policy import ModelPolicy
-    from seqclass.policies import policy_of, set_policy
+    """Show, set or remove the rules for a model's retrainings, or pause them."""
     from seqclass.store.registry import check_model, plain_name
+
+    if every == (model is not None) or (every and not change):
+        raise ValueError(
+            "MODEL: expected the name of a model, or --all with a change; give one of the two"
+        )
+    store = place.store() if change else existing(place.root)
+    names = store.names("models")
+    if model is not None:
+        names = [check_model(store, plain_name(model, "every version"))]
+    if change.pause is not None:
+        _pause(store, names, change.pause, change.reason)
+    elif change:
+        _set_policies(store, names, change.path, change.reason)
+    _show_policies(store, names, every, place.as_json)
+
+
+def _pause(store: Root, names: list[str], paused: bool, reason: str) -> None:
+    from seqclass.pages.index_pages import refresh
+    from seqclass.policies import set_paused
+
+    for name in names:
+        set_paused(store, name, paused, reason)
+    refresh(store, [f"models/{name}" for name in names])
+
+
+def _set_policies(store: Root, names: list[str], path: str | None, reason: str) -> None:
+    """Set the policy of a file for these models, or remove theirs (None)."""
+    from seqclass.monitoring.policy import ModelPolicy
+    from seqclass.pages.index_pages import refresh
+    from seqclass.policies import policy_of, set_policy
     from seqclass.store.root import DamagedError
 
-    if chosen is not None and clear:
-        raise ValueError("--clear: expected it without --set, got both; leave one of them out")
-    is_change = chosen is not None or clear
-    store = place.store() if is_change else existing(place.root)
-    name = check_model(store, plain_name(model, "every version"))
-    if is_change:
-        wanted = None if clear else read_spec(ModelPolicy, {}, chosen, "--set")
-        from seqclass.pages.index_pages import refresh
-
+    wanted = None if path is None else read_spec(ModelPolicy, {}, path, "--set")
+    if wanted and wanted.pins and len(names) != 1:
+        raise ValueError("pins: expected none for several models, since each has its own versions; "
+                         "set them for one model")  # fmt: skip
+    for name in names:
         before = None
         with contextlib.suppress(DamagedError):  # a new policy mends it
             before = policy_of(store, name)
         set_policy(store, name, wanted, reason)
-        refresh(store, [f"models/{name}"])
         _tell_changes(before or ModelPolicy(), wanted or ModelPolicy())
-    found = policy_of(store, name)
-    if found is None and not place.as_json:
-        typer.echo(f"{name} has no policy: retrainings go by their own spec, without approval")
-    else:
-        print_json({"model": f"models/{name}", "policy": found and asdict(found)})
+    refresh(store, [f"models/{name}" for name in names])
+
+
+def _show_policies(store: Root, names: list[str], every: bool, as_json: bool) -> None:
+    from seqclass.policies import is_paused, policy_of
+
+    found = [
+        {
+            "model": f"models/{name}",
+            "policy": (policy := policy_of(store, name)) and asdict(policy),
+            "paused": is_paused(store, name),
+        }
+        for name in names
+    ]
+    if as_json or (not every and found[0]["policy"]):
+        print_json({"policies": found} if every else found[0])
+        return
+    for name, rules in zip(names, found, strict=True):
+        without = "has no policy: retrainings go by their own spec, without approval"
+        paused = "; retrainings are paused" if rules["paused"] else ""
+        typer.echo(f"{name} {'has a policy' if rules['policy'] else without}{paused}")

@@ -222,4 +222,5 @@ def entry_of(summary: ModelSummary) -> ModelEntry:
         doubted=summary.doubted,
         drifted=tuple(own.what for own in looks[-1].shifts if own.drifted) if looks else (),
         barred=summary.barred,
+        awaits=summary.awaits,
     )

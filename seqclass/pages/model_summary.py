@@ -86,7 +86,7 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
     known = known or ModelSummary(name, None, None)
     bad = Damages()
     champion = _champion(root, name, bad)
-    moves = _moves(root, known, bad)
+    moves, policy = _moves(root, known, bad), policy_shown(root, name, bad)
     return replace(
         known,
         champion=champion,
@@ -94,8 +94,8 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
         versions=tuple(_versions(root, known, bad)),
         moves=moves,
         retrainings=tuple(_retrainings(root, known, bad)),
-        policy=policy_shown(root, name, bad),
-        awaits=_awaits(root, name),
+        policy=policy,
+        awaits=_awaits(root, name, policy or {}),
         truth=truth_of(root, name, known.truth, bad),
         label_doubts=_label_doubts(root, name, champion, known.label_doubts),
         damaged=tuple(Damage(**item) for item in bad),
@@ -135,14 +135,16 @@ def _champion(root: Root, name: str, bad: Damages) -> str | None:
         return None
 
 
-def _awaits(root: Root, name: str) -> Awaited | None:
+def _awaits(root: Root, name: str, policy: Mapping[str, str]) -> Awaited | None:
     try:
         question = open_question(root, name)
     except DamagedError:  # the moves tell of it
         return None
     if question is None:
         return None
-    return Awaited(question.version, question.reason, question.until.isoformat())
+    until, asked = question.until.isoformat(), question.asked.isoformat()
+    owner = str(json.loads(policy.get("owner", '""')))
+    return Awaited(question.version, question.reason, until, asked, owner)
 
 
 def _led_to(move: Move, version: str | None) -> bool:

@@ -65,12 +65,15 @@ class Move:
 class Awaited:
     """A version that awaits a person's approval.
 
-    reason: why it passed the gate. until: the deadline.
+    reason: why it passed the gate. until: the deadline. asked: the time of the question. owner: of
+    the model, by its policy.
     """
 
     version: str
     reason: str
     until: str
+    asked: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -332,7 +335,7 @@ class ModelEntry:
     newest: the version made last. scores: macro F1 of the newest versions, oldest first. champion:
     null without one. last: the last entry of the audit. doubted: number of doubted labels. drifted:
     names of numbers that have drifted. barred: why the newest version was refused, null if there is
-    a champion.
+    a champion. awaits: the open question about it, null without one.
     """
 
     name: str
@@ -345,6 +348,7 @@ class ModelEntry:
     doubted: int
     drifted: tuple[str, ...]
     barred: str | None = None
+    awaits: Awaited | None = None
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,14 @@ UNTIL = "until"
 
 @dataclass(frozen=True)
 class Question:
-    """An open question: the audit entry that asks it, the version, why it passed, the deadline."""
+    """An open question: the audit entry that asks it, the version, why it passed, the deadline,
+    and the time at which it was asked."""
 
     number: int
     version: str
     reason: str
     until: datetime
+    asked: datetime
 
     def is_over(self, now: datetime) -> bool:
         """Check whether the time to answer has passed."""
@@ -72,7 +74,8 @@ def _question(entry: Entry) -> Question:
     record = entry.record
     try:
         until = datetime.fromisoformat(record["evidence"][UNTIL]).astimezone(UTC)
-        return Question(entry.number, record["candidate"], str(record["reason"]), until)
+        asked = datetime.fromisoformat(record["time"]).astimezone(UTC)
+        return Question(entry.number, record["candidate"], str(record["reason"]), until, asked)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(
             f"{entry.path}: expected a question with its version and until when it waits, got "

@@ -34,6 +34,9 @@ EVENTS = {
     FAILED: "seqclass.model.failed",
 }
 
+ALERTING = (AWAITS, "refused", FAILED)
+"""Decisions whose events alert a person (``flows/service/automations.py``)."""
+
 
 def announce_move(root: Root, event: str, model: str, payload: Mapping[str, Any]) -> None:
     """Emit an event about a model, with its owner. model: a reference, whose name is the
@@ -76,7 +79,11 @@ def announce_by_hand(event: str, move: Move, reason: str, root_url: str) -> None
 
 @task(name="announce")
 def announce(outcome: Outcome, root_url: str) -> None:
-    """Emit the events of a retraining, and show it as the artifact ``<name>-retraining``."""
+    """Emit the events of a retraining, and show it as the artifact ``<name>-retraining``.
+
+    A drop of quality has an event of its own only if the decision alerts nobody; else the
+    decision's reasons tell it.
+    """
     keys = ("decision", "reasons", "champion", "challenger", "dataset", "new_rows", "folder")
     root = open_root(root_url)
     model = open_model(root, outcome["model"])
@@ -84,11 +91,15 @@ def announce(outcome: Outcome, root_url: str) -> None:
     if outcome.get("folder"):
         key = f"{artifact_key(model.name)}-retraining"
         create_markdown_artifact(_summary(root, outcome), key)
+    quality, drift = outcome.get("quality"), outcome.get("drift")
+    dropped = bool(quality and quality["dropped"])
+    seen = {**payload, "seen": outcome.get("seen")}
+    alerts = outcome["decision"] in ALERTING
+    if dropped and alerts:
+        payload["reasons"] = [*outcome["reasons"], *outcome["seen"]]
     if outcome["decision"] in EVENTS:
         announce_move(root, EVENTS[outcome["decision"]], model.ref, payload)
-    quality, drift = outcome.get("quality"), outcome.get("drift")
-    seen = {**payload, "seen": outcome.get("seen")}
-    if quality and quality["dropped"]:
+    if dropped and not alerts:
         announce_move(root, "seqclass.quality.dropped", model.ref, seen)
     if drift and drift["drifted"]:
         announce_move(root, "seqclass.drift.detected", model.ref, seen)

@@ -202,7 +202,7 @@ def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) 
     elif isinstance(decision, Ask):
         asks = policy.retraining if policy and policy.retraining.approval else spec
         what, until = ASK, now + timedelta(seconds=asks.approval_s)
-        waits = how_to_answer(model.name, Question(number, model.version, reasons[0], until))
+        waits = how_to_answer(model.name, Question(number, model.version, reasons[0], until, now))
         evidence, reasons = with_until(verdict, until), [*reasons, waits]
     return {
         "decision": final_verdict(decision).replace("_", " "),

@@ -8,6 +8,7 @@ from typing import TypeVar
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.policies import is_paused
 from seqclass.store.datasets import Dataset, became_newest, open_dataset
 from seqclass.store.manifests import RetrainingRecord, known_dataset
 from seqclass.store.references import DatasetRef, ModelRef
@@ -84,6 +85,9 @@ def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: 
     """Find the new data of a model; an attempt is ended if its rows need no retraining any more."""
     new_data, latest = _standing(root, name)
     waiting, early = _nothing_new(new_data), None
+    if (waiting is None or spec.trust_labels) and is_paused(root, name):
+        paused = f"retrainings are paused; 'seqclass policy {name} --resume' ends that"
+        return replace(new_data, waiting=paused)
     if waiting is None or spec.trust_labels:
         records = retrainings_of(root, name, bad)
         suspects = suspect_labels(root, records)

@@ -6,7 +6,7 @@ from datetime import datetime
 from prefect import get_run_logger, task
 
 from seqclass.monitoring.policy import ModelPolicy, spec_under
-from seqclass.policies import policy_of
+from seqclass.policies import is_paused, policy_of
 from seqclass.store.datasets import Dataset, became_newest
 from seqclass.store.retrainings import is_told, note_told
 from seqclass.store.root import Damages, open_root
@@ -58,7 +58,7 @@ def tell_overdue(now: datetime, root_url: str) -> list[str]:
 
 def _tell(latest: Dataset, name: str, now: datetime) -> bool:
     root, policy = latest.root, policy_of(latest.root, name)
-    if policy is None or policy.due_s is None:
+    if policy is None or policy.due_s is None or is_paused(root, name):
         return False
     waited_s = (now - became_newest(latest)).total_seconds()
     if waited_s <= policy.due_s or is_told(root, name, latest.ref):

@@ -13,12 +13,14 @@ from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
+from seqclass.pages.index_pages import write_all
 from seqclass.policies import policy_of, set_policy
+from seqclass.store.approvals import ask
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.inventory import discard, keep
-from seqclass.store.registry import champion_of
+from seqclass.store.registry import MoveReason, champion_of
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
 from tasks.registry.apply_policy import apply_policy
@@ -67,7 +69,8 @@ def test_a_policy_is_set_shown_removed_and_audited(
     root: Root, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
     store_version(root, "toy")
-    assert seqclass_json("policy", "toy") == {"model": "models/toy", "policy": None}
+    shown = seqclass_json("policy", "toy")
+    assert shown == {"model": "models/toy", "policy": None, "paused": False}
     wanted = {"retraining": {"approval": True, "gate": {"floor": 0.8}}, "owner": "ann", "due_s": 60}
     shown = seqclass_json("policy", "toy", "--set", written(tmp_path, wanted), "--reason", "audit")
     assert shown["policy"]["retraining"]["gate"]["floor"] == 0.8
@@ -112,7 +115,7 @@ def test_a_bad_policy_is_one_line_and_changes_nothing(
     [
         (["nobody"], "MODEL: expected one of toy, got 'nobody'"),
         (["toy@v1"], "MODEL: expected a name without a version"),
-        (["toy", "--clear", "--set", "x.json"], "--clear: expected it without --set"),
+        (["toy", "--clear", "--set", "x.json"], "expected at most one of them"),
     ],
 )
 def test_bad_words_are_one_line(root: Root, seqclass: Command, words: list[str], says: str) -> None:
@@ -243,3 +246,55 @@ def test_a_training_or_retraining_without_a_word_moves_no_champion(
     assert ("ask", "v2") in said
     assert {what for what, _ in said} <= {"promote", "policy", "ask"}
     assert verify_tree(root)["bad"] == []
+
+
+def test_a_pause_ends_retrainings_and_leaves_the_policy(
+    kept: Root, seqclass_json: Callable[..., dict], prefect: str
+) -> None:
+    from flows.retraining import retrain_model
+
+    def due() -> list[str]:
+        with disable_run_logger():
+            return find_due.fn(NOW + timedelta(days=1), kept.url).names
+
+    policy = ModelPolicy(RetrainSpec(least_rows=1, debounce_s=0), owner="ann")
+    set_policy(kept, "toy", policy, "few", NOW + timedelta(seconds=2))
+    assert due() == ["toy"]
+    shown = seqclass_json("policy", "toy", "--pause", "--reason", "the line stands still")
+    assert (shown["paused"], shown["policy"]["owner"]) == (True, "ann")
+    assert due() == []
+    outcome: Any = retrain_model("toy", root=kept.url)
+    assert "paused" in reasons_of(outcome)
+    assert policy_of(kept, "toy") == policy
+    assert seqclass_json("policy", "--all", "--resume")["policies"][0]["paused"] is False
+    assert due() == ["toy"]
+    assert [entry["what"] for entry in read_audit(kept, "toy")[-2:]] == ["pause", "resume"]
+    assert verify_tree(kept)["bad"] == []
+
+
+def test_a_policy_for_all_models_is_set_at_once(
+    root: Root, seqclass: Command, seqclass_json: Callable[..., dict], tmp_path: Path
+) -> None:
+    for name in ("press", "toy"):
+        store_version(root, name)
+    pinning = written(tmp_path, {"pins": ["v1"]})
+    assert seqclass("policy", "--all", "--set", pinning)[0] == 2
+    assert seqclass("policy", "--all")[0] == seqclass("policy")[0] == 2
+    assert seqclass("policy", "toy", "--clear", "--pause")[0] == 2
+    assert [policy_of(root, name) for name in ("press", "toy")] == [None, None]
+    shown = seqclass_json("policy", "--all", "--set", written(tmp_path, {"owner": "ann"}))
+    assert [own["policy"]["owner"] for own in shown["policies"]] == ["ann", "ann"]
+
+
+def test_open_questions_are_listed_with_age_and_owner(
+    kept: Root, seqclass_json: Callable[..., dict]
+) -> None:
+    assert seqclass_json("models", "--open")["questions"] == []
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    ask(kept, "toy", "v1", MoveReason("me", "not worse", {}), until)
+    [question] = seqclass_json("models", "--open")["questions"]
+    assert (question["model"], question["owner"]) == ("models/toy@v1", "ann")
+    assert 0 <= question["age_s"] < 600
+    index = json.loads(Path(write_all(kept)).with_name("index.json").read_text())
+    assert index["models"]["toy"]["awaits"]["owner"] == "ann"
+    assert "Open questions" in Path(kept.join("index.html")).read_text()

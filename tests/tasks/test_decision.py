@@ -32,10 +32,13 @@ from seqclass.store.retrainings import (
 from seqclass.store.root import Root
 from tasks.evaluation.compare import verdict_of
 from tasks.registry.promote import promote_version, roll_back
+from tasks.retraining.announce import announce
+from tests.support.events import events_of
 from tests.support.evidence import evidence
 from tests.support.places import NOW
 from tests.support.stored import make_champion
 from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store_two
+from tests.support.waiting import until
 
 ASKING = RetrainSpec(approval=True, approval_s=60)
 STEPS = {
@@ -201,3 +204,20 @@ def test_labels_are_doubted_by_the_policy_at_the_decision(
     assert (found["decision"], found["doubted"]) == (decision, doubted)
     assert two.exists(*two.parts_of(found["folder"]), SUSPECTS) is doubted
     assert read_audit(two, "toy")[-1]["evidence"]["doubted"] is doubted
+
+
+def test_a_refusal_and_the_drop_of_quality_behind_it_are_one_alert(two: Root, prefect: str) -> None:
+    owner = f"ann of {two.path}"
+    set_policy(two, "toy", ModelPolicy(owner=owner), "", NOW)
+
+    def events_by_owner(event: str) -> list[dict]:
+        return [own for own in events_of(event) if own["payload"]["owner"] == owner]
+
+    outcome = {**apply_verdict(two, REFUSED), "quality": FALLEN, "seen": ["accuracy fell"]}
+    announce.fn(outcome, two.url)
+    [event] = until(lambda: events_by_owner("seqclass.model.refused"), 20)
+    assert "accuracy fell" in event["payload"]["reasons"]
+    announce.fn({**outcome, "decision": "promoted", "drift": None}, two.url)
+    assert until(lambda: events_by_owner("seqclass.model.promoted"), 20)
+    [dropped] = until(lambda: events_by_owner("seqclass.quality.dropped"), 20)
+    assert dropped["payload"]["decision"] == "promoted"
