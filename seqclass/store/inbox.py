@@ -37,12 +37,13 @@ LONGEST_NAME = 160
 class Arrival:
     """A file in an inbox as it was when it was seen.
 
-    stamp: its size first; it changes when the content does, or when another file takes its place.
-    irregular: the kind of file, if it is no regular file.
+    arrived: when it was put there. stamp: its size first; it changes when the content does, or when
+    another file takes its place. irregular: the kind of file, if it is no regular file.
     """
 
     name: str
     modified: datetime
+    arrived: datetime
     stamp: tuple[Any, ...]
     irregular: str = ""
 
@@ -170,7 +171,7 @@ def _listed_arrival(inbox: Root, name: str, info: dict[str, Any]) -> Arrival | N
         return None
     modified = info.get("LastModified") or inbox.fs.modified(inbox.join(name))
     second = str(modified.replace(microsecond=0))
-    return Arrival(name, modified, (info["size"], second, info.get("ETag")))
+    return Arrival(name, modified, modified, (info["size"], second, info.get("ETag")))
 
 
 def _look_at_local(path: str, name: str) -> Arrival | None:
@@ -181,8 +182,8 @@ def _look_at_local(path: str, name: str) -> Arrival | None:
     if stat.S_ISDIR(info.st_mode):
         return None
     stamp = (info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
-    modified = datetime.fromtimestamp(info.st_mtime, UTC)
-    return Arrival(name, modified, stamp, irregular(info.st_mode))
+    modified, arrived = (datetime.fromtimestamp(s, UTC) for s in (info.st_mtime, info.st_ctime))
+    return Arrival(name, modified, arrived, stamp, irregular(info.st_mode))
 
 
 def missing_end(inbox: Root, name: str) -> str | None:

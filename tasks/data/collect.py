@@ -123,7 +123,7 @@ def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Ann
     check_inbox(root, "inbox", inbox.url)
     seen = [_File(arrival) for arrival in arrivals(inbox)]
     if not seen or not committed_versions(root, name):
-        return _left_waiting(inbox, seen, f"no dataset {name!r} yet; import one first")
+        return _without_dataset(box, spec, now, seen)
     with locked_within(PATIENCE_S, root, "datasets", name) as is_held:
         if not is_held:
             return _left_waiting(inbox, seen, f"another process adds to {name!r} now")
@@ -135,6 +135,32 @@ def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Ann
         for file in seen:
             _put_away(inbox, file)
         return _report(inbox, newest, added, seen)
+
+
+def _without_dataset(box: Inbox, spec: ArrivalSpec, now: datetime, files: list[_File]) -> Sweep:
+    """Leave the files for a dataset that may be imported soon; set them aside after a while."""
+    sweep = _left_waiting(box.place, files, f"no dataset {box.name!r} yet; import one first")
+    overdue = [f for f in files if (now - f.arrival.arrived).total_seconds() >= spec.patience_s]
+    for file in overdue:
+        try:
+            _digest(box.place, file)
+        except OSError as error:
+            _lost(file, error)
+            continue
+        file.refuse(
+            f"PATH: expected a dataset {box.name!r}, the store has none; import one, then put the "
+            "file into its inbox again"
+        )
+        _put_away(box.place, file)
+    return {**sweep, "files": [file.describe() for file in files]}
+
+
+def _digest(inbox: Root, file: _File) -> None:
+    """Set the digest of a file that is set aside; a pipe or a device has none."""
+    file.digest = "0" * 64
+    if not file.arrival.irregular:
+        with local_copy(inbox, file.arrival.name) as path:
+            file.digest = digest_of(path)
 
 
 def _left_waiting(inbox: Root, files: list[_File], reason: str) -> Sweep:
@@ -156,7 +182,7 @@ def _hold_back(inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]
     """Mark the files that are still being written, and those that were never finished."""
     for file in files:
         if file.arrival.irregular:
-            file.digest = "0" * 64
+            _digest(inbox, file)
             file.refuse(
                 f"PATH: expected a regular file, got {file.arrival.irregular}; put the file itself "
                 "into the inbox"
@@ -172,8 +198,7 @@ def _hold_back(inbox: Root, spec: ArrivalSpec, now: datetime, files: list[_File]
                 continue
             file.became, file.reason = "waiting", f"expected {missing}, found none yet"
             if age_s >= spec.patience_s:
-                with local_copy(inbox, file.arrival.name) as path:
-                    file.digest = digest_of(path)
+                _digest(inbox, file)
                 file.refuse(
                     f"PATH: expected {missing}, found none {spec.patience_s:g} s after the file's "
                     "last change; write it whole and put it into the inbox again"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqclass.screening.actions import Policy
+from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Provenance, dataset_versions, open_dataset, write_rows
 from seqclass.store.inbox import DONE, look_at, missing_end, put_away
 from seqclass.store.manifests import ImportSummary
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
+from tasks.data.collect import Inbox, collect_arrivals
 from tasks.data.notify import announce_arrival
-from tests.support.arrivals import Told, drop, rows, sweep
+from tests.support.arrivals import Told, drop, later, rows, sweep
 from tests.support.commands import Command
 from tests.support.events import events_of
 from tests.support.places import REPOSITORY
 from tests.support.rights import ordinary_rights
+from tests.support.service import last_run
 from tests.support.stored import store_champion, store_series
 from tests.support.waiting import until
 from tests.support.workbooks import write_many_cells
@@ -527,6 +530,7 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     os.utime(inbox.join("a.parquet"), (0, 0))
     state = ingest_arrivals(root=root.path, return_state=True)
     assert (state.name, state.message) == ("TakenIn", "4 series to toy")
+    assert "dataset:toy" in last_run("ingest").tags
     ref = open_dataset(root, "toy").ref
     (event,) = until(told_of(root, 1), 20)
     assert event["resource"]["prefect.resource.id"] == "seqclass.dataset.toy"
@@ -541,6 +545,24 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     assert (state.name, state.type.value) == ("Quarantined", "COMPLETED")
     assert state.message == "1 files went to quarantine: b.parquet"
     assert state.result()["sweeps"][0]["files"][0]["became"] == "quarantined"
+
+
+def test_a_file_for_a_dataset_that_is_not_there_waits_an_hour_and_is_then_refused(
+    prefect: str, root: Root
+) -> None:
+    """It may come before its dataset; a folder with a misspelt name is noticed."""
+    inbox = open_root(root.join("inbox", "tyo"))
+    path = drop(inbox, "a.parquet", rows(0))
+    os.utime(path, (0, 0))
+    box = Inbox(root, "tyo", inbox)
+    found = collect_arrivals(box, ArrivalSpec(), later(), lambda *_: None)
+    assert became(found) == {"a.parquet": "waiting"}
+    hour = later() + timedelta(hours=1)
+    [file] = collect_arrivals(box, ArrivalSpec(), hour, lambda *_: None)["files"]
+    assert file["became"] == "quarantined"
+    assert file["reason"].startswith("a.parquet: expected a dataset 'tyo'")
+    assert folder(inbox, "quarantine") == ["a.parquet"]
+    assert collect_arrivals(box, ArrivalSpec(), hour, lambda *_: None)["files"] == []
 
 
 def test_new_rows_are_announced_for_each_model_of_their_dataset(
