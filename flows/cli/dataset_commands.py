@@ -107,13 +107,16 @@ def generate_iot(
     show_dataset(store, flow(name, spec, store.url), place.as_json)
 
 
+TestOption = Annotated[
+    list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")
+]
+
+
 @dataclass(frozen=True)
 class ImportOptions:
     """Options for an import: the dataset and the checks of its rows."""
 
-    test: Annotated[
-        list[str] | None, typer.Option(help="Files of the official test rows; repeatable.")
-    ] = None
+    test: TestOption = None
     append: Annotated[bool, typer.Option("--append", help="Add to the newest version.")] = False
     policy: PolicyOption = None
     limit: LimitOption = None
@@ -152,6 +155,7 @@ def import_files(
 def inspect(
     paths: Annotated[list[str], typer.Argument(help="Files or folders of series.")],
     reading: RecordingOptions,
+    test: TestOption = None,
     limit: LimitOption = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -163,17 +167,19 @@ def inspect(
     from seqclass.store.formats.overview import Overview
     from seqclass.store.formats.recording import Listener, check_recordings
 
-    files, limits, columns = expand(paths, "PATH"), limits_of(limit or []), reading.names()
-    check_recordings(files, columns)
+    files, tests = expand(paths, "PATH"), expand(test or [], "--test")
+    limits, columns = limits_of(limit or []), reading.names()
+    check_recordings([*files, *tests], columns)
     seen, profile = Overview(), Profile()
     lenient = replace(columns, unlabelled=True, repeated_steps="drop")
     heard: list[Any] = []
     listener = Listener(heard=lambda _, facts, *__: heard.append(facts), takes_unsure=True)
     with IsolatedReader(listener) as reader:
-        found = {path: reader.understood(path, columns, limits) for path in files}
-        for table in reader.read_files(files, lenient, None, True, limits):
-            seen.add(table)
-            add_rows(profile, table)
+        found = {path: reader.understood(path, columns, limits) for path in (*files, *tests)}
+        for own, part in ((files, "train" if tests else None), (tests, "test")):
+            for table in reader.read_files(own, lenient, part, True, limits):
+                seen.add(table)
+                add_rows(profile, table)
     if not seen.parts:
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     described = seen.describe()

@@ -233,6 +233,8 @@ def show_overview(
     add_row(table, "steps", span([low, high]) + (f", typically {typical:,}" if low < high else ""))
     for label, count in found["classes"].items():
         add_row(table, f"class {printable(label)}", f"{count:,}")
+    for part, count in found["splits"].items():
+        add_row(table, f"split {part}", f"{count:,}")
     counts = {"unlabelled": found["unlabelled"], "groups": found["groups"],
               "copies": found["copies"], "flat": found["flat"]}  # fmt: skip
     for name, n in counts.items():

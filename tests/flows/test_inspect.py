@@ -76,6 +76,19 @@ def test_a_channel_that_stays_constant_in_few_series_is_said(
     assert "'y'" in said
 
 
+def test_test_rows_are_looked_at_too(seqclass: Command, tmp_path: Path) -> None:
+    words = (*WORDS, "--ignore", "note")
+    paths = [logged(tmp_path / f"{name}.csv", n) for name, n in (("in", 12), ("test", 5))]
+    code, out, err = seqclass("inspect", paths[0], "--test", paths[1], *words, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["splits"] == {"train": 12, "test": 5}
+    assert list(found["files"]) == list(map(str, paths))
+    code, _, err = seqclass("inspect", paths[0], "--test", tmp_path / "no.csv", *words)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "--test: expected an existing file or folder" in err
+
+
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "a.parquet"])
 def test_a_file_that_no_reader_takes_is_refused_in_one_line(
     seqclass: Command, tmp_path: Path, name: str

@@ -57,6 +57,7 @@ class Described(TypedDict):
     n_steps: list[int]
     classes: dict[str, int]
     unlabelled: int
+    splits: dict[str, int]
     groups: int | None
     times: int | None
     channels: dict[str, ChannelRange]
@@ -88,6 +89,7 @@ class Overview:
 
     parts: list[np.ndarray] = field(default_factory=list)
     classes: Counter[str | None] = field(default_factory=Counter)
+    splits: Counter[str] = field(default_factory=Counter)
     groups: dict[str | None, set[str]] = field(default_factory=dict)
     times: int = 0
     channels: dict[str, list[float]] = field(default_factory=dict)
@@ -111,6 +113,8 @@ class Overview:
         lengths, labels = table["n_steps"].to_numpy().copy(), table["label"].to_pylist()
         self.parts.append(lengths)
         self.classes.update(labels)
+        if "split" in table.column_names:
+            self.splits.update(filter(None, table["split"].to_pylist()))
         if "group" in table.column_names:
             for label, group in zip(labels, table["group"].to_pylist(), strict=True):
                 self.groups.setdefault(label, set()).add(group)
@@ -168,6 +172,7 @@ class Overview:
             "n_steps": n_steps,
             "classes": labelled,
             "unlabelled": self.classes[None],
+            "splits": dict(self.splits),
             "groups": len(set().union(*self.groups.values())) if self.groups else None,
             "times": self.times or None,
             "channels": {
