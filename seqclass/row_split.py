@@ -12,11 +12,16 @@ from typing_extensions import TypedDict
 from seqclass.auxiliary_rows import AuxiliaryRows
 from seqclass.evaluation.intervals import shares_of_draws
 from seqclass.evaluation.leaks import (
+    SAMPLE_ROWS,
+    SAMPLE_TESTS,
+    SAMPLE_VALUES,
     Leaks,
+    Sample,
     ShapeKeys,
     as_numbers,
     exact_keys,
     find_leaks,
+    giveaways,
     near_keys,
 )
 from seqclass.store.datasets import Dataset, open_dataset
@@ -270,4 +275,21 @@ def leaks_of(dataset: Dataset, chosen: Split, auxiliary: AuxiliaryRows | None = 
             exact.append(as_numbers(exact_keys(x)))
             near.append(as_numbers(near_keys(x)))
     keys = ShapeKeys(np.concatenate(exact), np.concatenate(near))
-    return find_leaks(pa.chunked_array(ids), keys, train, chosen.test)
+    found = find_leaks(pa.chunked_array(ids), keys, train, chosen.test)
+    return {**found, "amiss": giveaways_of(dataset, chosen)}
+
+
+def giveaways_of(dataset: Dataset, chosen: Split) -> list[str]:
+    """Return what gives labels away in a sample of the rows that train and test, see ``leaks``."""
+    rng, longest = np.random.default_rng(0), dataset.manifest["n_steps"][1]
+    most = min(SAMPLE_ROWS, SAMPLE_VALUES // (longest * len(dataset.channels)))
+    test = rng.permutation(chosen.test)[: min(SAMPLE_TESTS, most // 2)]
+    train = rng.permutation(chosen.train)[: most - len(test)]
+    rows = np.sort(np.concatenate([train, test]))
+    sample = Sample(
+        dataset.values(rows),
+        chosen.codes[rows],
+        None if chosen.groups is None else chosen.groups[rows],
+        np.isin(rows, test),
+    )
+    return giveaways(sample, dataset.channels)

@@ -25,7 +25,7 @@ SEQCLASS = {
     "row_split": "store training evaluation auxiliary_rows",
     "auxiliary_rows": "store training",
     "stored_records": "store evaluation monitoring row_split",
-    "screening": "store",
+    "screening": "store evaluation",
     "inference": "store networks evaluation runtime series monitoring row_split",
     "serving": "inference store evaluation runtime series",
     "export": "store inference runtime series",

@@ -161,6 +161,7 @@ def inspect(
 ) -> None:
     """Show how files are read and what looks wrong; store nothing."""
     from seqclass.screening.contract import Profile, stuck_lines
+    from seqclass.screening.giveaways import SampledSeries
     from seqclass.screening.screening import add_rows
     from seqclass.store.formats import expand, limits_of
     from seqclass.store.formats.isolated import IsolatedReader
@@ -170,7 +171,7 @@ def inspect(
     files, tests = expand(paths, "PATH"), expand(test or [], "--test")
     limits, columns = limits_of(limit or []), reading.names()
     check_recordings([*files, *tests], columns)
-    seen, profile = Overview(), Profile()
+    seen, profile, sample = Overview(), Profile(), SampledSeries()
     lenient = replace(columns, unlabelled=True, repeated_steps="drop")
     heard: list[Any] = []
     listener = Listener(heard=lambda _, facts, *__: heard.append(facts), takes_unsure=True)
@@ -180,10 +181,11 @@ def inspect(
             for table in reader.read_files(own, lenient, part, True, limits):
                 seen.add(table)
                 add_rows(profile, table)
+                sample.add(table)
     if not seen.parts:
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     described = seen.describe()
-    described["amiss"] += stuck_lines(profile)
+    described["amiss"] += [*stuck_lines(profile), *sample.giveaways()]
     show_overview({"files": found, **described}, as_json, heard)
 
 

@@ -21,7 +21,7 @@ from flows.cli.command_line import (
 from flows.cli.dataset_commands import SignalOptions
 from flows.cli.option_groups import SpreadPlace
 from flows.cli.study_printing import show_search, show_study
-from flows.cli.training_printing import show_training
+from flows.cli.training_printing import ONE_SEED, show_training
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _memory(size: "Size", training: Any) -> str:
 def _checked(dataset: "Dataset", training: Any) -> "Size":
     """Return the size of the training; print problems of its rows, and refuse too few rows."""
     from seqclass.auxiliary_rows import find_auxiliary
-    from seqclass.row_split import describe_split, select_rows, tested_draws
+    from seqclass.row_split import describe_split, giveaways_of, select_rows, tested_draws
     from seqclass.training.splits import nested_folds
     from tasks.compute.expectation import size_of
     from tasks.compute.replicas import folds_of
@@ -137,6 +137,10 @@ def _checked(dataset: "Dataset", training: Any) -> "Size":
     folds = folds_of(chosen, training)
     for amiss in describe_split(dataset, chosen, training)["amiss"]:
         complain(f"split: {amiss}", 0)
+    for amiss in giveaways_of(dataset, chosen):
+        complain(f"leaks: {amiss}", 0)
+    if training.seeds == 1:
+        complain(ONE_SEED, 0)
     if tested_draws(chosen) < training.limits.min_test_rows:
         answered = folds[: min((training.networks or {}).values(), default=len(folds))]
         judging = [] if training.warm_start else nested_folds(answered, len(chosen.train))

@@ -14,6 +14,7 @@ from seqclass.store.root import Damages, Root, printable
 
 if TYPE_CHECKING:
     from flows.training import Trained
+    from seqclass.evaluation.leaks import Leaks
     from seqclass.evaluation.learning_curve import LearningCurve
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
@@ -28,6 +29,10 @@ AUTHOR = (0.999, 0.493, 0.842)
 """Macro F1 of the runs that the author of the first repository recorded."""
 MAX_CLASSES = 12
 """Number of classes up to which the scores of each are printed; the report shows all."""
+ONE_SEED = (
+    "one seed can't disagree with itself, so the stability gate has no evidence: how far another "
+    "would differ is not known; train more with --seeds"
+)
 FEW_ROWS = 100
 """Number of test rows below which the 95% interval of an accuracy of 0.9 is wider than 0.1."""
 
@@ -45,6 +50,7 @@ class TrainingSummary(TypedDict):
     metrics: ShownScores
     seeds: list[dict[str, float | str]]
     learning_curve: "LearningCurve | None"
+    leaks: "Leaks | None"
     ensemble: "EnsembleRecord | None"
     baselines: dict[str, dict[str, float]]
     report: str
@@ -78,6 +84,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
         "metrics": model.manifest["metrics"],
         "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
         "learning_curve": metrics.get("learning_curve"),
+        "leaks": metrics.get("leaks"),
         "ensemble": metrics["ensemble"],
         "baselines": {
             name: {key: scores[key] for key in ("accuracy", "macro_f1")}
@@ -108,7 +115,8 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
                      "awaits_approval": waits, "truth": truth and asdict(truth),
                      "baselines": found["baselines"], "stability": spread,
-                     "learning_curve": found.get("learning_curve")})  # fmt: skip
+                     "learning_curve": found.get("learning_curve"),
+                     "leaks": found.get("leaks")})  # fmt: skip
         return
     print_lstm(model.ref, spread)
     _print_training_rows(model, found, spread)
@@ -275,7 +283,7 @@ def split_line(split: "SplitSummary") -> str:
 def seeds_line(spread: "Stability", n_rows: int) -> str:
     """Return how a recipe's seeds spread; a single seed has no spread."""
     if len(spread["seeds"]) == 1:
-        return "one seed: how far another would differ is not known; train more with --seeds"
+        return ONE_SEED
     f1 = spread["spread"]["macro_f1"]
     return (
         f"macro F1 over seeds: mean {f1['mean']:.4f}, sd {f1['sd']:.4f}, lowest {f1['min']:.4f}; "
@@ -285,6 +293,8 @@ def seeds_line(spread: "Stability", n_rows: int) -> str:
 
 def print_leaks(found: "Metrics") -> None:
     leaks = found.get("leaks")
+    for amiss in leaks.get("amiss", []) if leaks else []:
+        typer.echo(f"leaks: {amiss}")
     if leaks and (leaks["exact"] or leaks["near"]):
         pair = leaks["examples"][0]
         typer.echo(

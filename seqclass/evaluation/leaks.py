@@ -1,18 +1,31 @@
-"""Test series with a copy among the training rows: exact, or of another level and scale."""
+"""What gives labels away: test series with copies among the training rows (exact, of another level
+and scale, or with noise), channels that identify a series, and classes told by length or gaps."""
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 import numpy as np
 from typing_extensions import TypedDict
 
-from seqclass.series import series_lengths
+from seqclass.series import observed_lengths, series_lengths
 
 DECIMALS = 1
 """Decimals in which the standardised values of near copies agree. A difference of 1e-4 is then
 missed in one of 500 values, so near copies with noise are found only if series are short."""
 EXAMPLES = 5
+SAMPLE_ROWS, SAMPLE_VALUES, SAMPLE_TESTS = 9000, 2**23, 1000
+"""Most series, values and test series in a sample that is searched for what gives labels away."""
+RANK = 10
+"""Number of training series, nearest to a test series, of which a few may be its copies."""
+CLOSE = 0.25
+"""A copy is closer than this share of the distance to the training series of number ``RANK``."""
+MANY_COPIES = 0.3
+"""Share of test series with copies, beyond what is expected without any, that is reported. On the
+archive's thirteen sets the largest is 0.24."""
+TELLING = 0.95
+"""Balanced accuracy from which on length or gaps alone tell the class."""
+FOLDS = 5
 NOTHING = b""
 Names = Sequence[Any]
 """Ids of all rows, in a list or a column of Arrow; as text they are what ``str`` makes of one."""
@@ -82,12 +95,14 @@ class Copy(TypedDict):
 class Leaks(TypedDict):
     """Test series that have a copy among the training rows.
 
-    exact, near: number of such series. examples: some of them.
+    exact, near: number of such series. examples: some of them. amiss: what else gives labels away,
+    in a sample of the series, one sentence each.
     """
 
     exact: int
     near: int
     examples: list[Copy]
+    amiss: NotRequired[list[str]]
 
 
 class ShapeKeys(NamedTuple):
@@ -130,3 +145,129 @@ def _matches(keys: np.ndarray, train: np.ndarray, test: np.ndarray) -> dict[int,
     place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
     there = (known[place] == wanted) & (wanted != 0)
     return dict(zip(test[there].tolist(), train[first[place[there]]].tolist(), strict=True))
+
+
+class Sample(NamedTuple):
+    """Some labelled series of a dataset.
+
+    x: ``(n, steps, channels)``, padded with NaN. labels: ``(n,)``. groups: what each belongs to
+    ``(n,)``, None without groups. is_test: bool ``(n,)``.
+    """
+
+    x: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray | None
+    is_test: np.ndarray
+
+
+def giveaways(sample: Sample, channels: Sequence[str]) -> list[str]:
+    """Return what gives labels away without a pattern to learn, one sentence each."""
+    sample = sample._replace(x=np.where(np.isfinite(sample.x), sample.x, np.nan))
+    learnt = np.flatnonzero(~sample.is_test)
+    if not len(learnt):
+        return []
+    train = Sample(
+        sample.x[learnt], sample.labels[learnt],
+        None if sample.groups is None else sample.groups[learnt], sample.is_test[learnt],
+    )  # fmt: skip
+    return [*_identifiers(train.x, channels), *_told_apart(train), *_noisy_copies(sample)]
+
+
+def _identifiers(x: np.ndarray, channels: Sequence[str]) -> list[str]:
+    """Name channels that never change within a series, but from one to another."""
+    low, high = np.fmin.reduce(x, axis=1), np.fmax.reduce(x, axis=1)
+    longer = (~np.isnan(x)).sum(axis=1) > 1
+    lines = []
+    for name, a, b, rows in zip(channels, low.T, high.T, longer.T, strict=True):
+        if rows.any() and (a == b)[rows].all() and np.ptp(a[rows]) > 0:
+            lines.append(
+                f"channel {name!r} never changes within a series, only from one to another: a row "
+                "number or an id gives the label away; leave such a channel out"
+            )
+    return lines
+
+
+def _told_apart(train: Sample) -> list[str]:
+    """Say whether lengths, or shares of missing values, tell the classes of held-out series."""
+    lengths = observed_lengths(train.x)
+    inside = np.arange(train.x.shape[1]) < lengths[:, None]
+    gaps = (np.isnan(train.x) & inside[..., None]).sum(axis=1) / np.maximum(lengths, 1)[:, None]
+    lines = []
+    for what, cure, features in (
+        ("the length of a series", "cut all series alike", lengths[:, None]),
+        ("the share of missing values", "fill them, or drop as many in all classes", gaps),
+    ):
+        if np.ptp(features, axis=0).any() and (accuracy := _tree_accuracy(features, train)):
+            lines.append(
+                f"{what} alone tells the class of training series that were held out (balanced "
+                f"accuracy {accuracy:.2f}); if that is an accident of recording, {cure}"
+            )
+    return lines
+
+
+def _tree_accuracy(features: np.ndarray, train: Sample) -> float | None:
+    """Return the balanced accuracy of a small decision tree on held-out rows, if it is telling."""
+    from sklearn.metrics import balanced_accuracy_score  # scoring has no need of it
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
+    from sklearn.tree import DecisionTreeClassifier
+
+    _, y, counts = np.unique(train.labels, return_inverse=True, return_counts=True)
+    if len(counts) < 2 or counts.min() < FOLDS:
+        return None
+    tree = DecisionTreeClassifier(
+        max_leaf_nodes=2 * len(counts), class_weight="balanced", random_state=0
+    )
+    folds = StratifiedKFold(FOLDS) if train.groups is None else StratifiedGroupKFold(FOLDS)
+    answers = cross_val_predict(tree, features, y, groups=train.groups, cv=folds)
+    accuracy = balanced_accuracy_score(y, answers)
+    return accuracy if accuracy >= TELLING else None
+
+
+def _noisy_copies(sample: Sample) -> list[str]:
+    """Say whether many test series are much closer to a training series than to any other.
+
+    The distance is that of standardised series. Among points of dimension ``d``, the nearest is
+    closer than a share ``c`` of the distance to that of number ``m`` with probability
+    ``1 - (1 - c**d)**(m - 1)``; the dimension follows from the distances to numbers ``m`` and
+    ``2 m``. That many are expected without copies.
+    """
+    tests = np.flatnonzero(sample.is_test)
+    tests = np.random.default_rng(0).permutation(tests)[:SAMPLE_TESTS]
+    rank = min(RANK, (int((~sample.is_test).sum()) - 1) // 2)
+    if rank < 3 or len(tests) < RANK:
+        return []
+    z = _correlated(sample.x)
+    distances = _nearest(z[tests], z[~sample.is_test], 2 * rank)
+    nearest, usual, beyond = (distances[:, place] for place in (0, rank - 1, 2 * rank - 1))
+    differ = usual > 0
+    if differ.sum() < RANK:
+        return []
+    close = nearest[differ] < CLOSE * usual[differ]
+    growth = np.median(np.log(beyond[differ] / usual[differ]))
+    dimension = np.log(2) / max(float(growth), 1e-6)
+    expected = 1 - (1 - CLOSE**dimension) ** (rank - 1)
+    share = float(close.mean())
+    if share - expected <= MANY_COPIES:
+        return []
+    return [
+        f"{share:.0%} of {len(close)} series that test are far closer to a training series than "
+        f"series usually are to each other (expected: {expected:.0%}): copies with noise, or "
+        "pieces of one recording? Name their origin as a group (--group-column), which no split "
+        "cuts"
+    ]
+
+
+def _correlated(x: np.ndarray) -> np.ndarray:
+    """Return series ``(n, steps * channels)`` float32 of mean 0 and variance 1, 0 where missing."""
+    seen = ~np.isnan(x)
+    count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
+    centred = np.where(seen, x - np.nansum(x, axis=1, keepdims=True) / count, 0)
+    spread = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
+    changes = spread > 1e-6 * np.nanmax(np.abs(x), axis=1, keepdims=True, initial=0)
+    return np.where(changes, centred / np.where(changes, spread, 1), 0).reshape(len(x), -1)
+
+
+def _nearest(test: np.ndarray, train: np.ndarray, n: int) -> np.ndarray:
+    """Return the distances to the nearest ``n`` training rows, ascending, ``(test rows, n)``."""
+    squares = (test**2).sum(axis=1)[:, None] + (train**2).sum(axis=1) - 2 * test @ train.T
+    return np.sqrt(np.maximum(np.sort(np.partition(squares, n - 1, axis=1)[:, :n], axis=1), 0))

@@ -146,6 +146,8 @@ def _doubts(metrics: "Metrics", stability: "Stability") -> Iterator[str]:
             f"{copies} test series are copies or near copies of training series: the scores are "
             "too good."
         )
+    for amiss in leaks.get("amiss", []) if leaks else []:
+        yield f"Labels may be given away: {amiss}."
     if len(stability["seeds"]) == 1:
         yield "One seed says nothing of how far another would differ; train more with --seeds."
     low, high = metrics["metrics"]["intervals"]["accuracy"]

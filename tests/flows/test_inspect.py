@@ -89,6 +89,17 @@ def test_test_rows_are_looked_at_too(seqclass: Command, tmp_path: Path) -> None:
     assert "--test: expected an existing file or folder" in err
 
 
+def test_what_gives_labels_away_is_said(seqclass: Command, tmp_path: Path) -> None:
+    lines = [f"s{i},{'ab'[i // 20]},{t},{i * t % 7},{i}" for i in range(40)
+             for t in range(8 + i // 20)]  # fmt: skip
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join(["series_id,label,step,x,row", *lines, ""]))
+    code, out, err = seqclass("inspect", path)
+    assert code == 0, err
+    assert "channel 'row' never changes within a series" in out
+    assert "the length of a series alone tells the class" in out
+
+
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "a.parquet"])
 def test_a_file_that_no_reader_takes_is_refused_in_one_line(
     seqclass: Command, tmp_path: Path, name: str

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.evaluation.leaks import ShapeKeys, as_numbers, exact_keys, find_leaks, near_keys
+from seqclass.evaluation.leaks import (
+    Sample,
+    ShapeKeys,
+    as_numbers,
+    exact_keys,
+    find_leaks,
+    giveaways,
+    near_keys,
+)
 from seqclass.row_split import leaks_of, select_rows
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
@@ -74,9 +82,11 @@ def test_leaks_count_test_series_once_and_name_pairs() -> None:
 
 
 def copies(root: Root) -> pa.Table:
-    """60 series; the test rows hold two copies and one near copy of training rows."""
+    """60 series; the test rows hold two copies and one near copy of training rows, and one class
+    alone has gaps."""
     table = pa.concat_tables(store_series(root, "plain").tables())
     values = np.array(table["value"].to_pylist(), dtype=np.float32)
+    values[1::2, 4:6] = np.nan
     values[50], values[51], values[52] = values[0], values[1], 3 * values[2] + 1
     return table.set_column(3, "value", pa.array(list(values), pa.list_(pa.float32())))
 
@@ -84,20 +94,118 @@ def copies(root: Root) -> pa.Table:
 def test_copies_are_told_in_metrics_report_and_output(
     prefect: str, seqclass: Command, root: Root
 ) -> None:
-    from flows.training import train_classifier
-
     split = ["train"] * 48 + ["test"] * 12
     stored = store_series(root, value=copies(root)["value"].combine_chunks(), split=split)
     spec = TrainingSpec(seeds=1, members=("convolutions",))
     found = leaks_of(stored, select_rows(stored, spec))
     assert (found["exact"], found["near"]) == (2, 1)
     assert {"kind": "exact", "test": "s050", "train": "s000"} in found["examples"]
-    model = open_model(root, str(train_classifier("toy", spec=spec, root=root.path)["model"]))
+    [line] = found["amiss"]
+    assert line.startswith("the share of missing values alone tells the class")
+    path = Path(f"{root.path}.json")
+    path.write_text('{"members": ["convolutions"]}')
+    _, _, err = seqclass("train", "toy", "--seeds", 1, "--spec", path)
+    before, begun, _ = err.partition("expect about")
+    assert begun
+    assert f"leaks: {line}" in before
+    assert "one seed can't disagree with itself" in before
+    model = open_model(root, "toy@v1")
     assert model.read_json("metrics.json")["leaks"] == found
     page = Path(model.folder, "report.html").read_text()
+    assert line in page
     assert "2 exact and 1 near copies of training series are among the 12 test series" in page
     _, out, _ = seqclass("show", "toy@v1")
     assert "leaks: 2 test series are copies of training series and 1 near copies" in out
+    assert f"leaks: {line}" in out
+
+
+N_ROWS = 240
+LABELS = np.random.default_rng(2).integers(0, 2, N_ROWS)
+IS_TEST = np.random.default_rng(3).random(N_ROWS) < 0.2
+
+
+def walks(n: int = N_ROWS) -> np.ndarray:
+    return np.cumsum(np.random.default_rng(4).standard_normal((n, 50, 1)), axis=1)
+
+
+def cut(lengths: np.ndarray) -> np.ndarray:
+    return np.where(np.arange(50)[:, None] < lengths[:, None, None], walks(), np.nan)
+
+
+def holes(shares: np.ndarray) -> np.ndarray:
+    missing = np.random.default_rng(5).random((N_ROWS, 50, 1)) < shares[:, None, None]
+    return np.where(missing, np.nan, walks())
+
+
+def repeated(times: int, noise: float) -> np.ndarray:
+    x = np.concatenate([walks(N_ROWS // times)] * times)
+    return x + noise * x.std() * np.random.default_rng(6).standard_normal(x.shape)
+
+
+def with_number() -> np.ndarray:
+    number = np.broadcast_to(np.arange(N_ROWS)[:, None, None], (N_ROWS, 50, 1))
+    return np.concatenate([walks(), number], axis=2)
+
+
+def found_in(x: np.ndarray, labels: np.ndarray = LABELS, groups: object = None) -> list[str]:
+    sample = Sample(x, labels, groups, IS_TEST)  # type: ignore[arg-type]
+    return giveaways(sample, [f"c{k}" for k in range(x.shape[2])])
+
+
+@pytest.mark.parametrize(
+    ("x", "says"),
+    [
+        (cut(30 + 6 * LABELS + np.arange(N_ROWS) % 6), "length of a series alone"),
+        (holes(0.1 + 0.4 * LABELS), "missing values alone"),
+        (with_number(), "channel 'c1' never changes within a series"),
+        (repeated(3, 0.05), "far closer to a training series"),
+        (repeated(6, 0.05), "far closer to a training series"),
+        (repeated(2, 0.0), "far closer to a training series"),
+    ],
+)
+def test_what_gives_labels_away_is_said_in_one_sentence(x: np.ndarray, says: str) -> None:
+    [line] = found_in(x)
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        walks(),
+        repeated(3, 1.0),
+        cut(np.random.default_rng(7).integers(20, 50, N_ROWS)),
+        holes(np.full(N_ROWS, 0.3)),
+        np.sin(walks()[:, :1] + np.arange(50)[:, None] * (0.3 + 0.3 * LABELS[:, None, None])),
+        np.where(LABELS[:, None, None], walks(), 0.01 * walks()),
+        np.full((N_ROWS, 50, 1), 7.0),
+        np.full((N_ROWS, 50, 1), np.inf),
+        walks()[:, :1],
+    ],
+)
+def test_nothing_is_said_of_ordinary_series(x: np.ndarray) -> None:
+    assert found_in(x) == []
+
+
+def test_three_of_a_group_on_one_side_are_no_leak() -> None:
+    groups = np.tile(np.arange(80), 3)
+    tests = Sample(repeated(3, 0.05), LABELS, groups, groups < 20)
+    assert giveaways(tests, ["x"]) == []
+
+
+def test_the_archive_gives_no_label_away(shared_data: Path) -> None:
+    paths = sorted((shared_data / "archive").glob("*.npz"))
+    assert len(paths) >= 13
+    for path in paths:
+        data = np.load(path)
+        parts = [data["X_train"][:2000], data["X_test"][:1000]]
+        longest = max(part.shape[1] for part in parts)
+        x = np.concatenate([
+            np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0)), constant_values=np.nan)
+            for part in parts
+        ])  # fmt: skip
+        labels = np.concatenate([data["y_train"][:2000], data["y_test"][:1000]])
+        sample = Sample(x, labels, None, np.arange(len(x)) >= len(parts[0]))
+        assert giveaways(sample, [f"c{k}" for k in range(x.shape[2])]) == [], path.name
 
 
 @given(
