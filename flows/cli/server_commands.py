@@ -15,7 +15,8 @@ import typer
 from flows.cli.command_line import JsonFlag, RootOption, existing, writable
 from flows.cli.printing import print_json
 from flows.cli.supervision import SERVER, Children, say
-from flows.service.ending import kill, stop, stop_workers
+from flows.service.ending import kill, stop
+from flows.service.processes import marked
 from flows.service.secrecy import PASSWORD
 from flows.service.server import (
     HEARTBEAT_S,
@@ -34,7 +35,6 @@ from flows.service.server import (
     prefect_url,
     record,
     recorded,
-    still_there,
     use_service,
 )
 from flows.service.worker import (
@@ -108,13 +108,13 @@ def _serve(store: Root, home: Path, port: int, long: Share, as_json: bool) -> in
     began = time.monotonic()
     with _stoppable() as stopped:
         try:
+            _end_orphans(store)
             service, starts_server = _choose(store, home, port)
         except _StopRequest:
             return 0
         environment = mark_environment(service)
         try:
             record(store, service)
-            stop_workers(service)
             children = Children(store, home, service, long, environment)
             if starts_server:
                 say(f"server: starting at {service.ui}")
@@ -150,6 +150,14 @@ def _stoppable() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+def _end_orphans(store: Root) -> None:
+    """End server, workers and runs that a killed ``seqclass up`` of this root left."""
+    last = recorded(store)
+    if last is not None and marked(last.mark):
+        say("ending what a killed 'seqclass up' of this root left")
+        stop(Service("", last.mark))
+
+
 def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
     """Return the server to use, and whether it must be started."""
     from flows.service.diagnosis import server_problem
@@ -164,12 +172,6 @@ def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
             )
         say(f"server: using the one at {configured}")
         return new_service(configured, last), False
-    if last is not None and still_there(last):
-        if last.password:
-            say(f"server: using the one that an earlier 'seqclass up' left at {last.url}")
-            return new_service(last.url, last, home), False
-        say("server: ending the one that an earlier 'seqclass up' left; its password is lost")
-        stop(last)
     return new_service(local_url(choose_port(port)), last, home), True
 
 

@@ -64,6 +64,7 @@ class Children:
 
     def watch(self, stopped: list[int]) -> int:
         """Supervise until a stop is requested, or a process keeps failing; returns an exit code."""
+        _census(self.service)
         ask(self.service, UPKEEP)  # what an outage or a stop cut short
         lookout = Lookout(self.store)
         checked = 0.0

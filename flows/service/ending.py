@@ -112,10 +112,3 @@ def is_forgotten(run: Any, at_work: set[str]) -> bool:
 def kill(service: Service) -> None:
     """Kill everything of a service at once."""
     tell(marked(service.mark), SIGKILL)
-
-
-def stop_workers(service: Service) -> None:
-    """End workers that a killed ``seqclass up`` left; their runs go on."""
-    left = {pid for pid in marked(service.mark) if is_worker(pid)}
-    tell(left, SIGTERM)
-    tell(wait_until_gone(left, GRACE_S), SIGKILL)

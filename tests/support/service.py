@@ -38,24 +38,35 @@ def command(*words: str, **more: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
+def log_of(root: Root) -> Path:
+    """The messages of every ``seqclass up`` of a root."""
+    return Path(root.path + ".log") if root.is_local else home_of(root) / "up.log"
+
+
+def begin_up(
+    root: Root, port: int, limit: int = 3, folder: Path = Path("/"), **more: str
+) -> subprocess.Popen:
+    """Start ``seqclass up``; once it is ready, it prints a line of JSON."""
+    if root.is_local:
+        Path(root.path).mkdir(exist_ok=True)
+    log_of(root).parent.mkdir(parents=True, exist_ok=True)
+    with open(log_of(root), "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "flows", "up", "--port", str(port), "--root", root.url,
+             "--limit", str(limit), "--json"],
+            env=surroundings(**more), stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder,
+        )  # fmt: skip
+
+
 class Up:
     """A running ``seqclass up``."""
 
     def __init__(
         self, root: Root, port: int, limit: int = 3, folder: Path = Path("/"), **more: str
     ) -> None:
-        self.root = root
-        if root.is_local:
-            Path(root.path).mkdir(exist_ok=True)
-        self.log = Path(root.path + ".log") if root.is_local else home_of(root) / "up.log"
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.root, self.log = root, log_of(root)
         began = time.monotonic()
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "flows", "up", "--port", str(port), "--root", root.url,
-                 "--limit", str(limit), "--json"],
-                env=surroundings(**more), stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder,
-            )  # fmt: skip
+        self.process = begin_up(root, port, limit, folder, **more)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.seconds = time.monotonic() - began
