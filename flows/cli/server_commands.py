@@ -17,7 +17,7 @@ from flows.cli.printing import print_json
 from flows.cli.supervision import SERVER, Children, say
 from flows.service.ending import kill, stop
 from flows.service.processes import marked
-from flows.service.secrecy import PASSWORD
+from flows.service.secrecy import PASSWORD, make_password
 from flows.service.server import (
     HEARTBEAT_S,
     PENDING_S,
@@ -30,7 +30,7 @@ from flows.service.server import (
     home_of,
     local_url,
     mark_environment,
-    new_service,
+    mark_of,
     only_one,
     prefect_url,
     record,
@@ -99,7 +99,7 @@ def _show_other(store: Root, as_json: bool) -> None:
     if as_json:
         print_json({"already": True, "api": other and other.url, "root": store.url})
         return
-    where = f"its UI is at {other.ui}" if other else "it is starting"
+    where = f"its UI is at {other.ui}" if other else "it is starting, or on another machine"
     typer.echo(f"already up for {store.url}: {where}; nothing was started. Stop it where it runs")
 
 
@@ -152,17 +152,16 @@ def _stoppable() -> Iterator[list[int]]:
 
 def _end_orphans(store: Root) -> None:
     """End server, workers and runs that a killed ``seqclass up`` of this root left."""
-    last = recorded(store)
-    if last is not None and marked(last.mark):
+    mark = mark_of(store)
+    if marked(mark):
         say("ending what a killed 'seqclass up' of this root left")
-        stop(Service("", last.mark))
+        stop(Service("", mark))
 
 
 def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
     """Return the server to use, and whether it must be started."""
     from flows.service.diagnosis import server_problem
 
-    last = recorded(store)
     configured = prefect_url()
     if configured:
         if problem := server_problem(configured):
@@ -171,8 +170,8 @@ def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
                 "it, or unset the address to have one started here"
             )
         say(f"server: using the one at {configured}")
-        return new_service(configured, last), False
-    return new_service(local_url(choose_port(port)), last, home), True
+        return Service(configured, mark_of(store)), False
+    return Service(local_url(choose_port(port)), mark_of(store), make_password(home)), True
 
 
 def _set_up(store: Root, service: Service, children: Children, environment: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from flows.service.processes import (
     tell,
     wait_until_gone,
 )
-from flows.service.server import GRACE_S, Service, answers, client_of, is_server, still_there
+from flows.service.server import GRACE_S, Service, answers, client_of, has_server, is_server
 from flows.service.worker import is_worker
 
 FORGOTTEN_S = 60.0
@@ -67,7 +67,7 @@ def close_dead_runs(service: Service) -> None:
 
     Only if the server is the service's own: on others, runs may be those of other machines.
     """
-    if not shows_processes() or not still_there(service):
+    if not shows_processes() or not has_server(service):
         return
     from prefect.client.schemas import filters
 

@@ -18,6 +18,8 @@ from flows.service.secrecy import private_opener
 MARK = "SEQCLASS_SERVICE"
 RUN = b"PREFECT__FLOW_RUN_ID="
 SYSTEM = Path("/proc")
+START = 19
+"""Place of a process's start in what follows its name in ``stat``."""
 EXCEPTION = re.compile(r"[\w.]+(Error|Exception)\b")
 
 
@@ -99,6 +101,11 @@ def parent_of(pid: int) -> int:
 def is_dead(pid: int) -> bool:
     """Check whether a process is gone, or is a zombie."""
     return (_status(pid) or ["Z"])[0] == "Z"
+
+
+def start_of(pid: int) -> int:
+    """Return when a process began, in ticks since the machine started; 0 if it is gone."""
+    return 0 if is_dead(pid) else int(_status(pid)[START])
 
 
 def _status(pid: int) -> list[str]:

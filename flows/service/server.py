@@ -1,9 +1,9 @@
 """A local Prefect server: its start, its record, and how it is found and asked."""
 
 import contextlib
+import hashlib
 import json
 import os
-import secrets
 import socket
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from flows.service.processes import MARK, begin, command_of, marked
+from flows.service.processes import MARK, SYSTEM, begin, command_of, marked, start_of
 from flows.service.secrecy import make_password, password_in, private_folder, write_privately
 from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
 from flows.service.settings_files import profiles_file
@@ -41,7 +41,7 @@ HOME, RECORD, SERVER = ".service", "service.json", "flows.service.serving"
 
 @dataclass(frozen=True)
 class Service:
-    """The record of a running ``seqclass up``: its API and its mark.
+    """A running ``seqclass up``: its API, and the mark of its processes.
 
     password: of the service's own server; None if the server is the user's.
     """
@@ -96,18 +96,46 @@ def only_one(home: Path) -> AbstractContextManager[bool]:
     return exclusive(os.open(home, os.O_RDONLY))
 
 
+def mark_of(store: Root) -> str:
+    """Return the mark of this root's service, which no copy of the root and no other machine has.
+
+    It comes from the start of the machine, and from path and inode of the root's folder; for a
+    bucket, from its URL and the inode of the service's folder.
+    """
+    place, folder = store.url, home_of(store)
+    if store.is_local:
+        place, folder = os.path.realpath(store.path), Path(store.path)
+    about = folder.stat()
+    identity = json.dumps([_machine(), place, about.st_dev, about.st_ino])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _machine() -> str:
+    """Return what identifies this machine since it started, or else its name."""
+    with contextlib.suppress(OSError):
+        return (SYSTEM / "sys/kernel/random/boot_id").read_text()
+    return socket.gethostname()
+
+
 def recorded(store: Root) -> Service | None:
-    """Return the record of the last ``seqclass up`` of this root, with the password."""
+    """Return the record of the ``seqclass up`` that runs for this root, with the password.
+
+    None if that has ended, or is that of another root, from which this one was copied.
+    """
     home = home_of(store)
     try:
-        known = json.loads((home / RECORD).read_text())
-        return Service(known["url"], known["mark"], password_in(home))
+        entries = json.loads((home / RECORD).read_text())
+        pid, start = entries["supervisor"]
+        if entries["mark"] != mark_of(store) or start_of(pid) != start:
+            return None
+        password = password_in(home) if entries["password"] else None
+        return Service(entries["url"], entries["mark"], password)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def still_there(service: Service) -> bool:
-    """Check whether a service's own server still runs after its ``seqclass up`` was killed."""
+def has_server(service: Service) -> bool:
+    """Check whether a service has a server of its own that answers."""
     return answers(service.url) and any(is_server(pid) for pid in marked(service.mark))
 
 
@@ -121,7 +149,7 @@ def use_service(store: Root) -> None:
     last, api = recorded(store), get_current_settings().api
     if last is None or api.auth_string or api.url not in (None, last.url):
         return
-    if still_there(last):
+    if has_server(last):
         use(last)
 
 
@@ -133,7 +161,7 @@ def may_have_server(store: Root) -> bool:
     if os.environ.get("PREFECT_API_URL"):
         return True
     last = recorded(store)
-    if last is not None and still_there(last):
+    if last is not None and has_server(last):
         return True
     try:
         return "PREFECT_API_URL" in profiles_file().read_text(errors="replace")
@@ -178,9 +206,14 @@ _for_good = contextlib.ExitStack()
 
 
 def record(store: Root, service: Service) -> None:
-    """Write the record of a service; the password has a file of its own."""
-    known = {key: value for key, value in asdict(service).items() if key != "password"}
-    write_privately(home_of(store) / RECORD, json.dumps(known))
+    """Write the record of a service that this process supervises.
+
+    The password has a file of its own. The start of this process is recorded too, because a later
+    process may have the same number.
+    """
+    pid, has_password = os.getpid(), service.password is not None
+    entries = asdict(service) | {"password": has_password, "supervisor": (pid, start_of(pid))}
+    write_privately(home_of(store) / RECORD, json.dumps(entries))
 
 
 def prefect_url() -> str | None:
@@ -219,15 +252,6 @@ def choose_port(port: int) -> int:
 
 def local_url(port: int) -> str:
     return f"http://{LOCAL}:{port}/api"
-
-
-def new_service(url: str, last: Service | None = None, home: Path | None = None) -> Service:
-    """Return a new service of this process, with the mark of the ``last`` one.
-
-    So it also ends the last one's processes. home: where the password of an own server is kept.
-    """
-    password = make_password(home) if home else None
-    return Service(url, last.mark if last else secrets.token_hex(8), password)
 
 
 def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:

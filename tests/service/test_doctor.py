@@ -19,12 +19,8 @@ from flows.service.server import (
     SILENCE_S,
     choose_port,
     home_of,
-    local_url,
-    new_service,
     only_one,
     prefect_file,
-    record,
-    recorded,
 )
 from flows.service.worker import make_pool
 from seqclass.store.root import Root, open_root
@@ -196,14 +192,7 @@ def test_who_holds_a_home_sees_its_own_errors(tmp_path: Path) -> None:
         read_from_a_pipe()
 
 
-def test_a_service_is_known_by_what_it_wrote_down(root: Root) -> None:
-    assert recorded(root) is None
-    service = new_service(local_url(4321))
-    home_of(root).mkdir(parents=True)
-    record(root, service)
-    assert recorded(root) == service
-    (home_of(root) / "service.json").write_text("{")
-    assert recorded(root) is None
+def test_the_files_of_a_service_have_their_places() -> None:
     assert prefect_file().name == "prefect.yaml"
     assert "://" not in str(home_of(open_root("memory://here")))
 

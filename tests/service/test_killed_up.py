@@ -1,4 +1,4 @@
-"""A service is alone: it shares nothing with one that was killed.
+"""A service is alone: it shares nothing with a copy of its root, and with none that was killed.
 
 With ``SEQCLASS_CHAOS`` set, ``seqclass up`` is killed at every moment, else at a few of them.
 """
@@ -6,20 +6,23 @@ With ``SEQCLASS_CHAOS`` set, ``seqclass up`` is killed at every moment, else at 
 import os
 import shutil
 import signal
+import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from flows.service.processes import command_of, marked, parent_of
-from flows.service.server import Service, answers, home_of, is_server, recorded
+from flows.service.server import Service, answers, home_of, is_server, mark_of, recorded
 from flows.service.worker import is_worker
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.root import Root, open_root
 from tests.support.databases import DATABASES, server_database
-from tests.support.service import Up, begin_up, ended, log_of, started
+from tests.support.machines import at_home
+from tests.support.service import Up, begin_up, command, ended, log_of, started
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -27,17 +30,67 @@ LONG = {"name": "long", "spec": {"n_series": 1_000_000}}
 """Parameters of a run that is at work for minutes."""
 
 
+def copy_live(root: Root) -> Root:
+    """Copy a root whose service runs, with everything that lies in it."""
+    copy = open_root(f"{root.url}-copy")
+    if not root.is_local:
+        root.fs.copy(root.path, copy.path, recursive=True)
+        return copy
+    subprocess.run(["cp", "-a", root.path, copy.path], check=True)
+    if (database := home_of(root) / "prefect.db").exists():
+        for file in home_of(copy).glob("prefect.db*"):
+            file.unlink()
+        copied = home_of(copy) / "prefect.db"
+        with closing(sqlite3.connect(database)) as live, closing(sqlite3.connect(copied)) as other:
+            live.backup(other)  # cp reads it while it is written
+    return copy
+
+
+def draw(root: Root, name: str) -> str:
+    """Generate a dataset by the command; returns its messages."""
+    words = ("generate", "signals", "--n-series", "30", "--name", name, "--root", root.url)
+    found = command(*words)
+    assert found.returncode == 0, found.stderr
+    return found.stderr
+
+
 def family_of(up: Up) -> set[int]:
     """The server and the workers of a service."""
     return up.pids_of("server") | up.pids_of("worker")
+
+
+@pytest.mark.parametrize(
+    ("place", "base"), [("folder", "sqlite"), ("folder", "postgres"), ("bucket", "sqlite")]
+)
+def test_a_copy_of_a_live_root_has_a_service_of_its_own(
+    place: str, base: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    root = open_root(tmp_path / "tree") if place == "folder" else request.getfixturevalue("bucket")
+    with ExitStack() as stack:
+        stack.enter_context(at_home(tmp_path, os.sched_getaffinity(0)))
+        settings = [stack.enter_context(server_database(base)) for _ in range(2)]
+        first = Up(root, 0, **settings[0])
+        stack.callback(first.stop)
+        draw(root, "drawn")
+        family = family_of(first)
+        copy = copy_live(root)
+        assert "throw-away" in draw(copy, "before")
+        second = Up(copy, 0, **settings[1])
+        try:
+            assert f"Prefect on {second.service.url}" in draw(copy, "during")
+        finally:
+            assert second.stop() == 0
+        assert second.service.url != first.service.url
+        assert len(first.runs("generate-signals")) == 1
+        assert family == family_of(first)
+        assert f"Prefect on {first.service.url}" in draw(root, "after")
 
 
 Moment = Callable[[Root, int], object]
 
 
 def processes(root: Root, is_it: Callable[[int], bool]) -> list[int]:
-    service = recorded(root)
-    return [pid for pid in marked(service.mark) if is_it(pid)] if service else []
+    return [pid for pid in marked(mark_of(root)) if is_it(pid)]
 
 
 def has_opened_home(root: Root, pid: int) -> bool:

@@ -1,12 +1,15 @@
-"""Whether a server may be known is told without importing Prefect."""
+"""The server of a root: its record, and whether there may be one, without importing Prefect."""
 
+import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from flows.service.secrecy import private_folder
-from flows.service.server import home_of, may_have_server, new_service, record, recorded
-from seqclass.store.root import Root
+from flows.service.server import Service, home_of, mark_of, may_have_server, record, recorded
+from seqclass.store.root import Root, open_root
 
 URL = "http://127.0.0.1:1/api"
 
@@ -28,16 +31,62 @@ def test_none_is_known_where_nothing_names_one(home: Path, root: Root) -> None:
 
 
 def test_the_record_of_a_service_that_is_gone_names_none(home: Path, root: Root) -> None:
-    private_folder(home_of(root))
-    record(root, new_service(URL))
+    up(root)
     assert not may_have_server(root)
 
 
-def test_a_record_without_its_keys_names_no_service(home: Path, root: Root) -> None:
+def up(root: Root) -> Service:
+    """Record a service of the root, as if this process were its ``seqclass up``."""
     private_folder(home_of(root))
-    record(root, new_service(URL))
-    (home_of(root) / "service.json").write_text("{}")
+    service = Service(URL, mark_of(root))
+    record(root, service)
+    return service
+
+
+@pytest.mark.parametrize("text", ["{", "{}", f'{{"url": "{URL}", "mark": "0"}}'])
+def test_a_damaged_record_names_no_service(home: Path, root: Root, text: str) -> None:
+    service = up(root)
+    assert recorded(root) == service
+    (home_of(root) / "service.json").write_text(text)
     assert recorded(root) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"supervisor": [os.getpid(), 1]}, {"supervisor": [2**22 + 1, 1]}]
+)
+def test_the_record_of_a_process_that_has_ended_names_no_service(
+    home: Path, root: Root, change: dict
+) -> None:
+    """Another process may have its number by now."""
+    up(root)
+    file = home_of(root) / "service.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    assert recorded(root) is None
+
+
+def test_a_copy_of_a_root_has_no_service(home: Path, root: Root) -> None:
+    service, copy, link = up(root), home / "copy", home / "link"
+    shutil.copytree(root.path, copy)
+    link.symlink_to(root.path)
+    assert recorded(open_root(copy)) is None
+    assert recorded(open_root(link)) == service
+    assert up(open_root(copy)).mark != service.mark
+    shutil.move(root.path, home / "moved")
+    shutil.move(copy, root.path)
+    assert recorded(root) is None
+
+
+def test_the_record_of_a_bucket_holds_for_its_url_and_home_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(home / "first"))
+    bucket = open_root("s3://bucket/tree")
+    service = up(bucket)
+    shutil.copytree(home / "first", home / "second")
+    assert recorded(bucket) == service
+    assert recorded(open_root("s3://bucket-tree")) is None  # its home has the same name
+    monkeypatch.setenv("HOME", str(home / "second"))
+    assert recorded(bucket) is None
 
 
 def test_a_profile_may_name_one(home: Path, root: Root) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from flows.cli.supervision import Reach
 from flows.service.lookout import AGAIN_S, LISTED_S, MAX_ASKS, STALLED_S, SWEEP, Lookout, ask
-from flows.service.server import new_service
+from flows.service.server import Service
 from seqclass.store.retrainings import Attempt, write_attempt
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW
@@ -133,12 +133,12 @@ def test_what_lies_in_done_or_is_hidden_is_no_news(lookout: Lookout) -> None:
 def test_a_root_without_inboxes_or_a_server_that_is_away_do_no_harm(root: Root) -> None:
     assert not Lookout(root).has_news(0)
     assert not Lookout(open_root("memory://nowhere")).has_news(0)
-    assert not ask(new_service("http://127.0.0.1:9/api"), SWEEP)
+    assert not ask(Service("http://127.0.0.1:9/api", ""), SWEEP)
 
 
 def test_a_retraining_that_stands_still_is_told_of_until_somebody_hears(lookout: Lookout) -> None:
     """The server may be away when a try is due; once it was told, it has time to act."""
-    away = new_service("http://127.0.0.1:9/api")
+    away = Service("http://127.0.0.1:9/api", "")
     assert not lookout.has_stalled(away, 0)
     attempt = Attempt("models/toy@v1", "datasets/toy@0", 1, NOW.isoformat())
     write_attempt(lookout.store, "toy", attempt)
@@ -151,7 +151,7 @@ def test_a_retraining_that_stands_still_is_told_of_until_somebody_hears(lookout:
 
 def test_a_try_that_has_to_wait_is_told_of_a_few_times(lookout: Lookout) -> None:
     """In quiet hours no upkeep may begin it."""
-    away, told = new_service("http://127.0.0.1:9/api"), []
+    away, told = Service("http://127.0.0.1:9/api", ""), []
     for tries in (1, 2):
         attempt = Attempt("models/toy@v1", "datasets/toy@0", tries, f"2026-01-0{tries}T00:00+00:00")
         write_attempt(lookout.store, "toy", attempt)
@@ -167,4 +167,4 @@ def test_tries_that_may_not_be_read_do_no_harm(lookout: Lookout) -> None:
     write_attempt(lookout.store, "toy", attempt)
     Path(lookout.store.join("retrainings", "toy", "attempt.json")).chmod(0)
     with ordinary_rights():
-        assert not lookout.has_stalled(new_service("http://127.0.0.1:9/api"), 0)
+        assert not lookout.has_stalled(Service("http://127.0.0.1:9/api", ""), 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows.service.secrecy import private_folder
+from flows.service.secrecy import make_password, private_folder
 from flows.service.server import (
     Service,
     await_server,
@@ -18,7 +18,6 @@ from flows.service.server import (
     client_of,
     local_url,
     mark_environment,
-    new_service,
     start_server,
 )
 from flows.service.worker import deploy, deployments_of_file, drop_former_schedules, make_pool
@@ -126,7 +125,7 @@ def restarted(
     one gave. There are runs that ended as many days ago as ``AGES`` says."""
     copy_database(home := tmp_path_factory.mktemp("home"))
     private_folder(home)
-    service = new_service(local_url(choose_port(0)), home=home)
+    service = Service(local_url(choose_port(0)), "", make_password(home))
     first = start_server(home, service, dict(os.environ))
     try:
         await_server(service, first, home)

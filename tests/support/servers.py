@@ -1,6 +1,7 @@
 """Servers that tests start."""
 
 import contextlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -10,14 +11,13 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.service.secrecy import private_folder
+from flows.service.secrecy import make_password, private_folder
 from flows.service.server import (
     Service,
     await_server,
     choose_port,
     local_url,
     mark_environment,
-    new_service,
     start_server,
 )
 
@@ -50,7 +50,7 @@ def wait_until_healthy(url: str, server: subprocess.Popen) -> None:
 def kept_server(home: Path) -> Iterator[Service]:
     """The server of ``seqclass up``, without its worker."""
     private_folder(home)
-    service = new_service(local_url(choose_port(0)), home=home)
+    service = Service(local_url(choose_port(0)), secrets.token_hex(8), make_password(home))
     process = start_server(home, service, mark_environment(service))
     try:
         await_server(service, process, home)
