@@ -19,8 +19,8 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.split import Split
 from seqclass.synthesis.signals import PRESETS, SignalSpec
 from seqclass.training.spec import TrainingSpec
+from seqclass.workers import workers
 from tasks.compute.replicas import baseline_rows, predict_rows, train_seed
-from tasks.compute.workers import workers
 from tasks.data.generate import signal_tables
 
 SHIPPED = Path(__file__).parent.parent.parent / "shared" / "data" / "author"

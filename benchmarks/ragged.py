@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.compute.workers import Workers
+from seqclass.workers import Workers
 
 SHORTEST, LONGEST, N_SERIES, CHANNELS, UPDATES = 1, 10_000, 600, 2, 100
 

@@ -222,8 +222,8 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     from seqclass.store.root import open_root
     from seqclass.synthesis.signals import SignalSpec
     from seqclass.training.spec import TrainingSpec
+    from seqclass.workers import workers
     from tasks.compute.replicas import train_seed
-    from tasks.compute.workers import workers
     from tasks.data.generate import signal_tables
 
     with TemporaryDirectory() as folder:

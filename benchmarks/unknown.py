@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.workers import workers
+from seqclass.workers import workers
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "archive"
 SETS = (

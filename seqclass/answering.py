@@ -1,55 +1,16 @@
 """The prediction methods of a trained classifier, whether it was fitted here or loaded."""
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqclass.evaluation.decisions import UNKNOWN, Decision, predict_labels
 from seqclass.forms import PaddedSeries, Series, read_series
-from seqclass.inference.answers import answers_of, predict_block
-from seqclass.runtime import start_tensorflow
-from seqclass.series import observed_lengths
-from seqclass.store.keras_files import keras_bytes, keras_model
+from seqclass.inference.answers import answers_of
+from seqclass.network_process import Network
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-class Network:
-    """A Keras classifier with the compiled copy that answers.
-
-    A copy or a pickle keeps the bytes of a ``.keras`` file only; it compiles again when it first
-    answers.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-    def __getstate__(self) -> bytes:
-        return keras_bytes(self.model)
-
-    def __setstate__(self, content: bytes) -> None:
-        start_tensorflow()
-        self.model = keras_model(content, "classifier")
-
-    @cached_property
-    def infer(self) -> Any:
-        """The compiled function from series of any length to outputs by name."""
-        from seqclass.inference.prediction import outputs_of
-
-        return outputs_of(self.fast)
-
-    @cached_property
-    def fast(self) -> Any:
-        """A copy of ``model`` on the LSTM kernel; ``model`` itself stays as it is stored."""
-        import keras
-
-        from seqclass.networks.recurrence import accelerate
-
-        copy = keras.models.clone_model(self.model)
-        copy.set_weights(self.model.get_weights())
-        return accelerate(copy)
 
 
 class Answering:
@@ -66,7 +27,10 @@ class Answering:
 
     @property
     def keras_model_(self) -> Any:
-        """The network from raw series to probabilities, in stock Keras layers."""
+        """The network from raw series to probabilities, in stock Keras layers.
+
+        It is a copy in this process, which imports Keras with its own settings.
+        """
         return self._network.model
 
     def predict_proba(self, X: Series) -> np.ndarray:  # noqa: N803 - scikit-learn's name
@@ -174,9 +138,6 @@ class Answering:
         >>> contributions.shape, bool((contributions.sum(axis=1) > 0).all())
         ((2, 24), True)
         """
-        from seqclass.networks.attribution import find_attributions, n_batches
-        from seqclass.networks.classifier import score_gradient
-
         given = self._read(X)
         x = given.values
         labels = self.predict(x) if y is None else np.asarray(given.aligned("y", y))
@@ -187,8 +148,7 @@ class Answering:
                 f"{sorted(map(str, strangers)) or len(labels)}; correct it"
             )
         codes = np.searchsorted(self.classes_, labels)
-        gradient = score_gradient(self._network.fast, n_batches(*x.shape[:2]))
-        return find_attributions(gradient, x, codes)
+        return self._network.ask("contributions", x, codes)
 
     def plot_explained(self, X: Series, y: np.ndarray | None = None) -> "Figure":  # noqa: N803
         """Draw series with the steps that speak for an answer and against it.
@@ -265,9 +225,4 @@ class Answering:
         )
 
     def _outputs(self, x: Series) -> dict[str, np.ndarray]:
-        padded = self._read(x).values
-        return predict_block(self._infer, padded, observed_lengths(padded))
-
-    @property
-    def _infer(self) -> Any:
-        return self._network.infer
+        return self._network.ask("outputs", self._read(x).values)

@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from seqclass.answering import Answering, Network
+from seqclass.answering import Answering
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.forms import PaddedSeries, Series, read_series
-from seqclass.runtime import start_tensorflow
+from seqclass.network_process import LabelledRows, Network, fit
 from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec
 
 MIN_PER_CLASS = 2
@@ -149,25 +149,15 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
         seed, spec = _seed(self.random_state), self._spec()
-        start_tensorflow()
-        from seqclass.training.learnt_rows import Rows
-        from seqclass.training.replica import TrainingRows, train_replica
-
-        rows = Rows(x, codes.astype(np.int32))
-        replica = train_replica(
-            TrainingRows(rows, len(classes), groups),
-            spec,
-            seed,
-            lambda *_: None,
-        )
+        rows = LabelledRows(x, codes.astype(np.int32), len(classes), groups)
+        trained = fit(rows, spec, seed)
         self.classes_, self.channels_ = classes, given.channels
         self.n_features_in_, self.n_channels_ = x.shape[1:]
         self.read_ = str(given)
         self._check_names(given, reset=True)
-        self._network, self.decision_ = Network(replica.classifier), replica.decision
-        self.validation_ = replica.validation
-        self.members_ = replica.members
-        self.losses_ = [fit.losses.tolist() for fit in replica.fits]
+        self._network, self.decision_ = Network(trained.content), trained.decision
+        self.validation_, self.members_ = trained.validation, trained.members
+        self.losses_ = trained.losses
         return self
 
     def score(self, X: Series, y: Any, sample_weight: Any = None) -> float:  # noqa: N803

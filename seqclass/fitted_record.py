@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from seqclass.answering import Network
 from seqclass.evaluation.decisions import Decision
+from seqclass.network_process import Network
 from seqclass.store.classifier_file import ClassifierFile
+from seqclass.store.root import DamagedError
 from seqclass.training.spec import Member
 
 Made = TypeVar("Made")
@@ -71,18 +72,21 @@ def to_file(fitted: Any) -> ClassifierFile:
         fitted.channels_, fitted.decision_, fitted.validation_, fitted.members_,
         fitted.losses_, None if names is None else names.tolist(), fitted.read_,
     )  # fmt: skip
-    return ClassifierFile(asdict(record), fitted.keras_model_)
+    return ClassifierFile(asdict(record), fitted._network.content)
 
 
 def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]) -> Made:
     """Return the fitted ``estimator`` that a file holds; ValueError if its parts don't fit."""
     from pydantic import TypeAdapter, ValidationError
 
+    network = Network(content.network, path)
     try:
         record = TypeAdapter(FittedRecord).validate_python(content.record)
         fitted: Any = estimator(**vars(record.parameters))
         fitted.classes_ = _classes(record)
-        _check_sizes(record, content.network)
+        _check_sizes(record, network)
+    except DamagedError:
+        raise
     except (TypeError, ValueError, OverflowError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         said = (
@@ -93,7 +97,7 @@ def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]
         ) from error
     fitted.n_features_in_, fitted.n_channels_ = record.n_features, record.n_channels
     fitted.channels_ = record.channels
-    fitted._network, fitted.decision_ = Network(content.network), _as_decided(record.decision)
+    fitted._network, fitted.decision_ = network, _as_decided(record.decision)
     fitted.validation_, fitted.members_ = record.validation, record.members
     fitted.losses_ = record.losses
     fitted.read_ = record.read
@@ -118,12 +122,11 @@ def _as_decided(decision: Decision) -> Decision:
     return replace(decision, offsets=offsets, possible=possible)
 
 
-def _check_sizes(record: FittedRecord, network: Any) -> None:
-    outputs = network.output
-    probabilities = outputs["probabilities"] if isinstance(outputs, dict) else outputs
+def _check_sizes(record: FittedRecord, network: Network) -> None:
+    n_channels, n_classes = network.ask("sizes")
     sizes = {
-        "channels of its network": (network.input.shape[-1], record.n_channels),
-        "classes of its network": (probabilities.shape[-1], len(record.classes)),
+        "channels of its network": (n_channels, record.n_channels),
+        "classes of its network": (n_classes, len(record.classes)),
     }
     for name in ("offsets", "possible"):
         own = getattr(record.decision, name)

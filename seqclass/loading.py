@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from seqclass.answering import Answering, Network
+from seqclass.answering import Answering
 from seqclass.evaluation.contribution import LSTM
 from seqclass.inference.prediction import scorer_of
-from seqclass.runtime import start_tensorflow
+from seqclass.network_process import Network
 from seqclass.store.datasets import dataset_versions, open_dataset
-from seqclass.store.models import HISTORY, Model, load_keras, model_versions
+from seqclass.store.models import HISTORY, Model, model_versions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
@@ -53,7 +53,6 @@ class StoredClassifier(Answering):
     """
 
     def __init__(self, model: Model) -> None:
-        start_tensorflow()
         scorer = scorer_of(model)
         self.ref = model.ref
         self.channels_ = list(scorer.channels)
@@ -61,7 +60,8 @@ class StoredClassifier(Answering):
         self.n_channels_ = len(scorer.channels)
         self.decision_ = scorer.decision
         self._model = model
-        self._network = Network(load_keras(model.root, scorer.path))
+        self._network = Network(model.read("model.keras"), scorer.path)
+        self._network.ask("sizes")
 
     def __repr__(self) -> str:
         return f"StoredClassifier({self.ref!r})"
@@ -135,7 +135,6 @@ def load_model(
         from seqclass.fitted_record import from_file
         from seqclass.store.classifier_file import read_classifier
 
-        start_tensorflow()
         return from_file(str(folder), read_classifier(folder), SequenceClassifier)
     if root is None and (folder / "manifest.json").is_file():
         place = folder.resolve()

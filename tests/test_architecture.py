@@ -19,6 +19,7 @@ SEQCLASS = {
     "networks": "series",
     "evaluation": "series",
     "runtime": "networks",
+    "workers": "runtime store networks training",
     "training": "networks evaluation series",
     "monitoring": "training evaluation series",
     "policies": "store monitoring",
@@ -69,7 +70,7 @@ ALLOWED = {
     "flows": LIBRARY | TASKS,
     "flows.service": {"seqclass.store", "flows"},
     "flows.cli": LIBRARY | TASKS | {"flows", "flows.service"},
-    "flows.__main__": {"flows.cli", "flows.service"},
+    "flows.__main__": {"flows.cli", "flows.service", "seqclass.workers"},
 }
 """Every room, and the rooms that it may import beside itself."""
 

@@ -1,6 +1,5 @@
 """Common parts of the commands of ``seqclass``: options, reading of specs, preparation."""
 
-import multiprocessing
 import os
 import re
 import shlex
@@ -18,6 +17,7 @@ from flows.cli.spec_files import read_spec_file
 from seqclass.store.objects import problem_of
 from seqclass.store.root import Damages, Root, check_name, open_root, printable
 from seqclass.store.staging import discard_staging
+from seqclass.workers import pids
 from tasks.compute.runner import RUNNER, scheduler_of
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def prepare_prefect(
     remark(what, f"Prefect on {url or 'a throw-away server (takes some seconds)'}")
     server = None if url else throwaway.begin()
     if workers:
-        from tasks.compute.workers import workers as processes
+        from seqclass.workers import workers as processes
 
         processes().start()
     import_module(module)
@@ -277,8 +277,8 @@ def leave_on_interrupt() -> None:
 
 def _leave(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for worker in multiprocessing.active_children():
-        worker.kill()
+    for pid in pids():
+        os.kill(pid, signal.SIGKILL)
     discard_staging()
     print(f"seqclass: {INTERRUPTION}", file=sys.stderr, flush=True)
     os._exit(INTERRUPTED)

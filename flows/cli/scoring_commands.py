@@ -143,7 +143,7 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
         from seqclass.inference.score_data import in_this_process
 
         return in_this_process(jobs)
-    from tasks.compute.workers import workers
+    from seqclass.workers import workers
 
     return workers().run(jobs)
 

@@ -53,7 +53,7 @@ from flows.service.worker import (
 )
 from seqclass.store.capacity import capacity
 from seqclass.store.root import Root
-from tasks.compute.workers import at_once
+from seqclass.workers import at_once
 
 
 def up(

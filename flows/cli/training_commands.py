@@ -174,7 +174,7 @@ def _tell_few(chosen: "Split", held: int, training: Any) -> None:
 
 def _seconds_of_a_seed(budget: float, seeds: int) -> float:
     """Return the seconds for one seed, if as many are trained at a time as there are cores."""
-    from tasks.compute.workers import at_once
+    from seqclass.workers import at_once
 
     if not 0 < budget < math.inf:
         raise ValueError(f"--budget: expected seconds above 0, got {budget:g}; correct it")

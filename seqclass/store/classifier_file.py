@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqclass.store.keras_files import keras_bytes, keras_model
 from seqclass.store.root import open_root, replace_file
 
 RECORD, WEIGHTS = "classifier.json", "model.keras"
@@ -25,10 +24,10 @@ BEGINNING = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class ClassifierFile:
-    """The content of a file: a record of JSON, and the network in Keras."""
+    """The content of a file: a record of JSON, and the network as a ``.keras`` file."""
 
     record: dict[str, Any]
-    network: Any
+    network: bytes
 
 
 def write_classifier(path: str | os.PathLike[str], content: ClassifierFile) -> None:
@@ -40,7 +39,7 @@ def write_classifier(path: str | os.PathLike[str], content: ClassifierFile) -> N
     )
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(RECORD, BEGINNING), record)
-        archive.writestr(zipfile.ZipInfo(WEIGHTS, BEGINNING), keras_bytes(content.network))
+        archive.writestr(zipfile.ZipInfo(WEIGHTS, BEGINNING), content.network)
     place = Path(path).resolve()
     replace_file(open_root(place.parent), str(place), file.getvalue())
 
@@ -48,13 +47,12 @@ def write_classifier(path: str | os.PathLike[str], content: ClassifierFile) -> N
 def read_classifier(path: str | os.PathLike[str]) -> ClassifierFile:
     """Read a file of ``write_classifier``; ValueError for any other file."""
     try:
-        record, weights = _members(path)
+        return ClassifierFile(*_members(path))
     except (zipfile.BadZipFile, RecursionError, ValueError) as error:
         raise ValueError(
             f"MODEL: expected a file that SequenceClassifier.save wrote, got {os.fspath(path)!r} "
             f"({error}); save it again"
         ) from error
-    return ClassifierFile(record, keras_model(weights, os.fspath(path)))
 
 
 def _members(path: str | os.PathLike[str]) -> tuple[dict[str, Any], bytes]:

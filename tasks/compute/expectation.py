@@ -17,7 +17,7 @@ from seqclass.training.recipe import CURVE_SHARE, MAX_CLOSED, MAX_LANDMARKS, Rec
 from seqclass.training.row_order import PARTS
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
-from tasks.compute.workers import at_once
+from seqclass.workers import at_once
 
 REFERENCE_S = 0.025
 """Seconds that sorting takes on the reference machine, whose timings are below."""

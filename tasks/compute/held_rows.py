@@ -13,6 +13,7 @@ from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
 from seqclass.row_split import tested_draws
 from seqclass.stored_records import SeedRecord
 from seqclass.training.splits import Part
+from seqclass.workers import workers
 from tasks.compute.candidates import Assembled, Candidate
 from tasks.compute.replicas import (
     folds_of,
@@ -21,7 +22,6 @@ from tasks.compute.replicas import (
     out_of_fold_logits,
     out_of_fold_rows,
 )
-from tasks.compute.workers import workers
 
 
 def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answered | None:

@@ -15,8 +15,8 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 from rich.progress import Progress, TaskID
 
+from seqclass.workers import Progress as Training
 from tasks.compute.bars import bars
-from tasks.compute.workers import Progress as Training
 
 if TYPE_CHECKING:
     from seqclass.stored_records import SeedRecord

@@ -38,7 +38,7 @@ from seqclass.stored_records import RunRecord, Scores, SeedRecord, TrainedRecord
 from seqclass.training.row_order import sampled
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part, holdout_folds
-from tasks.compute.workers import Progress, report_progress
+from seqclass.workers import Reporter
 
 HISTORY = pa.schema({
     "seed": pa.int64(), "member": pa.string(), "network": pa.int64(), "update": pa.int64(),
@@ -107,7 +107,7 @@ def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label
         _training_rows(dataset, chosen, spec),
         spec,
         seed,
-        _Reporter(label),
+        Reporter(label),
         None if spec.warm_start is None else _weights_of(dataset, chosen, spec.warm_start),
     )
 
@@ -142,21 +142,8 @@ def fit_parts(dataset: Dataset, split: Split, spec: TrainingSpec) -> list[np.nda
     from seqclass.training.part_fits import part_losses
 
     keras.utils.clear_session()
-    rows, watch = _training_rows(dataset, split, spec), _Reporter("learning curve")
+    rows, watch = _training_rows(dataset, split, spec), Reporter("learning curve")
     return part_losses(rows, spec, spec.first_seed, watch)
-
-
-class _Reporter:
-    """Reporter of a seed's progress; an update that is not above the last begins a network."""
-
-    def __init__(self, label: str) -> None:
-        self._label, self._member, self._network, self._update = label, "", 1, 0
-
-    def __call__(self, member: str, update: int, of: int, loss: float) -> None:
-        begun = update <= self._update
-        self._network = self._network + begun if member == self._member else 1
-        self._member, self._update = member, update
-        report_progress(Progress(self._label, member, self._network, update, of, loss))
 
 
 def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np.ndarray]]:

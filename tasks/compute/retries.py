@@ -7,8 +7,8 @@ from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture, as_completed
 
+from seqclass.workers import end_workers
 from tasks.compute.progress import Trainings
-from tasks.compute.workers import end_workers
 
 PASSING = (ChildProcessError, ConnectionError, TimeoutError)
 """Errors for which another try may help: a killed process, or a store or server that did not

@@ -4,7 +4,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from tasks.compute.workers import at_once
+from seqclass.workers import at_once
 
 if TYPE_CHECKING:
     from prefect.task_runners import TaskRunner

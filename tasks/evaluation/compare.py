@@ -34,8 +34,8 @@ from seqclass.store.retrainings import Pair
 from seqclass.store.root import Root
 from seqclass.store.split import Split
 from seqclass.stored_records import Verdict
+from seqclass.workers import workers
 from tasks.compute.candidates import Candidate
-from tasks.compute.workers import workers
 from tasks.evaluation.evaluate import Evaluated
 
 UNPAIRED: PairedEvidence = {

@@ -55,6 +55,7 @@ from seqclass.stored_records import (
 )
 from seqclass.training.committee import pooled_logits
 from seqclass.training.spec import TrainingSpec
+from seqclass.workers import workers
 from tasks.compute.candidates import Assembled, Candidate, best_record
 from tasks.compute.explain import Answers, answer_in_full, explain
 from tasks.compute.held_rows import answered_held_back, held_back_table
@@ -64,7 +65,6 @@ from tasks.compute.replicas import (
     out_of_fold_rows,
     predict_members,
 )
-from tasks.compute.workers import workers
 
 METRICS, STABILITY = "metrics.json", "stability.json"
 

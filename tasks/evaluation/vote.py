@@ -33,8 +33,8 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.stored_records import Poll, Voter
 from seqclass.training.ngrams import SymbolModel, fit_symbol_models
+from seqclass.workers import workers
 from tasks.compute.replicas import load_fast
-from tasks.compute.workers import workers
 from tasks.evaluation.compare import offsets_of
 
 OURS = "this model"

@@ -8,9 +8,9 @@ from seqclass.inference.assessment import Assessment, assess_answers
 from seqclass.inference.score_data import Answered, ScoringSpec, Share, score_data, score_share
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
+from seqclass.workers import workers
 from tasks.compute.progress import followed, trainings
 from tasks.compute.retries import AGAIN, results_of
-from tasks.compute.workers import workers
 
 
 @task(name="resolve model")

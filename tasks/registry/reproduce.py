@@ -21,9 +21,9 @@ from seqclass.store.split import write_split
 from seqclass.store.staging import staging
 from seqclass.stored_records import SeedRecord
 from seqclass.training.spec import former_members
+from seqclass.workers import workers
 from tasks.compute.candidates import Candidate, learning_fingerprint
 from tasks.compute.replicas import predict_rows, stored_weights_digest
-from tasks.compute.workers import workers
 from tasks.data.generate import generated_tables, is_generated
 from tasks.evaluation.compare import offsets_of
 from tasks.training.train import assemble, train_seeds

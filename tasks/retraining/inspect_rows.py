@@ -32,7 +32,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE
 from seqclass.store.root import Root, open_root
 from seqclass.stored_records import DataReport
-from tasks.compute.workers import workers
+from seqclass.workers import workers
 from tasks.retraining.detection import NewData
 
 DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"

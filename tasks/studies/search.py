@@ -47,10 +47,10 @@ from seqclass.training.halving import (
 )
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import assign_folds
+from seqclass.workers import at_once, workers
 from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.replicas import search_fold
 from tasks.compute.retries import AGAIN, results_of
-from tasks.compute.workers import at_once, workers
 from tasks.registry.publish import artifact_key
 from tasks.studies.study import run_of
 from tasks.training.train import check_validation

@@ -25,11 +25,11 @@ from seqclass.store.studies import commit_study, digest_of, open_study, read_run
 from seqclass.stored_records import Recipe, RunRecord, VariantSummary
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant
+from seqclass.workers import workers
 from tasks.compute.candidates import decisive
 from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.replicas import study_seed
 from tasks.compute.retries import AGAIN, results_of
-from tasks.compute.workers import workers
 from tasks.registry.publish import artifact_key
 from tasks.training.train import check_validation
 

@@ -8,11 +8,11 @@ from prefect import get_run_logger, task
 from seqclass.evaluation.learning_curve import LearningCurve, curve_line, learning_curve
 from seqclass.store.split import Split, write_split
 from seqclass.training.row_order import PARTS, part_of
+from seqclass.workers import log, workers
 from tasks.compute.candidates import Candidate
 from tasks.compute.progress import followed, trainings
 from tasks.compute.replicas import fit_parts, folds_of
 from tasks.compute.retries import AGAIN
-from tasks.compute.workers import log, workers
 from tasks.training.train import check_validation
 
 

@@ -17,6 +17,7 @@ from seqclass.stored_records import SeedRecord
 from seqclass.training.memory import return_memory
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import holdout_folds
+from seqclass.workers import workers
 from tasks.compute.candidates import (
     Assembled,
     Candidate,
@@ -29,7 +30,6 @@ from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.replicas import build_ensemble, files_of_seed, history_path, sample_of
 from tasks.compute.replicas import train_seed as train_in_process
 from tasks.compute.retries import AGAIN, results_of
-from tasks.compute.workers import workers
 
 
 def train_seeds(

@@ -34,12 +34,12 @@ def group_is_gone(group: int) -> bool:
 
 
 def workers_busy_s(group: int) -> list[float]:
-    """CPU seconds of each process of a group that multiprocessing spawned."""
+    """CPU seconds of each process of a group that works for others."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[2]) == group and b"spawn_main" in (folder / "cmdline").read_bytes():
+            if int(fields[2]) == group and b"seqclass.workers" in (folder / "cmdline").read_bytes():
                 found.append(sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"))
     return found
 

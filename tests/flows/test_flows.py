@@ -189,8 +189,8 @@ def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
     from seqclass.row_split import select_rows
     from seqclass.training.recipe import Recipe
     from seqclass.training.spec import TrainingSpec
+    from seqclass.workers import Progress, workers
     from tasks.compute.replicas import train_seed
-    from tasks.compute.workers import Progress, workers
 
     dataset = store_series(root, n=60)
     small = Architecture(filters=4, units=4)

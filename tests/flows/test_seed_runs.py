@@ -1,6 +1,7 @@
 """Every seed of a training is a task run of its own, which Prefect follows and tries again."""
 
-import multiprocessing
+import os
+import signal
 import threading
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +25,7 @@ from flows.training import train_classifier
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
+from seqclass.workers import pids
 from tests.support.stored import SMALL, store_series
 from tests.support.waiting import until
 
@@ -104,7 +106,7 @@ def test_a_seed_whose_process_is_killed_is_tried_again_and_the_others_are_not(
 
     def kill_one() -> None:
         until(lambda: list(Path(root.path).glob(".staging/*/split.parquet")), every_s=0.01)
-        multiprocessing.active_children()[0].kill()
+        os.kill(pids()[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_one)
     killer.start()

@@ -18,6 +18,7 @@ import pytest
 from seqclass import SequenceClassifier, load_model, open_store
 from seqclass.estimator import SequenceClassifier as Estimator
 from seqclass.fitted_record import from_file, to_file
+from seqclass.network_process import Network
 from seqclass.store.classifier_file import read_classifier, write_classifier
 from seqclass.store.keras_files import keras_bytes, keras_model
 from seqclass.store.root import DamagedError
@@ -255,7 +256,7 @@ def test_an_archive_of_another_kind_is_one_line(
 
 
 def test_weights_that_hold_code_are_refused(fitted: SequenceClassifier, tmp_path: Path) -> None:
-    """A layer of Python is refused by Keras's safe mode, in a file as in a pickle."""
+    """A layer of Python is refused by Keras's safe mode, in a file as in a pickle that answers."""
     import keras
 
     series = keras.Input((None, 2), name="series")
@@ -269,5 +270,7 @@ def test_weights_that_hold_code_are_refused(fitted: SequenceClassifier, tmp_path
     members = {"classifier.json": record, "model.keras": unsafe}
     with pytest.raises(DamagedError, match="stock Keras layers"):
         load_model(rewritten(tmp_path / "m", members))
+    other = copy.copy(fitted)
+    other._network = Network(unsafe)
     with pytest.raises(DamagedError, match="stock Keras layers"):
-        copy.copy(fitted._network).__setstate__(unsafe)
+        by_pickle(other).predict(NEW)

@@ -7,8 +7,8 @@ from prefect import flow
 from flows.training import train_split
 from seqclass.store.root import open_root
 from seqclass.training.spec import TrainingSpec
+from seqclass.workers import end_workers
 from tasks.compute.runner import task_runner
-from tasks.compute.workers import end_workers
 from tasks.data.split_rows import split_rows
 from tasks.evaluation.compare import compare
 from tasks.evaluation.report import write_report

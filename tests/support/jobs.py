@@ -1,6 +1,6 @@
-"""Work for the processes of ``tasks.compute.workers`` that needs no TensorFlow."""
+"""Work for the processes of ``seqclass.workers`` that needs no TensorFlow."""
 
-from tasks.compute.workers import Progress, report_progress
+from seqclass.workers import Progress, report_progress
 
 
 def tell_and_answer(answer: str, times: int = 1) -> str:

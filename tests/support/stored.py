@@ -19,8 +19,8 @@ from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
+from seqclass.workers import workers
 from tasks.compute.replicas import train_seed
-from tasks.compute.workers import workers
 from tests.support.places import NOW
 
 RECORDS = ("metrics.json", "stability.json", "comparison.json", "report.json")

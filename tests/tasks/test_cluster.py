@@ -1,7 +1,6 @@
 """A cluster of Dask gives what this machine gives, whichever of its workers dies."""
 
 import hashlib
-import multiprocessing
 import os
 import signal
 import threading
@@ -28,10 +27,10 @@ from seqclass.store.root import Root, open_root
 from seqclass.synthesis.signals import SignalSpec
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec
+from seqclass.workers import end_workers, pids
 from tasks.compute.candidates import learning_fingerprint
 from tasks.compute.cluster import ClusterRunner, check_same
 from tasks.compute.runner import RUNNER, scheduler_of, task_runner
-from tasks.compute.workers import end_workers
 from tasks.studies.study import train_run
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL, store_series
@@ -200,7 +199,7 @@ def test_runs_of_a_study_are_trained_once(
     [variant] = spec.variants()
     one = TypeAdapter(TrainingSpec).validate_python({**SMALL, "seeds": 1, "first_seed": 1})
     train_run(variant.label(1), one, dataset.ref, root.url)
-    assert multiprocessing.active_children() == []
+    assert pids() == []
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
-from tasks.compute.workers import begun_workers
+from seqclass.workers import begun_workers
 from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY

@@ -150,7 +150,7 @@ def test_a_compiled_trainer_keeps_nothing_of_an_earlier_run() -> None:
 
 
 TRAINING = """
-from tasks.compute.workers import tensorflow, kernel
+from seqclass.workers import tensorflow, kernel
 tensorflow()
 from dataclasses import replace
 from tests.support.networks import BRIEF, lines, quiet

@@ -291,7 +291,7 @@ def test_who_meets_another_is_heard(bucket: Root) -> None:
 def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: str) -> None:
     from flows.training import train_classifier
     from seqclass.training.spec import TrainingSpec
-    from tasks.compute.workers import begun_workers
+    from seqclass.workers import begun_workers
 
     begun_workers.cache_clear()  # the next processes know the bucket
     store_series(bucket, n=120)

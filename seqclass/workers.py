@@ -2,7 +2,8 @@
 
 A task gives them its work and waits. The task itself stays in the process of its run, so that
 Prefect can retry it if its process was killed. In a pool of Prefect's own the task run would end
-with the process. A seed gives the same bits for any number of others beside it.
+with the process. A seed gives the same bits for any number of others beside it. The Python names
+have such a process, too (``seqclass.network_process``).
 """
 
 import atexit
@@ -10,15 +11,18 @@ import contextlib
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cache
-from multiprocessing import connection, current_process, get_context, parent_process
+from multiprocessing import connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from rich.console import Console
 
@@ -27,8 +31,10 @@ from seqclass.store.capacity import GIB, capacity
 
 PROCESS_BYTES = GIB
 """Memory with which a process is counted: TensorFlow takes half of it, rows the rest."""
-UNLINKED = "ignore:resource_tracker:UserWarning"
-"""Warning filter for Python's helper process, which reports removed semaphores after Ctrl-C."""
+BEGIN = "import sys; sys.path[:] = {}; {}; import seqclass.workers as w; w.serve({}, {})"
+"""What a process runs: it imports from where this one does."""
+FIRST = ["pass"]
+"""Statements that a process runs before it imports anything."""
 
 
 class Progress(NamedTuple):
@@ -47,27 +53,36 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class _Process:
-    """A spawned process that answers one call after another.
+    """A process that answers one call after another.
+
+    It is a new interpreter, which neither forks this process nor imports its ``__main__``.
 
     loads: whether it imports TensorFlow at once, not with the first call that needs it.
     ``is_idle``: whether the last call was answered.
     """
 
     def __init__(self, loads: bool) -> None:
-        context = get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        started = (theirs, environment(), loads)
-        self._process = context.Process(target=_serve, args=started, daemon=True)
-        current_process().daemon = False  # as a nanny of Dask makes it, it may start none
-        self._process.start()
-        theirs.close()
-        self.is_idle = True
+        self.pipe, theirs = connection.Pipe()
+        with theirs:
+            path, handle = [*map(str, sys.path)], theirs.fileno()
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-c", BEGIN.format(path, "; ".join(FIRST), handle, loads)],
+                env={**os.environ, **environment()},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[handle],
+            )
+        self.pid, self.is_idle = self._process.pid, True
 
-    def call(self, function: Callable, arguments: tuple, watch: ProgressCallback | None) -> Any:
+    def call(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        watch: ProgressCallback | None,
+    ) -> Any:
         self.is_idle = False
         try:
-            self._pipe.send((function, arguments))
-            while isinstance(told := self._pipe.recv(), Progress):
+            self.pipe.send((function, arguments))
+            while isinstance(told := self.pipe.recv(), Progress):
                 if watch:
                     watch(told)
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
@@ -83,23 +98,37 @@ class _Process:
 
     def end(self) -> None:
         self._process.kill()
-        self._process.join()
+        self._process.wait()
 
 
 class Workers:
-    """Processes that are started when they are first needed, and can be ended one by one."""
+    """Processes that are started when they are first needed, and can be ended one by one.
+
+    They end with this process. One that is forked from it starts others.
+    """
 
     def __init__(self, n_processes: int) -> None:
-        if UNLINKED not in sys.warnoptions:
-            sys.warnoptions.append(UNLINKED)
         self.n_processes = n_processes
-        self._free: queue.LifoQueue[_Process | None] = queue.LifoQueue()
         self._all = set[_Process]()
-        for _ in range(n_processes):
+        self.forget()
+        _every.add(self)
+
+    def forget(self) -> None:
+        """Forget the processes, which belong to the one that this process was forked from."""
+        for process in self._all:
+            process.pipe.close()  # so that it ends with that process
+        self._all.clear()
+        self._free: queue.LifoQueue[_Process | None] = queue.LifoQueue()
+        for _ in range(self.n_processes):
             self._free.put(None)
 
+    @property
+    def pids(self) -> list[int]:
+        """Ids of the processes that are there."""
+        return [process.pid for process in list(self._all)]
+
     def call(
-        self, function: Callable, *arguments: Any, watch: ProgressCallback | None = None
+        self, function: Callable[..., Any], *arguments: Any, watch: ProgressCallback | None = None
     ) -> Any:
         """Call a function in the next free process; returns its result.
 
@@ -116,7 +145,7 @@ class Workers:
                 self._end(process)  # its pipe holds an answer that is not the next call's
             self._free.put(process)
 
-    def run(self, jobs: Sequence[tuple[Callable, tuple]]) -> list[Any]:
+    def run(self, jobs: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
         """Call every ``(function, arguments)``, as many at a time as there are processes.
 
         Returns results in the jobs' order. If one fails, or this process is interrupted, the others
@@ -154,6 +183,28 @@ class Workers:
     def _end(self, process: _Process) -> None:
         self._all.discard(process)
         process.end()
+
+
+_every = WeakSet[Workers]()
+
+
+def pids() -> list[int]:
+    """Return the ids of all worker processes of this process."""
+    return [pid for each in list(_every) for pid in each.pids]
+
+
+def _end_all() -> None:
+    for each in list(_every):
+        each.end()
+
+
+def _forget_all() -> None:
+    for each in list(_every):
+        each.forget()
+
+
+atexit.register(_end_all)
+os.register_at_fork(after_in_child=_forget_all)
 
 
 def at_once() -> int:
@@ -208,39 +259,46 @@ def _compile() -> None:
 
 
 _parent: connection.Connection | None = None
+_next: list[Callable[[], Any]] = []
 
 
-def _serve(pipe: connection.Connection, environment: dict[str, str], loads: bool) -> None:
+def serve(handle: int, loads: bool) -> None:
     """Answer calls in a worker process until the other end of its pipe is closed."""
     global _parent
-    _parent = pipe
-    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    atexit.register(os._exit, 0)  # without TensorFlow's tidying up, which takes a second
+    _parent = connection.Connection(handle)
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(_parent, requests), daemon=True).start()
     if loads:
         _import_training()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        while True:
-            function, arguments = pipe.recv()
-            failed, result = None, None
+    while True:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             try:
-                result = function(*arguments)
+                function, arguments = ForkingPickler.loads(requests.get())
+                _parent.send((None, function(*arguments)))
             except Exception as error:
-                failed = _portable(error)
-            pipe.send((failed, result))
+                _parent.send((_portable(error), None))
+        while _next:
+            with contextlib.suppress(Exception):  # who asks for it again gets the error
+                _next.pop()()
+
+
+def _receive(pipe: connection.Connection, requests: "queue.SimpleQueue[bytes]") -> None:
+    """Receive calls; end this process, without TensorFlow's tidying up, with the one that asks."""
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            requests.put(pipe.recv_bytes())
+    os._exit(1)
+
+
+def do_next(function: Callable[[], Any]) -> None:
+    """Call a function in a worker after the answer is sent, while the other process goes on."""
+    _next.append(function)
 
 
 def _import_training() -> None:
     tensorflow()
     import seqclass.training.replica  # noqa: F401
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _portable(error: Exception) -> Exception:
@@ -255,3 +313,17 @@ def report_progress(progress: Progress) -> None:
     """Report progress from a worker to the process that waits for its result."""
     if _parent is not None:
         _parent.send(progress)
+
+
+class Reporter:
+    """Reporter of a seed's progress; an update that is not above the last begins a network."""
+
+    def __init__(self, label: str) -> None:
+        self._label, self._member, self._network, self._update = label, "", 1, 0
+
+    def __call__(self, member: str, update: int, of: int, loss: float) -> None:
+        """Report the loss at an update, ``of`` which there are at most so many."""
+        begun = update <= self._update
+        self._network = self._network + begun if member == self._member else 1
+        self._member, self._update = member, update
+        report_progress(Progress(self._label, member, self._network, update, of, loss))
