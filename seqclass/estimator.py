@@ -108,10 +108,10 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         ----------
         X : array or list of arrays, or DataFrames
             Series as ``(n, steps)``, ``(n, steps, channels)``, or a list of ``(steps,)`` or
-            ``(steps, channels)``; NaN where a value is missing. For DataFrames see
-            docs/python.md.
+            ``(steps, channels)``; NaN where a value is missing. For DataFrames of pandas, pyarrow
+            or polars see docs/python.md.
         y : array (n,)
-            Labels: text, whole numbers or booleans.
+            Labels: text, whole numbers or booleans; beside a long DataFrame also one for each row.
         groups : array (n,), optional
             Series of one group (a machine, a singer) are held back together.
 

@@ -43,7 +43,7 @@ class FittedRecord:
     kind: str
     n_features: int
     n_channels: int
-    channels: list[str] | None
+    channels: list[str | int] | None
     decision: Decision
     validation: dict[str, float]
     members: list[dict[str, Any]]

@@ -35,7 +35,7 @@ KEYS = {
              "timestamps", "date", "datetime", "ds"},
 }  # fmt: skip
 """Usual names of ids and steps, in lower case: of sktime, AutoGluon, Nixtla and tsfresh."""
-MOST_ROWS_APART = 1 / 3
+MOST_DIFFERENT = 1 / 3
 """A column of ids or steps of a long table has at most this share of different values."""
 FEWEST_IDS = 10
 """With fewer, a column of values may separate the classes by chance."""
@@ -47,7 +47,7 @@ class PaddedSeries:
 
     values: ``(n, steps, channels)`` float32, NaN where one is missing and after the last step.
     channels: their names, or None. owners: the series id of every row of a long table, with its
-    index. index: of a table with a row for each series. wide: its columns, if they are the steps.
+    index. index: of a table with a row for each series. wide: such rows, if columns are the steps.
     """
 
     values: np.ndarray
@@ -82,11 +82,13 @@ class PaddedSeries:
 
         if self.wide is None:
             return
+        labels = pd.factorize(y)[0]
         for name, column in _columns_and_index(self.wide, self.wide.columns):
             codes, ids = pd.factorize(column)
-            if FEWEST_IDS <= len(ids) <= MOST_ROWS_APART * len(y):
-                labels = pd.Series(y).groupby(codes).nunique(dropna=False)
-                if (labels == 1).all():
+            if FEWEST_IDS <= len(ids) <= MOST_DIFFERENT * len(y):
+                by_id = np.zeros(len(ids), int)
+                by_id[codes] = labels
+                if (by_id[codes] == labels).all():
                     raise _question(f"{name}, whose {len(ids)} values have one label each")
 
 
@@ -108,7 +110,7 @@ def read_series(
     keys = {"series_id": series_id, "step": step}
     if isinstance(x, list | tuple):
         x = [_in_pandas(part) for part in x]
-        frames = sum(map(is_frame, x))
+        frames = sum(map(_is_frame, x))
         if frames and frames == len(x):
             names = list(channels or _channels(x[0], keys.values()))
             parts = [_values(_by_step(frame, step, k), names) for k, frame in enumerate(x)]
@@ -119,12 +121,14 @@ def read_series(
                 "convert them"
             )
     table = _in_pandas(x)
-    if is_frame(table):
+    if _is_frame(table):
         return _from_frame(table, channels, n_channels, keys)
+    if isinstance(table, np.ndarray) and table.ndim == 2 and table.dtype.kind in "iuf":
+        return _from_array(table, channels, n_channels, keys)
     return PaddedSeries(_padded(table, n_channels))
 
 
-def is_frame(x: Any) -> bool:
+def _is_frame(x: Any) -> bool:
     """Check whether ``x`` is a pandas DataFrame, without importing pandas."""
     return hasattr(x, "iloc") and hasattr(x, "columns")
 
@@ -132,7 +136,7 @@ def is_frame(x: Any) -> bool:
 def _in_pandas(x: Any) -> Any:
     """Return a table of another library, or a Series of two index levels, as a DataFrame."""
     if hasattr(x, "iloc"):
-        return x.to_frame() if x.index.nlevels > 1 and not is_frame(x) else x
+        return x.to_frame() if x.index.nlevels > 1 and not _is_frame(x) else x
     if not hasattr(x, "__arrow_c_stream__"):
         return x
     if hasattr(x, "to_pandas"):
@@ -217,6 +221,22 @@ def _as_float32(part: object, row: int) -> np.ndarray:
         ) from error
 
 
+def _from_array(
+    x: np.ndarray,
+    channels: Sequence[str] | None,
+    n_channels: int | None,
+    keys: Mapping[str, Any],
+) -> PaddedSeries:
+    """Read an array ``(n, steps)``, or one with columns of ids and steps."""
+    import pandas as pd
+
+    frame = pd.DataFrame(x)
+    if any(name is not None for name in keys.values()):
+        return _from_frame(frame, channels, n_channels, keys)
+    _check_wide(frame, list(frame.columns), None)
+    return PaddedSeries(_padded(x, n_channels), wide=frame)
+
+
 def _from_frame(
     frame: "pd.DataFrame",
     channels: Sequence[str] | None,
@@ -228,7 +248,6 @@ def _from_frame(
             f"X: expected one level of column names, got {frame.columns.nlevels}; write X.stack() "
             "if the last one has the steps"
         )
-    names = list(channels or _channels(frame, keys.values()))
     if lists := _lists(frame):
         names = list(channels or lists)
         cells = _padded(_from_cells(frame, names), n_channels)
@@ -305,7 +324,7 @@ def _key(frame: "pd.DataFrame", key: str, name: Any) -> "pd.Series":
     levels = list(frame.index.names)
     names = [*(level for level in levels if level is not None), *frame.columns]
     cure = (
-        "give SequenceClassifier's series_id=, or say which series a row belongs to"
+        "give SequenceClassifier's series_id=, or name a column so"
         if key == "series_id"
         else "give SequenceClassifier's step=, or X.assign(step=X.groupby('series_id').cumcount()) "
         "where the rows are in order"
@@ -362,13 +381,15 @@ def _check_wide(
     frame: "pd.DataFrame", names: Sequence[Any], channels: Sequence[str] | None
 ) -> None:
     """Raise ValueError if a row may be one step rather than a series."""
-    if channels and {*channels} <= {*names}:
-        raise _question(f"a column for each channel ({_some(channels)})")
     if len({isinstance(name, str) for name in names}) > 1:
         raise ValueError(
             f"X: expected names of columns that are all text or all numbers, got {_some(names)}; "
             "write X.rename(columns=str)"
         )
+    if "series_id" in [*frame.columns, *frame.index.names]:
+        return
+    if channels and {*channels} <= {*names}:
+        raise _question(f"a column for each channel ({_some(channels)})")
     usual = KEYS["series_id"] | KEYS["step"]
     if keys := [name for name in names if str(name).lower() in usual]:
         raise _question(f"a column {keys[0]!r}")
@@ -382,7 +403,7 @@ def _counts_again(values: np.ndarray) -> bool:
     if values.dtype.kind not in "iufmM" or not len(values):
         return False
     starts = values[1:][values[1:] <= values[:-1]]
-    return 2 <= len(starts) < MOST_ROWS_APART * len(values) and bool((starts == values[0]).all())
+    return 2 <= len(starts) < MOST_DIFFERENT * len(values) and bool((starts == values[0]).all())
 
 
 def _columns_and_index(
@@ -390,14 +411,14 @@ def _columns_and_index(
 ) -> Iterable[tuple[str, "pd.Series | pd.Index"]]:
     yield from ((f"a column {name!r}", frame[name]) for name in names)
     if frame.index.nlevels == 1:
-        yield "an index", frame.index
+        yield "an index (X.reset_index(drop=True) removes it)", frame.index
 
 
 def _question(got: str) -> ValueError:
     return ValueError(
         f"X: expected a row for each series, or for each step with ids and steps, got {got}; say "
         "which columns are ids and steps with SequenceClassifier(series_id=…, step=…) or name them "
-        "series_id and step; [X] is one series, X.to_numpy() has a series in each row"
+        "series_id and step; [X] is one series, np.asarray(X)[:, :, None] has one in each row"
     )
 
 

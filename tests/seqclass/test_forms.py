@@ -45,6 +45,10 @@ def rows(ids: str = "machine", step: str = "minute", series: Any = X) -> pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
+def numbered() -> pd.DataFrame:
+    return rows().assign(machine=np.repeat(range(N), STEPS))
+
+
 def labelled(frame: pd.DataFrame, ids: str) -> pd.Series:
     return frame[ids].map(dict(zip(IDS, Y, strict=True)))
 
@@ -121,6 +125,9 @@ FORMS = {
         lambda: rows("series_id", "step").pivot(
             index="series_id", columns="step", values="level").loc[IDS],
         values=LEVEL[:, :, None]),
+    "wide, parts with ids": Form(
+        lambda: pd.concat([wide()[k : k + 12].set_axis(range(12)) for k in range(0, N, 12)])
+        .assign(series_id=IDS), values=LEVEL[:, :, None]),
     "wide, polars": Form(lambda: Converted(wide()), values=LEVEL[:, :, None]),
     "nested, arrays": Form(lambda: nested(np.asarray)),
     "nested, lists": Form(lambda: nested(list)),
@@ -192,8 +199,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, Callable[[Any], Any], dict[str,
         lambda: rows().drop(columns="minute"), "expected numbers in column 'machine', got",
         lambda x: x.assign(minute=x.groupby("machine").cumcount()), LONG),
     "long, numbers as ids": (
-        lambda: rows().assign(machine=np.repeat(range(N), STEPS)),
+        numbered,
         "a column 'minute', which counts up again and again", lambda x: x, LONG),
+    "an array of ids, steps and values": (
+        lambda: numbered().to_numpy(), "a column 3, which counts up again and again", lambda x: x,
+        {"series_id": 2, "step": 3}),
     "long, usual names": (
         lambda: rows("id", "t").assign(id=np.repeat(range(N), STEPS)),
         "a column 'id'; say which", lambda x: x, {"series_id": "id", "step": "t"}),
@@ -204,7 +214,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str, Callable[[Any], Any], dict[str,
         "expected numbers in column 'when', got times", lambda x: x,
         {"series_id": "machine", "step": "when"}),
     "frames below each other": (
-        lambda: pd.concat(one_each()), "an index, which counts up again and again",
+        lambda: pd.concat(one_each()),
+        "an index (X.reset_index(drop=True) removes it), which counts up again and again",
         lambda x: x.assign(series_id=np.repeat(range(N), STEPS), step=x.index), {}),
     "long without steps": (
         lambda: rows("series_id").drop(columns="minute"), "step=X.groupby('series_id').cumcount()",
@@ -230,10 +241,11 @@ def test_what_can_be_read_in_two_ways_is_asked_about(name: str) -> None:
 
 
 def test_a_column_of_ids_among_shuffled_rows_is_asked_about() -> None:
-    frame = rows().assign(machine=np.repeat(range(N), STEPS)).sample(frac=1, random_state=0)
+    frame = numbered().sample(frac=1, random_state=0)
     y = np.repeat(Y, STEPS)[frame.index]
-    with pytest.raises(ValueError, match="'machine', whose 60 values have one label each; say"):
-        SequenceClassifier().fit(frame, y)
+    for x, name in ((frame, "'machine'"), (frame.to_numpy(), "2")):
+        with pytest.raises(ValueError, match=f"{name}, whose 60 values have one label each; say"):
+            SequenceClassifier().fit(x, y)
 
 
 def test_ragged_series_by_two_levels_are_read() -> None:
@@ -368,11 +380,13 @@ def test_the_names_are_parameters_of_pipelines_and_grids() -> None:
 
 def test_what_was_read_is_kept_and_shown(by_array: SequenceClassifier, tmp_path: Path) -> None:
     assert repr(by_array).endswith(": 60 series, 24 steps, 2 channels")
-    fitted = SequenceClassifier(**QUICK, **LONG).fit(rows(), Y)
-    fitted.save(tmp_path / "long.seqclass")
-    same = load_model(tmp_path / "long.seqclass")
-    assert (same.get_params(), same.read_) == (fitted.get_params(), fitted.read_)
-    np.testing.assert_array_equal(same.predict_proba(rows()), fitted.predict_proba(rows()))
+    for x, keys in ((rows(), LONG), (numbered().to_numpy(), {"series_id": 2, "step": 3})):
+        fitted = SequenceClassifier(**QUICK, **keys).fit(x, Y)
+        fitted.save(tmp_path / "long.seqclass")
+        same = load_model(tmp_path / "long.seqclass")
+        assert same.get_params() == fitted.get_params()
+        assert (same.read_, same.channels_) == (fitted.read_, fitted.channels_)
+        np.testing.assert_array_equal(same.predict_proba(x), fitted.predict_proba(x))
 
 
 def test_fewer_steps_than_channels_are_pointed_out_and_one_step_is_refused() -> None:
