@@ -11,7 +11,7 @@ from seqclass.store.references import ModelRef
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
 """Content type of a table, as IANA has registered it."""
 TIMEOUT_S = 60
-REQUEST_VALUES = 2**18
+REQUEST_VALUES = 2**17
 """Most values of a request, all channels together, unless a server has another limit."""
 
 

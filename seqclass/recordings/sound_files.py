@@ -18,6 +18,10 @@ HEAD_BYTES = 12
 SILENT = 1e-4
 """Level, of full scale, below which a channel of a block does not sound."""
 CLIPPED = 0.999
+LOUDEST = 2.0**31
+"""Largest sample: of whole numbers that were stored as floats without scaling them to 1."""
+RATES_HZ = 4_000, 768_000
+"""Lowest and highest rate of a file's samples."""
 MISSING = (
     "recordings: expected the packages that read sound (soundfile, soxr, swift-f0), got none; "
     "install sequence-classification[audio]"
@@ -88,9 +92,12 @@ class SoundFile:
         done = 0
         with soundfile.SoundFile(self.path) as file, suppress(soundfile.LibsndfileError):
             while len(piece := file.read(self.sample_hz, dtype="float32", always_2d=True)):
+                finite = np.nan_to_num(piece, posinf=1.0, neginf=-1.0)
+                if (peak := np.abs(finite).max()) > LOUDEST:
+                    raise ValueError(f"samples of up to {peak:.2g}, where full scale is 1")
                 done += len(piece)
                 self.clipped += int((np.abs(piece) >= CLIPPED).any(axis=1).sum())
-                yield mono(np.nan_to_num(piece, posinf=1.0, neginf=-1.0))
+                yield mono(finite)
         self.ends_early = done < WHOLE * self.frames
         self.seconds = done / self.sample_hz
 
@@ -104,9 +111,12 @@ def open_sound(path: str) -> SoundFile:
         raise ValueError("the bytes of another kind of file")
     try:
         info = soundfile.info(path)
-    except soundfile.LibsndfileError as error:
-        raise ValueError(str(error.error_string).strip().rstrip(".")) from error
-    seconds = info.frames / max(info.samplerate, 1)
+    except soundfile.LibsndfileError as error:  # whose texts often name another cause
+        raise ValueError(f"{kind} whose sound can't be decoded") from error
+    if not RATES_HZ[0] <= info.samplerate <= RATES_HZ[1]:
+        low, high = RATES_HZ
+        raise ValueError(f"{info.samplerate:,} samples a second, not {low:,} to {high:,}")
+    seconds = info.frames / info.samplerate
     return SoundFile(path, kind, info.samplerate, info.channels, info.frames, seconds)
 
 

@@ -13,8 +13,8 @@ class RequestLimits:
     series times steps times channels of a request. seconds: from the first byte of a body to the
     answer. waiting: values of all requests together that are not answered yet.
 
-    The slowest models measured need 60 microseconds a value on one core of a busy machine, so the
-    longest series takes 2 s, the largest request half and the longest queue all of ``seconds``.
+    A committee needs 9 to 60 microseconds a value on an idle core. The largest request takes at
+    most 8 s there, and the longest series 2 s, so a core that is shared by four answers in time.
     """
 
     body_bytes: int = 2**24
@@ -22,7 +22,7 @@ class RequestLimits:
     steps: int = 2**15
     values: int = REQUEST_VALUES
     seconds: int = 30
-    waiting: int = 2**19
+    waiting: int = 2**18
 
     def check(self, place: str, **sizes: int) -> None:
         """Refuse sizes, named as their limits, that are above them."""

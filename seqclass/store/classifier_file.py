@@ -11,9 +11,9 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from seqclass.store.root import open_root, replace_file
+from seqclass.store.root import open_root, printable, replace_file
 
 RECORD, WEIGHTS = "classifier.json", "model.keras"
 FORMAT = 1
@@ -46,20 +46,21 @@ def write_classifier(path: str | os.PathLike[str], content: ClassifierFile) -> N
 
 def read_classifier(path: str | os.PathLike[str]) -> ClassifierFile:
     """Read a file of ``write_classifier``; ValueError for any other file."""
-    try:
-        return ClassifierFile(*_members(path))
-    except (zipfile.BadZipFile, RecursionError, ValueError) as error:
-        raise ValueError(
-            f"MODEL: expected a file that SequenceClassifier.save wrote, got {os.fspath(path)!r} "
-            f"({error}); save it again"
-        ) from error
+    with open(path, "rb") as file:
+        try:
+            return ClassifierFile(*_members(file))
+        except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError, OSError) as error:
+            raise ValueError(
+                f"MODEL: expected a file that SequenceClassifier.save wrote, got "
+                f"{os.fspath(path)!r} ({str(error) or 'it ends early'}); save it again"
+            ) from error
 
 
-def _members(path: str | os.PathLike[str]) -> tuple[dict[str, Any], bytes]:
-    with zipfile.ZipFile(path) as archive:
+def _members(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    with zipfile.ZipFile(file) as archive:
         found = {member.filename: member for member in archive.infolist()}
         if found.keys() != {RECORD, WEIGHTS}:
-            raise ValueError(f"it holds {', '.join(sorted(found))[:80]}")
+            raise ValueError(f"it holds {printable(', '.join(sorted(found)), 80)}")
         if any(member.compress_type != zipfile.ZIP_STORED for member in found.values()):
             raise ValueError("its members are compressed")
         if found[RECORD].file_size > MAX_RECORD_BYTES:

@@ -255,6 +255,20 @@ def test_an_archive_of_another_kind_is_one_line(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"), [(6, 112), (8, 1), (8, 32), (20, 255)],
+    ids=["of another version", "encrypted", "patched", "longer than the file"],
+)  # fmt: skip
+def test_an_archive_of_odd_entries_is_one_line(tmp_path: Path, place: int, value: int) -> None:
+    path = rewritten(tmp_path / "m", {"classifier.json": b"{}", "model.keras": b""})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + place] = value  # in the entry of the directory
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="expected a file that SequenceClassifier") as refused:
+        read_classifier(path)
+    assert "\n" not in str(refused.value)
+
+
 def test_weights_that_hold_code_are_refused(fitted: SequenceClassifier, tmp_path: Path) -> None:
     """A layer of Python is refused by Keras's safe mode, in a file as in a pickle that answers."""
     import keras

@@ -115,7 +115,7 @@ def _arrays_of(path: str, limits: Limits, stack: ExitStack) -> dict[str, StoredA
     check_directory(path)
     try:
         archive = stack.enter_context(zipfile.ZipFile(path))
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
         raise refusal(path, expected, str(error), "save it again") from error
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     limits.check_ratio(path, sum(info.file_size for info in members.values()))

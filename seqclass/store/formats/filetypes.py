@@ -85,7 +85,7 @@ def _archive(path: str, ending: str) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError):
         return ending, ending
     if any(name.startswith("xl/") for name in names):
         return "an Excel workbook", ".xlsx"

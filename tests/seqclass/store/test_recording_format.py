@@ -1,5 +1,6 @@
 """Recordings as files of series: known by content, read in a process of their own."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -95,17 +96,28 @@ def test_labels_and_tonics_come_from_a_table_beside_the_recordings(tmp_path: Pat
         check_recordings(paths, ColumnNames(label_table=names.label_table[:1]))
 
 
-BAD = {
-    "silence": lambda: np.zeros((2 * RATE, 2)),
-    "noise": lambda: 0.1 * np.random.default_rng(0).standard_normal(4 * RATE),
-    "short": lambda: song(1.0),
-}
+def wave(samples: Callable[[], np.ndarray], rate: int = RATE) -> Callable[[Path], Any]:
+    return lambda path: soundfile.write(path, samples(), rate, "FLOAT")
+
+
+BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "silence": (wave(lambda: np.zeros((2 * RATE, 2))), "s with a pitch"),
+    "noise": (
+        wave(lambda: 0.1 * np.random.default_rng(0).standard_normal(4 * RATE)), "s with a pitch",
+    ),
+    "short": (wave(lambda: song(1.0)), "s with a pitch"),
+    "1 Hz": (wave(lambda: song(1.0), 1), "1 samples a second"),
+    "huge": (wave(lambda: 1e30 * song(3.0)), "full scale is 1"),
+    "no MP3": (lambda path: path.write_bytes(b"ID3\3" + bytes(99_999)), "MP3 whose sound"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_recording_is_one_line(tmp_path: Path, name: str) -> None:
-    soundfile.write(tmp_path / "bad.wav", BAD[name](), RATE)
-    with IsolatedReader() as reader, pytest.raises(RefusalError, match=r"bad\.wav: expected a rec"):
+def test_a_bad_recording_is_one_line_that_fits(tmp_path: Path, name: str) -> None:
+    write, says = BAD[name]
+    write(tmp_path / "bad.wav")
+    says = rf"bad\.wav: expected a rec.*{says}"
+    with IsolatedReader() as reader, pytest.raises(RefusalError, match=says):
         list(reader.read_files([str(tmp_path / "bad.wav")], ColumnNames(tonic_hz=150.0)))
 
 
