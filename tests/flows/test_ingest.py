@@ -429,7 +429,7 @@ def test_dropped_rows_are_counted_and_later_files_are_read_alike(
     path = write(tmp_path, pd.concat([first, first[7:37]]))
     code, _, err = seqclass("import", path, "--name", "mine")
     assert code == 2
-    assert "repeated rows: 30, identical in all columns" in err
+    assert "got 30 that repeat one, identical in all columns" in err
     assert root.names("datasets") == []
     found = seqclass_json("import", path, "--name", "mine", "--policy", "repeated_steps=drop")
     assert (found["n_series"], found["repeated_steps"]) == (40, 30)
@@ -445,7 +445,7 @@ def test_dropped_rows_are_counted_and_later_files_are_read_alike(
     path = write(tmp_path, pd.concat([third, third[:1].assign(x=1)]).replace("s120", "s999"))
     code, _, err = seqclass("import", path, "--name", "mine", "--append")
     assert code == 2
-    assert "repeated rows: 1, 1 of them with other values" in err
+    assert "got 1 that repeat one, 1 of them with other values" in err
 
 
 def test_what_an_import_was_told_counts_for_what_is_appended(

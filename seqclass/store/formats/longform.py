@@ -225,23 +225,23 @@ class _Repeats:
     def add(self, rows: np.ndarray, differ: np.ndarray) -> None:
         """Add rows by their numbers in the file ``(n,)``; differ: bool ``(n,)``."""
         for kind in (0, 1):
-            if len(repeated := rows[differ == kind]):
-                first = int(repeated.min())
+            if len(some := rows[differ == kind]):
+                first = int(some.min())
                 self.first[kind] = min(self.first[kind], first) if self.counts[kind] else first
-                self.counts[kind] += len(repeated)
+                self.counts[kind] += len(some)
 
     def check(self, path: str, names: ColumnNames) -> None:
         """Refuse rows with other values, and identical ones if they are not to be dropped."""
         same, other = self.counts
         if not other and (not same or names.repeated_steps == "drop"):
             return
-        drop, kind = "--policy repeated_steps=drop", "identical in all columns"
-        cure = f"remove them, or let 'import' do it with {drop}"
+        drop = "--policy repeated_steps=drop"
+        how, cure = "identical in all columns", f"remove them, or let 'import' do it with {drop}"
         if other:
-            kind, cure = f"{other:,} of them with other values", "correct them"
+            how, cure = f"{other:,} of them with other values", "correct them"
             cure += f"; 'import' drops the identical ones with {drop}" if same else ""
         raise refusal(
-            path, "one row per step of a series", f"repeated rows: {same + other:,}, {kind}", cure,
+            path, "one row per step of a series", f"{same + other:,} that repeat one, {how}", cure,
             self.first[bool(other)],
         )  # fmt: skip
 

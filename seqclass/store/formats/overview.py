@@ -263,10 +263,10 @@ def _of_values(seen: Overview) -> Iterable[str]:
 
 
 def _of_channels(seen: Overview) -> Iterable[str]:
-    idle = {name: why for name, values in seen.channels.items() if (why := _idle(*values))}
-    for name, why in idle.items():
+    idle = {name: what for name, own in seen.channels.items() if (what := _idle(*own))}
+    for name, what in idle.items():
         is_all = len(idle) == len(seen.channels)
-        yield f"channel {name!r} {why}: " + (
+        yield f"channel {name!r} {what}: " + (
             "there is nothing to learn from" if is_all else option("--ignore", name)
         )
     for name, (low, high, holes, n, _) in seen.channels.items():
