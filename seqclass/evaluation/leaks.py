@@ -212,7 +212,8 @@ def _tree_accuracy(features: np.ndarray, train: Sample) -> float | None:
     from sklearn.tree import DecisionTreeClassifier
 
     _, y, counts = np.unique(train.labels, return_inverse=True, return_counts=True)
-    if len(counts) < 2 or counts.min() < FOLDS:
+    units = np.arange(len(y)) if train.groups is None else train.groups
+    if len(counts) < 2 or min(counts.min(), len(np.unique(units))) < FOLDS:
         return None
     tree = DecisionTreeClassifier(
         max_leaf_nodes=2 * len(counts), class_weight="balanced", random_state=0
@@ -261,10 +262,13 @@ def _correlated(x: np.ndarray) -> np.ndarray:
     """Return series ``(n, steps * channels)`` float32 of mean 0 and variance 1, 0 where missing."""
     seen = ~np.isnan(x)
     count = np.maximum(seen.sum(axis=1, keepdims=True), 1)
-    centred = np.where(seen, x - np.nansum(x, axis=1, keepdims=True) / count, 0)
+    largest = np.nanmax(np.abs(x), axis=1, keepdims=True, initial=0)
+    scaled = x / np.where(largest > 0, largest, 1)  # so that no square is beyond float32
+    centred = np.where(seen, scaled - np.nansum(scaled, axis=1, keepdims=True) / count, 0)
     spread = np.sqrt((centred**2).sum(axis=1, keepdims=True) / count)
-    changes = spread > 1e-6 * np.nanmax(np.abs(x), axis=1, keepdims=True, initial=0)
-    return np.where(changes, centred / np.where(changes, spread, 1), 0).reshape(len(x), -1)
+    changes = spread > 1e-6
+    z = np.where(changes, centred / np.where(changes, spread, 1), 0)
+    return z.reshape(len(x), -1).astype(np.float32)
 
 
 def _nearest(test: np.ndarray, train: np.ndarray, n: int) -> np.ndarray:

@@ -52,9 +52,9 @@ class SampledSeries:
 
     def giveaways(self) -> list[str]:
         """Return what gives labels away, one sentence each."""
-        if self.table is not None:
+        if self.table:
             self._shrink(self.table)
-        if self.table is None or not len(self.table):
+        if not self.table:
             return []
         table, longest = self.table, pc.max(self.table["n_steps"]).as_py()
         channels = channels_of(table.schema)

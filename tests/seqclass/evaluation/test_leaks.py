@@ -192,6 +192,12 @@ def test_three_of_a_group_on_one_side_are_no_leak() -> None:
     assert giveaways(tests, ["x"]) == []
 
 
+@pytest.mark.parametrize("n_groups", [1, 2, 4, 5, 40])
+def test_few_groups_are_no_error(n_groups: int) -> None:
+    x, groups = cut(30 + 6 * LABELS + np.arange(N_ROWS) % 6), np.arange(N_ROWS) % n_groups
+    assert len(found_in(x, groups=groups)) == (n_groups >= 5)
+
+
 def test_the_archive_gives_no_label_away(shared_data: Path) -> None:
     paths = sorted((shared_data / "archive").glob("*.npz"))
     assert len(paths) >= 13

@@ -64,6 +64,7 @@ def test_a_sample_is_bounded_and_each_series_as_likely(monkeypatch: pytest.Monke
     assert sample.table is not None
     places = np.array([row[0] for row in sample.table["c0"].to_pylist()])
     assert len(places) == 100
+    assert sampled([*stream(np.zeros((1, 4001, 1))), *stream(number)]).giveaways() == []
     assert abs(places.mean() - 3000) < 4 * 6000 / np.sqrt(12 * 100)
 
 
