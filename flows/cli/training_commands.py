@@ -54,10 +54,11 @@ def run(
 
 def expectation_of_run(wanted: "SignalSpec", training: "TrainingSpec") -> str:
     """Return the expected time of ``run`` in words, before its series are drawn."""
-    from tasks.compute.expectation import Size, expectation
+    from tasks.compute.expectation import Size, announce
 
     rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
-    return expectation(Size(rows, wanted.n_steps, 1), training)
+    size = Size(rows, wanted.n_steps, 1, wanted.n_series - rows)
+    return announce(size, training)
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ def train(
 
     training, store = options.chosen(), place.store()
     stored = open_dataset(store, dataset)
-    from tasks.compute.expectation import expectation
+    from tasks.compute.expectation import announce
 
     size = _checked(stored, training)
-    expected, memory = expectation(size, training), _memory(size, training)
+    expected, memory = announce(size, training), _memory(size, training)
     prepare_prefect("train", "flows.training", store, workers=True)
     remark("train", expected)
     remark("train", memory)

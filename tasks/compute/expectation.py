@@ -1,9 +1,10 @@
 """Rough estimates of the time and the memory that a training will take, made before it begins."""
 
 import math
-import statistics
 import time
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +20,16 @@ from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
 from seqclass.workers import at_once
 
-REFERENCE_S = 0.025
-"""Seconds that sorting takes on the reference machine, whose timings are below."""
-AROUND_S = 13.0
-"""Seconds beside all seeds: server, processes, evaluation, pages."""
+REFERENCE_S, MEASURED_S = 0.025, 0.5
+"""Seconds that sorting takes on the reference machine, whose timings are below, and seconds for
+which this one sorts to be compared with it."""
+MARGIN = 1.3
+"""The announced bound by the expected longest time: other work may come while a training lasts."""
+BEFORE_S = 8.0
+"""Seconds before the seeds: server, processes, split."""
+AFTER_S = (3.0, 1.5, 4e-5)
+"""Seconds after the seeds: comparison, registration and pages; and for each turn of classifiers
+that answer the test rows, with the seconds per step of such a row."""
 CLOSED_S = (0.2, 4e-3, 6e-4, 3.5e-6)
 """Seconds of members in closed form: per seed; per step of the longest series, which decides the
 number of convolutions; per row; and per value of a row."""
@@ -39,11 +46,12 @@ COPIES = 7
 
 
 class Size(NamedTuple):
-    """Number of training rows, of steps of the longest of them, and of channels."""
+    """Number of training rows, of steps of the longest of them, of channels, and of test rows."""
 
     rows: int
     steps: int
     channels: int
+    tested: int
 
 
 def size_of(dataset: Dataset, chosen: Split, auxiliary: AuxiliaryRows | None) -> Size:
@@ -52,7 +60,7 @@ def size_of(dataset: Dataset, chosen: Split, auxiliary: AuxiliaryRows | None) ->
     if auxiliary is not None:
         rows += len(auxiliary.rows)
         steps = max(steps, auxiliary.dataset.manifest["n_steps"][1])
-    return Size(rows, steps, len(dataset.channels))
+    return Size(rows, steps, len(dataset.channels), len(chosen.test))
 
 
 def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
@@ -75,8 +83,17 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
         most += folds * _network_s(size, spec.recipe, limit)
         least += _network_s(size, spec.recipe, spec.recipe.shortest)
     most = min(most, max(least, spec.budget_s or math.inf))
-    turns, before = math.ceil(spec.seeds / at_once()), _curve_s(size, spec)
-    return AROUND_S + before + turns * least, AROUND_S + before + turns * most
+    turns = math.ceil(spec.seeds / at_once())
+    around = BEFORE_S + _curve_s(size, spec) + after_s(size, spec)
+    return around + turns * least, around + turns * most
+
+
+def after_s(size: Size, spec: TrainingSpec) -> float:
+    """Return the seconds after the seeds on the reference: their classifiers, the registered one
+    and the baselines answer the test rows."""
+    once, a_turn, a_step = AFTER_S
+    turns = math.ceil((spec.seeds + 2) / at_once())
+    return once + turns * (a_turn + a_step * size.steps * size.tested)
 
 
 def _curve_s(size: Size, spec: TrainingSpec) -> float:
@@ -96,22 +113,88 @@ def _network_s(size: Size, recipe: Recipe, updates: int) -> float:
 
 
 def _slowness() -> float:
-    """Return how many times slower than the reference this machine is at present."""
-    x, seconds = np.random.default_rng(0).random(2**18), []
-    for _ in range(9):
-        began = time.perf_counter()
-        np.sort(x, kind="stable")
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds) / REFERENCE_S
+    """Return how many times slower than the reference this machine is at present.
+
+    As many threads sort as seeds train at a time, beside whatever else runs.
+    """
+    n_threads = at_once()
+    x = np.random.default_rng(0).random(2**18)
+
+    def sort(_: int) -> float:
+        began, sorts = time.perf_counter(), 0
+        while (passed := time.perf_counter() - began) < MEASURED_S or not sorts:
+            np.sort(x, kind="stable")
+            sorts += 1
+        return passed / sorts
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        return max(pool.map(sort, range(n_threads))) / REFERENCE_S
 
 
-def expectation(size: Size, spec: TrainingSpec) -> str:
-    """Return the expected time on this machine in words: the usual time, then the longest."""
+@dataclass
+class Outlook:
+    """The announced time of a training, which is announced anew when it turns out wrong.
+
+    words: the announcement. until: its latest end, and ``begun`` the start of the seeds, both in
+    seconds of ``time.monotonic``. after_s: expected seconds from the last seed to the end.
+    """
+
+    words: str
+    until: float
+    seeds: int
+    after_s: float
+    begun: float = 0.0
+
+    def begin(self) -> None:
+        self.begun = time.monotonic()
+
+    def correction(self, done: int, has_ended: bool) -> str | None:
+        """Return a new announcement if the last one has turned out wrong.
+
+        done: finished seeds. has_ended: whether one of them has ended now, which tells their pace.
+        """
+        now = time.monotonic()
+        if not has_ended and now <= self.until:
+            return None
+        a_turn, turns = now - self.begun, math.ceil(self.seeds / at_once())
+        turns_done = math.ceil(done / at_once())
+        rest = a_turn / max(turns_done, 1) * (turns - turns_done) + self.after_s
+        if now + rest <= self.until:
+            return None
+        self.until = now + MARGIN * rest
+        most = _words(MARGIN * rest, up=True)
+        return f"slower than announced: about {_words(rest)} more, {most} at most"
+
+
+_outlook: ContextVar[Outlook | None] = ContextVar("outlook", default=None)
+
+
+def outlook_on(size: Size, spec: TrainingSpec) -> Outlook:
+    """Estimate the time of a training that begins now."""
     slow = _slowness()
-    usual, most = (_words(slow * seconds) for seconds in expected_seconds(size, spec))
+    least, longest = (slow * seconds for seconds in expected_seconds(size, spec))
+    usual, most = _words(least), _words(MARGIN * longest, up=True)
     cure = "; --budget SECONDS lowers that" if spec.budget_s is None else ""
-    bound = "" if usual == most else f" ({most} at most, where series are hard to tell{cure})"
-    return f"expect about {usual}{bound}: seeds {spec.seeds}, {at_once()} at a time"
+    bound = "" if least == longest else f", where series are hard to tell{cure}"
+    words = (
+        f"expect about {usual} ({most} at most{bound}): seeds {spec.seeds}, {at_once()} at a time"
+    )
+    until = time.monotonic() + MARGIN * longest
+    return Outlook(words, until, spec.seeds, slow * after_s(size, spec))
+
+
+def announce(size: Size, spec: TrainingSpec) -> str:
+    """Return the expected time in words, and keep it for the training that this context begins."""
+    outlook = outlook_on(size, spec)
+    _outlook.set(outlook)
+    return outlook.words
+
+
+def announced() -> Outlook | None:
+    """Return the outlook on the training that begins, if it was announced, and forget it."""
+    outlook = _outlook.get()
+    _outlook.set(None)
+    return outlook
 
 
 def expected_bytes(size: Size, window: int | None) -> int:
@@ -148,7 +231,11 @@ def memory_line(size: Size, spec: TrainingSpec, free: int) -> str:
     return f"{line}; the LSTM reads {size.rows:,} rows in windows of {spec.window:,}"
 
 
-def _words(seconds: float) -> str:
+def _words(seconds: float, up: bool = False) -> str:
+    """Return a time in words, rounded; a bound is rounded up."""
+    rounded = math.ceil if up else round
     if seconds < 90:
-        return f"{max(10, round(seconds, -1)):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return f"{max(10, 10 * rounded(seconds / 10))} s"
+    if seconds < 5400:
+        return f"{rounded(seconds / 60)} min"
+    return f"{rounded(seconds / 360) / 10:.1f} h"

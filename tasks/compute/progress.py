@@ -20,6 +20,7 @@ from tasks.compute.bars import bars
 
 if TYPE_CHECKING:
     from seqclass.stored_records import SeedRecord
+    from tasks.compute.expectation import Outlook
 
 TELL_EVERY_S, DONE = 2.0, 100.0
 """Seconds between two reports of a training's progress to Prefect, which is in percent."""
@@ -33,9 +34,13 @@ class Trainings:
     begin.
     """
 
-    def __init__(self, progress: Progress, total: int, what: str) -> None:
-        self.progress, self.total = progress, total
+    def __init__(
+        self, progress: Progress, total: int, what: str, outlook: "Outlook | None" = None
+    ) -> None:
+        self.progress, self.total, self._outlook = progress, total, outlook
         self.done, self.is_called_off = 0, False
+        if outlook is not None:
+            outlook.begin()
         self._all = progress.add_task(what, total=total, note="")
 
     def call_off(self) -> None:
@@ -54,6 +59,12 @@ class Trainings:
     def finish_one(self) -> None:
         self.done += 1
         self.progress.advance(self._all)
+        self.correct_outlook(has_ended=True)
+
+    def correct_outlook(self, has_ended: bool = False) -> None:
+        """Announce the end anew if it will be another."""
+        if self._outlook is not None and (line := self._outlook.correction(self.done, has_ended)):
+            self.progress.console.print(line, highlight=False, soft_wrap=True)
 
 
 class Followed:
@@ -73,6 +84,7 @@ class Followed:
 
         if self._shown is not None:
             self._draw(told, self._shown.progress)
+            self._shown.correct_outlook()
         self._tell(100 * told.update / told.of, _note(told))
         if told.member == LSTM and told.network == 1 and told.loss <= self._halved / 2:
             self._halved = told.loss
@@ -134,13 +146,15 @@ _shown: ContextVar[Trainings | None] = ContextVar("trainings", default=None)
 
 
 @contextmanager
-def trainings(total: int, what: str = "trainings") -> Iterator[Trainings]:
+def trainings(
+    total: int, what: str = "trainings", outlook: "Outlook | None" = None
+) -> Iterator[Trainings]:
     """Show the trainings of the block, in this thread or in those that it starts.
 
-    what: another name for what is counted.
+    what: another name for what is counted. outlook: what was announced of their time.
     """
     with bars() as progress:
-        before = _shown.set(shown := Trainings(progress, total, what))
+        before = _shown.set(shown := Trainings(progress, total, what, outlook))
         try:
             yield shown
         finally:

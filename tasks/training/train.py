@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
+from rich.console import Console
 
+from seqclass.auxiliary_rows import find_auxiliary
 from seqclass.row_split import spec_of, split_of
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import HISTORY
@@ -26,6 +28,7 @@ from tasks.compute.candidates import (
     forget_seeds,
     seed_key,
 )
+from tasks.compute.expectation import Outlook, announced, outlook_on, size_of
 from tasks.compute.progress import followed, summary, trainings
 from tasks.compute.replicas import build_ensemble, files_of_seed, history_path, sample_of
 from tasks.compute.replicas import train_seed as train_in_process
@@ -45,8 +48,19 @@ def train_seeds(
     seeds = candidate.training.replica_seeds
     earlier = [recorded and recorded[seed] for seed in seeds]
     return_memory()
-    with trainings(len(seeds)) as shown:
+    with trainings(len(seeds), outlook=_outlook_on(candidate)) as shown:
         return results_of(train_seed.map(unmapped(candidate), seeds, earlier), shown)
+
+
+def _outlook_on(candidate: Candidate) -> Outlook:
+    """Return the time that the command announced, or announce it now."""
+    if (outlook := announced()) is None:
+        dataset, split, spec = candidate.read_rows(), candidate.read_split(), candidate.training
+        size = size_of(dataset, split, find_auxiliary(dataset, split, spec))
+        outlook = outlook_on(size, spec)
+        get_run_logger().info(outlook.words)
+        Console(stderr=True).print(outlook.words, style="dim", highlight=False)
+    return outlook
 
 
 @task(name="train seed", task_run_name="seed {seed}", **AGAIN)

@@ -36,4 +36,6 @@ def test_two_main_jobs_at_once_both_work(tmp_path: Path) -> None:
     assert {f["model"] for f in found} == {"models/signals@v1", "models/signals@v2"}
     assert len({f["dataset"] for f in found}) == 1
     assert sorted(f["verdict"] for f in found) == ["promoted", "refused"]
-    assert [entry["to"] for entry in read_audit(root, "signals")] == [champion_of(root, "signals")]
+    entries = [(entry["what"], entry["to"]) for entry in read_audit(root, "signals")]
+    champion = champion_of(root, "signals")
+    assert entries == [("promote", champion), ("refuse", champion)]

@@ -1,8 +1,13 @@
 """How long a training is expected to take."""
 
 import re
+import threading
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,9 +15,12 @@ from seqclass.store.capacity import GIB
 from seqclass.training.row_order import WINDOW
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.expectation import (
-    AROUND_S,
+    BEFORE_S,
+    Outlook,
     Size,
-    expectation,
+    after_s,
+    announce,
+    announced,
     expected_bytes,
     expected_seconds,
     fit_window,
@@ -20,7 +28,8 @@ from tasks.compute.expectation import (
 )
 
 SPEC = TrainingSpec(seeds=1)
-SIZES = st.builds(Size, st.integers(3, 60_000), st.integers(1, 2000), st.integers(1, 20))
+COUNTS = ((3, 60_000), (1, 2000), (1, 20), (1, 20_000))
+SIZES = st.builds(Size, *(st.integers(*ends) for ends in COUNTS))
 
 
 @given(SIZES, st.integers(1, 9))
@@ -38,18 +47,18 @@ def test_what_is_not_trained_is_not_waited_for(size: Size) -> None:
     low, high = expected_seconds(size, replace(SPEC, members=("convolutions", "steps")))
     assert low == high
     least, budget = expected_seconds(size, replace(SPEC, budget_s=20.0))
-    assert budget <= max(least, AROUND_S + 20)
+    assert budget <= max(least, BEFORE_S + after_s(size, SPEC) + 20)
     assert least > low, "the LSTM is trained however short time is"
 
 
 def test_a_learning_curve_costs_little_beside_its_training() -> None:
-    size = Size(100_001, 100, 1)
+    size = Size(100_001, 100, 1, 100)
     low, high = expected_seconds(size, SPEC)
     plain = expected_seconds(size, replace(SPEC, curve_above=None))
     assert low > plain[0]
     assert plain[1] < high < 1.15 * plain[1]
     brief = replace(SPEC, budget_s=100.0)
-    assert expected_seconds(size, brief)[1] <= AROUND_S + 120
+    assert expected_seconds(size, brief)[1] <= BEFORE_S + after_s(size, SPEC) + 120
     assert expected_seconds(size._replace(rows=100_000), SPEC)[0] < low
 
 
@@ -57,19 +66,73 @@ TIME = r"\d[\d.]* (s|min|h)"
 
 
 def test_what_is_usual_is_told_first_and_the_most_as_a_bound() -> None:
-    said = expectation(Size(300, 100, 1), SPEC)
+    said = announce(Size(300, 100, 1, 75), SPEC)
     form = rf"expect about {TIME} \({TIME} at most, .*--budget SECONDS.*\): seeds 1, \d+ at a time"
     assert re.fullmatch(form, said)
 
 
-def test_a_bound_is_told_only_where_it_is_another_time() -> None:
+def test_a_budget_is_named_only_where_it_would_help() -> None:
     closed = replace(SPEC, members=("convolutions",))
-    said = expectation(Size(300, 100, 1), closed)
-    assert re.fullmatch(rf"expect about {TIME}: seeds 1, \d+ at a time", said)
-    assert "--budget" not in expectation(Size(300, 100, 1), replace(SPEC, budget_s=900.0))
+    said = announce(Size(300, 100, 1, 75), closed)
+    assert re.fullmatch(rf"expect about {TIME} \({TIME} at most\): seeds 1, \d+ at a time", said)
+    assert "--budget" not in announce(Size(300, 100, 1, 75), replace(SPEC, budget_s=900.0))
 
 
-MANY = Size(10_000_000, 1000, 2)
+def test_the_machine_is_measured_with_as_many_threads_as_seeds_train_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    meet, sort = threading.Barrier(3, timeout=30), np.sort
+
+    def sort_together(*given: Any, **more: Any) -> Any:
+        meet.wait()
+        return sort(*given, **more)
+
+    monkeypatch.setattr("tasks.compute.expectation.MEASURED_S", 0)
+    monkeypatch.setattr("numpy.sort", sort_together)
+    monkeypatch.setattr("tasks.compute.expectation.at_once", lambda: 3)
+    announce(Size(300, 100, 1, 75), replace(SPEC, seeds=5))  # would break the barrier otherwise
+
+
+def test_an_announcement_is_for_one_training() -> None:
+    words = announce(Size(300, 100, 1, 75), SPEC)
+    outlooks = announced(), announced()
+    assert [outlook and outlook.words for outlook in outlooks] == [words, None]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Two trainings at a time; the returned function sets the time."""
+    monkeypatch.setattr("tasks.compute.expectation.at_once", lambda: 2)
+
+    def at(seconds: float) -> None:
+        monkeypatch.setattr("time.monotonic", lambda: seconds)
+
+    at(0)
+    return at
+
+
+def test_a_time_that_will_be_kept_is_not_announced_anew(clock: Callable[[float], None]) -> None:
+    outlook = Outlook("", until=100, seeds=4, after_s=20, begun=10)
+    ended = [(1, True, 40), (2, True, 40), (3, True, 75), (4, True, 75)]
+    for done, has_ended, seconds in [(0, False, 50), *ended, (2, False, 100)]:
+        clock(seconds)
+        assert outlook.correction(done, has_ended) is None
+
+
+def test_a_time_that_turns_out_wrong_is_announced_anew_once(
+    clock: Callable[[float], None],
+) -> None:
+    outlook = Outlook("", until=100, seeds=4, after_s=20, begun=10)
+    clock(60)  # the second turn will take 50 s, too, and what follows 20 s
+    assert outlook.correction(1, True) == "slower than announced: about 70 s more, 2 min at most"
+    assert outlook.correction(2, True) is None
+    late = Outlook("", until=100, seeds=1, after_s=20, begun=10)
+    clock(101)  # no seed has ended
+    assert late.correction(0, False) == "slower than announced: about 2 min more, 3 min at most"
+    assert late.correction(0, False) is None
+
+
+MANY = Size(10_000_000, 1000, 2, 100)
 
 
 def test_the_window_is_as_large_as_memory_allows() -> None:
@@ -83,12 +146,12 @@ def test_the_window_is_as_large_as_memory_allows() -> None:
 
 
 def test_few_rows_are_held_at_once_however_little_is_free() -> None:
-    assert fit_window(Size(20_000, 100, 1), SPEC, 0) == SPEC
+    assert fit_window(Size(20_000, 100, 1, 100), SPEC, 0) == SPEC
 
 
 def test_memory_is_told_with_the_window_that_it_holds() -> None:
     said = memory_line(MANY, SPEC, 3 * GIB)
     assert re.fullmatch(r"memory: about [\d.]+ GiB in one process, 3.0 GiB are free; .*", said)
     assert said.endswith("the LSTM reads 10,000,000 rows in windows of 262,144")
-    assert "windows" not in memory_line(Size(300, 100, 1), SPEC, GIB)
+    assert "windows" not in memory_line(Size(300, 100, 1, 75), SPEC, GIB)
     assert expected_bytes(MANY, WINDOW) == expected_bytes(MANY._replace(rows=10**9), WINDOW)

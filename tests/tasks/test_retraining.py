@@ -457,6 +457,7 @@ def test_a_retraining_that_asks_says_so_by_state_verdict_and_exit_code(
     code, out, err = seqclass("retrain", "toy", *words)
     assert (code, json.loads(out)["verdict"]) == (3, "awaits_approval")
     assert "v2 awaits approval until" in err
+    assert "expect about" in err
     state = last_run("retrain-model").state
     assert (state.name, state.is_completed()) == ("AwaitsApproval", True)
     assert champion_of(root, "toy") == "v1"
