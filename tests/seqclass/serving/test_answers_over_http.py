@@ -1,6 +1,8 @@
 """A real server on a free port: the protocol's calls, and answers that are the library's own."""
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +26,7 @@ from seqclass.store.root import Root
 from seqclass.store.scores import score_folders
 from tests.support.answering_server import answering, asked, outputs
 from tests.support.hostile_requests import HOSTILE
+from tests.support.places import REPOSITORY
 from tests.support.stored import make_champion
 from tests.support.waiting import until
 
@@ -391,6 +394,35 @@ def test_metrics_count_requests_and_answers(client: httpx.Client) -> None:
     assert 'seqclass_serve_answers_total{answer="' in text
     assert 'seqclass_serve_version{model="toy",version="v1-' in text
     assert 'seqclass_serve_seconds_count{model="toy"}' in text
+
+
+AWAKE = """
+import sys
+
+import pyarrow as pa
+
+from seqclass.inference.running_server import ARROW_STREAM, as_stream
+from seqclass.serving.versions import ServedModels
+from seqclass.store.root import open_root
+from tests.support.answering_server import answering, asked
+
+with answering(ServedModels(open_root(sys.argv[1]), ["toy"])) as client:
+    assert client.get("/v2/health/ready").status_code == 200
+    before = set(sys.modules)
+    table = as_stream(pa.table({"series_id": ["a"], "value": [[0.5, 1.0]]})).to_pybytes()
+    for kind, content in {"json": asked([[[1.0]] * 8]), "content": table}.items():
+        more = {"headers": {"Content-Type": ARROW_STREAM}} if kind == "content" else {}
+        assert client.post("/v2/models/toy/infer", **{kind: content}, **more).status_code == 200
+    print(*{name.partition(".")[0] for name in set(sys.modules) - before})
+"""
+
+
+def test_a_server_that_is_ready_imports_nothing_for_its_first_answers(versions: Root) -> None:
+    words = [sys.executable, "-c", AWAKE, versions.path]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    heavy = {"seqclass", "pandas", "pyarrow", "sklearn", "scipy", "numba", "tensorflow", "keras"}
+    assert not heavy & set(done.stdout.split())
 
 
 def test_a_new_champion_answers_between_two_requests(own_root: Root) -> None:
