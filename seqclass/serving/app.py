@@ -53,7 +53,7 @@ GONE = Refusal(499, "client: expected it to wait for its answer, it left")
 """The status is that of nginx; nobody receives it, but it is counted."""
 Say = Callable[[str], None]
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
-ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 @dataclass(frozen=True)
