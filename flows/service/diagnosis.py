@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from flows.service.automations import SILENT, STUCK, find
 from flows.service.server import HEARTBEAT_S, POOL, prefect_file, prefect_url, use_service
-from flows.service.worker import deployments_of_file, job_template, online_workers
+from flows.service.worker import deployments_of_file, job_template, online_workers, slugs_of_file
 from seqclass.store.capacity import capacity
 from seqclass.store.objects import problem_of
 from seqclass.store.root import Root, open_root
@@ -117,7 +117,7 @@ def _server(store: Root) -> list[Check]:
         checks: tuple[Callable[[Any], Check], ...] = (_server_version, _clock, _service)
         found = [_asked(check, client) for check in checks]
         if found[-1][1] and _has_service(client):
-            parts = (_pool, _worker, _deployments, _automations)
+            parts = (_pool, _worker, _deployments, _schedules, _automations)
             found[-1:] = [_asked(check, client) for check in parts]
         return [("prefect server", True, url, ""), *found]
 
@@ -199,6 +199,23 @@ def _deployments(client: Any) -> Check:
     found = f"missing: {', '.join(missing)}" if missing else f"{len(deployments_of_file())} there"
     advice = f"run 'prefect --no-prompt deploy --all' beside {prefect_file()}, or 'seqclass up'"
     return "deployments", not missing, found, advice
+
+
+def _schedules(client: Any) -> Check:
+    from flows.dispatch import read_all
+
+    known, slugs = set(deployments_of_file()), slugs_of_file()
+    paused = [
+        (f"{client.read_flow(deployment.flow_id).name}/{deployment.name}", schedule.id)
+        for deployment in read_all(client.read_deployments)
+        if (deployment.entrypoint, deployment.name) in known
+        for schedule in deployment.schedules
+        if schedule.slug in slugs and not schedule.active
+    ]
+    names = ", ".join(name for name, _ in paused)
+    found = f"paused: {names}" if paused else f"{len(slugs)} active"
+    resume = "; ".join(f"prefect deployment schedule resume {name} {id}" for name, id in paused)
+    return "schedules", not paused, found, f"run '{resume}', or start 'seqclass up' again"
 
 
 def _automations(client: Any) -> Check:

@@ -161,10 +161,18 @@ def await_workers(
 
 def deployments_of_file() -> list[tuple[str, str]]:
     """Return entrypoint and name of every deployment in prefect.yaml."""
+    return [(deployment["entrypoint"], deployment["name"]) for deployment in _deployments()]
+
+
+def slugs_of_file() -> set[str]:
+    """Return the slug of every schedule in prefect.yaml."""
+    return {s["slug"] for deployment in _deployments() for s in deployment.get("schedules", [])}
+
+
+def _deployments() -> list[dict[str, Any]]:
     import yaml  # type: ignore[import-untyped]
 
-    found = yaml.safe_load(prefect_file().read_text(encoding="utf-8"))["deployments"]
-    return [(deployment["entrypoint"], deployment["name"]) for deployment in found]
+    return yaml.safe_load(prefect_file().read_text(encoding="utf-8"))["deployments"]
 
 
 def deployed_flows(client: Any) -> list[str]:

@@ -1,8 +1,12 @@
 """A restart of the service: on the same database it starts again, with what an earlier version left
 there; runs that hold a slot go on, those of long ago are removed."""
 
+import json
 import os
+import shlex
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,10 +25,10 @@ from flows.service.server import (
     start_server,
 )
 from flows.service.worker import deploy, deployments_of_file, drop_former_schedules, make_pool
-from seqclass.store.root import open_root
+from seqclass.store.root import Root, open_root
 from tests.support.databases import DATABASES, server_database
 from tests.support.servers import kept_server
-from tests.support.service import Up
+from tests.support.service import Up, command
 from tests.support.waiting import until
 
 AGES = {"old": 91, "young": 89}
@@ -84,6 +88,35 @@ def test_a_schedule_that_an_earlier_version_deployed_gives_way(prefect_home: Pat
             deploy(service, mark_environment(service))
             drop_former_schedules(client)
             assert deployed(client)["flows.upkeep.keep_models"][2] == ["mine", "upkeep"]
+
+
+@pytest.mark.slow
+def test_doctor_names_a_paused_schedule_which_deploying_resumes(
+    prefect_home: Path, root: Root
+) -> None:
+    def schedules(service: Service) -> dict[str, Any]:
+        reply = command("doctor", "--root", root.path, "--json", **service.access)
+        return {entry["what"]: entry for entry in json.loads(reply.stdout)["findings"]}["schedules"]
+
+    with kept_server(prefect_home) as service, client_of(service) as client:
+        make_pool(client)
+        deploy(service, mark_environment(service))
+        sweep = client.read_deployment_by_name("ingest/local")
+        for resume in ("prefect", "deploy"):
+            client.update_deployment_schedule(sweep.id, sweep.schedules[0].id, active=False)
+            paused = schedules(service)
+            assert not paused["ok"]
+            assert "ingest/local" in paused["found"]
+            if resume == "prefect":
+                words = shlex.split(paused["advice"].split("'")[1])
+                subprocess.run(
+                    [sys.executable, "-m", *words], env=os.environ | service.access, check=True
+                )
+            else:
+                deploy(service, mark_environment(service))
+            sweep = client.read_deployment_by_name("ingest/local")
+            assert [schedule.active for schedule in sweep.schedules] == [True]
+        assert schedules(service)["ok"]
 
 
 @pytest.mark.slow
