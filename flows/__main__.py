@@ -5,6 +5,7 @@ Prefect and TensorFlow are imported only by the commands that need them.
 
 import atexit
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -33,6 +34,7 @@ from flows.cli.command_line import (
     FAULT,
     INTERRUPTED,
     INTERRUPTION,
+    OPENED,
     complain,
     set_defaults,
 )
@@ -203,7 +205,10 @@ def _is_ours(error: BaseException) -> bool:
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.errno:
-        where = f"{error.filename}: " if error.filename else "storage: "
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        target = error.filename2 if is_full else None  # of a copy
+        place = f"storage root {OPENED[-1].url}" if OPENED else "storage"
+        where = f"{target or error.filename or place}: "
         is_gone = isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError)
         advice = "free space, correct the permissions or choose another --root"
         return f"{where}{error.strerror}; {'correct the path' if is_gone else advice}"

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 from dataclasses import fields
@@ -37,10 +38,14 @@ ARROW_SETTINGS = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's other allocators keep what they no longer use: half a gigabyte of ten million rows."""
 PYTHON_SETTINGS = {"PYTHONSAFEPATH": "1"}
 """Processes that this one starts import nothing from the current folder."""
+LEAST_BYTES = 50 * 10**6
+"""Free bytes on the disk of a root without which no run begins."""
 REFUSED, BAD_INPUT, AWAITS_APPROVAL, FAULT, INTERRUPTED = 1, 2, 3, 70, 130
 EXIT_CODES = {"promoted": 0, "registered": 0, "refused": REFUSED,
               "awaits_approval": AWAITS_APPROVAL}  # fmt: skip
 """Exit codes of the commands that judge a version, by their verdicts."""
+OPENED: list[Root] = []
+"""Roots that this process writes to."""
 INTERRUPTION = "interrupted; nothing half-made was kept"
 
 
@@ -173,6 +178,7 @@ def existing(root: str | None) -> Root:
 def writable(root: str | None) -> Root:
     """Open a root and check that it can be written to before any work begins."""
     store = open_root(root)
+    OPENED.append(store)
     if not store.is_local and (problem := problem_of(store.fs, store.path)):
         raise ValueError(
             f"storage root: expected a bucket that answers, got {store.url} ({problem}); check its "
@@ -200,6 +206,19 @@ def existing_writable(root: str | None) -> Root:
     return writable(root)
 
 
+def check_disk(store: Root) -> None:
+    """Refuse a folder whose disk is so full that a run, or the log of a server, would be cut."""
+    if not store.is_local:
+        return
+    missing = LEAST_BYTES - shutil.disk_usage(store.path).free
+    if missing > 0:
+        raise ValueError(
+            f"storage root: expected at least {LEAST_BYTES:,} free bytes on the disk of "
+            f"{store.path!r}, {missing:,} are missing; remove files from that disk, or choose "
+            "another root with --root"
+        )
+
+
 def set_defaults() -> None:
     """Set what Prefect, Arrow and further processes read from the environment as they begin."""
     for key, value in (PREFECT_SETTINGS | ARROW_SETTINGS | PYTHON_SETTINGS).items():
@@ -211,8 +230,9 @@ def prepare_prefect(
 ) -> None:
     """Prepare Prefect for a flow in a module of this process, and wait until a server responds.
 
-    With ``store``, if no server is configured, that of a ``seqclass up`` of the root is used. A
-    temporary one starts while the module, and modules that the ``workers`` need, are imported.
+    With ``store``, its disk must have room, and if no server is configured, that of a ``seqclass
+    up`` of the root is used. A temporary one starts while the module, and modules that the
+    ``workers`` need, are imported.
     """
     set_defaults()
     from flows.service import throwaway
@@ -220,6 +240,7 @@ def prepare_prefect(
     from flows.service.server import prefect_url, use, use_service
 
     if store is not None:
+        check_disk(store)
         use_service(store)
 
     url = prefect_url()

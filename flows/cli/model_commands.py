@@ -149,7 +149,7 @@ def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
     if url and (problem := server_problem(url)):
         complain(f"decided, but not announced: PREFECT_API_URL leads to {problem}", 0)
     elif url:
-        prepare_prefect(event.rpartition(".")[2], "tasks.retraining.announce", store)
+        prepare_prefect(event.rpartition(".")[2], "tasks.retraining.announce")
         from tasks.retraining.announce import announce_move
 
         announce_move(store, event, outcome["model"], {**outcome, "reason": reason})

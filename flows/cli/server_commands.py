@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, existing, writable
+from flows.cli.command_line import JsonFlag, RootOption, check_disk, existing, writable
 from flows.cli.printing import print_json
 from flows.cli.supervision import SERVER, Children, say
 from flows.service.ending import kill, stop
@@ -77,6 +77,7 @@ def up(
         raise ValueError(f"--limit: expected at least 1, got {limit}; correct the number")
     _check_queue(queue)
     store = writable(root)
+    check_disk(store)
     home = home_of(store)
     with only_one(home) as first:
         if not first:
