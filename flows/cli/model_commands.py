@@ -332,7 +332,7 @@ def policy(
     model: Annotated[str | None, typer.Argument(help="A model: NAME.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Do this for every model.")] = False,
 ) -> None:
-    """Show, set or remove the rules for a model's retrainings, or pause them."""
+    """Show, set or remove the rules for retrainings; pause them."""
     from seqclass.store.registry import check_model, plain_name
 
     if every == (model is not None) or (every and not change):

@@ -47,7 +47,7 @@ REFUSED = {
     "policy m --set bad.json": "field retraining.gate.flor",
     "policy m --set none.json": "No such file",
     "policy m --set torn.json": "--set torn.json: expected",
-    "policy m --set good.json --clear": "--clear: expected it without --set",
+    "policy m --set good.json --clear": "--set, --clear, --pause, --resume: expected at most one",
     "policy x": "MODEL: expected one of",
     "policy m@v1 --clear": "MODEL: expected a name without a version",
     "import one.csv --name new": "PATH: expected at least 3 series of at least 2 classes",
