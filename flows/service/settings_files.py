@@ -44,14 +44,14 @@ def _restrict_prefect(sources: Any) -> None:
     _replace(sources, "_get_profiles_path", profiles_file)
 
 
-def _replace(owner: Any, name: str, function: Callable[..., Any]) -> None:
-    """Replace a function that must exist, so that another Prefect is not used unrestricted."""
+def _replace(owner: Any, name: str, value: Any) -> None:
+    """Replace what must exist, so that another release of a library is not used unrestricted."""
     getattr(owner, name)
-    setattr(owner, name, function)
+    setattr(owner, name, value)
 
 
 def _restrict_numba(config: Any) -> None:
-    config._config_fname = os.devnull
+    _replace(config, "_config_fname", os.devnull)
     del config.NUMBA_NUM_THREADS  # else a change of it needs modules that are not there yet
     config._env_reloader.reset()
 

@@ -16,7 +16,7 @@ import pytest
 from seqclass.store.root import open_root
 from tests.support.buckets import ACCESS
 from tests.support.places import REPOSITORY
-from tests.support.servers import free_port, wait_until_healthy
+from tests.support.servers import free_port, hear_interrupts, wait_until_healthy
 from tests.support.small_roots import store_all
 from tests.support.waiting import until
 
@@ -77,7 +77,7 @@ class Terminals:
         with open(log, "wb") as output:
             process = subprocess.Popen(
                 words, cwd=self.folder, env=self.environment, stdout=output, stderr=output,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+                preexec_fn=hear_interrupts,
             )  # fmt: skip
         self.going.append(process)
         if "server" in words:
@@ -85,11 +85,8 @@ class Terminals:
             return ""
         ready = "Ctrl-C stops everything" if "up" in words else "started!"
 
-        def is_ready() -> bool:
-            assert process.poll() is None, log.read_text()
-            return ready in log.read_text()
-
-        until(is_ready, 300)
+        until(lambda: ready in log.read_text() or process.poll() is not None, 300)
+        assert process.poll() is None, log.read_text()
         return log.read_text()
 
     def stop(self) -> None:
