@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seqclass.monitoring.policy import ModelPolicy, policy_from, rules_under
 from seqclass.monitoring.retrain_spec import Rules
 from seqclass.store.approvals import question_about
-from seqclass.store.audit import actor, entry_files, read_entry
+from seqclass.store.audit import DELETE, actor, entry_files, read_entry
 from seqclass.store.leases import locked
 from seqclass.store.models import COMPARISON, Model, model_versions
 from seqclass.store.policy_file import POLICY, read_policy, write_policy
@@ -80,10 +80,13 @@ def present_verdict(model: Model) -> "tuple[FinalVerdict, list[str]]":
 
 
 def is_paused(root: Root, name: str) -> bool:
-    """Check whether a model's retrainings are paused. DamagedError if its audit can't be read."""
+    """Check whether a model's retrainings are paused; a deletion ends a pause.
+
+    DamagedError if its audit can't be read.
+    """
     for file in reversed(entry_files(root, name)):
         what = read_entry(root, name, file).record["what"]
-        if what in (PAUSE, RESUME):
+        if what in (PAUSE, RESUME, DELETE):
             return what == PAUSE
     return False
 

@@ -21,7 +21,15 @@ from flows.cli.printing import add_row, new_table, print_json, print_rows, print
 from flows.cli.study_printing import show_search, show_study
 from flows.cli.training_printing import show_model, show_wrong
 from seqclass.store.references import ModelRef
-from seqclass.store.root import DamagedError, Damages, Root, did_you_mean, note, printable
+from seqclass.store.root import (
+    DamagedError,
+    Damages,
+    Root,
+    did_you_mean,
+    is_name,
+    note,
+    printable,
+)
 
 if TYPE_CHECKING:
     from seqclass.pages.comparison import Comparison
@@ -239,6 +247,7 @@ def history(
     as_json: JsonFlag = False,
 ) -> None:
     """Show which versions answered or were refused when, and why."""
+    from seqclass.store.audit import AUDIT
     from seqclass.store.registry import (
         check_model,
         moments,
@@ -250,7 +259,9 @@ def history(
 
     store, bad = existing(root), Damages()
     span = None if at is None else moments("--at", at)
-    name = check_model(store, plain_name(model, "every version"))
+    name = plain_name(model, "every version")
+    if not is_name(name) or not store.exists("models", name, AUDIT):
+        check_model(store, name)
     terms = tenures_of(store, name, bad)
     name_damaged(bad)
     answered = terms if span is None else [term for term in terms if term.overlaps(*span)]
@@ -322,7 +333,7 @@ def show_history(name: str, terms: "list[Tenure]", refused: "list[Refusal]") -> 
     """Print tenures and refusals, newest first."""
     lines = [(term.since, _tenure_lines(name, term)) for term in terms]
     for own in refused:
-        words = {"refuse": "refused", "decline": "declined"}[own.what]
+        words = {"refuse": "refused", "decline": "declined", "delete": "deleted"}[own.what]
         head = f"{name}@{own.version}: {words} {own.time:%Y-%m-%d %H:%M} UTC"
         lines.append((own.time, (head, f"  by {printable(own.actor)}: {printable(own.reason)}")))
     for _, told in sorted(lines, reverse=True):

@@ -333,6 +333,7 @@ def policy(
     every: Annotated[bool, typer.Option("--all", help="Do this for every model.")] = False,
 ) -> None:
     """Show, set or remove the rules for retrainings; pause them."""
+    from seqclass.store.models import model_versions
     from seqclass.store.registry import check_model, plain_name
 
     if every == (model is not None) or (every and not change):
@@ -340,7 +341,7 @@ def policy(
             "MODEL: expected the name of a model, or --all with a change; give one of the two"
         )
     store = place.store() if change else existing(place.root)
-    names = store.names("models")
+    names = [name for name in store.names("models") if model_versions(store, name)]
     if model is not None:
         names = [check_model(store, plain_name(model, "every version"))]
     if change.pause is not None:

@@ -1,6 +1,7 @@
 """Commands that remove what nothing needs any more: prune, delete."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,22 +45,30 @@ def prune(
 
 
 def delete(
-    ref: Annotated[str, typer.Argument(help="A version of a model or dataset: NAME@VERSION.")],
+    ref: Annotated[
+        str, typer.Argument(help="A version of a model or dataset: NAME@VERSION; with --all NAME.")
+    ],
     place: Place,
+    every: Annotated[
+        bool, typer.Option("--all", help="All versions, a champion too, and what belongs to them.")
+    ] = False,
     yes: YesFlag = False,
     reason: ReasonOption = "by hand",
 ) -> None:
-    """Remove one version of a model or dataset that nothing needs."""
+    """Remove a version that nothing needs, or all of a name."""
     from seqclass.store.datasets import open_dataset
     from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
     from seqclass.store.registry import open_model
 
     store, spec, now = place.store(), PruneSpec(days=0, newest=False), datetime.now(UTC)
+    if every:
+        _delete_all(store, ref, reason if yes else None, place.as_json)
+        return
     name, _, version = ref.partition("@")
     if not name or not version:
         raise ValueError(
             f"REF: expected a version as NAME@vN or NAME@DIGEST, got {ref!r}; 'seqclass models' "
-            "and 'seqclass datasets' list them"
+            "and 'seqclass datasets' list them; all versions of a name go with --all"
         )
     is_number = re.fullmatch(r"v\d+|champion", version) and "/" not in name
     is_model = name.startswith("models/") or is_number
@@ -73,6 +82,18 @@ def delete(
     _show([item for item in items if not item.why], yes, place.as_json)
 
 
+def _delete_all(store: Root, ref: str, reason: str | None, as_json: bool) -> None:
+    """Remove all of a name, or say what would go, if there is no reason to do it."""
+    from seqclass.store.pruning import delete_all, find_name, plan_deletion
+
+    wanted = find_name(store, ref)
+    items, reasons = plan_deletion(store, wanted)
+    if reason is not None:
+        items = delete_all(store, wanted, reason, datetime.now(UTC))
+        _refresh(store, items)
+    _show(items, reason is not None, as_json, reasons)
+
+
 def _refresh(store: Root, items: "list[Item]") -> None:
     """Update the pages, so that they no longer name removed items."""
     from seqclass.pages.index_pages import KINDS, refresh
@@ -81,7 +102,9 @@ def _refresh(store: Root, items: "list[Item]") -> None:
     refresh(store, [ref for ref in gone if ref.partition("/")[0] in KINDS])
 
 
-def _show(items: "list[Item]", done: bool, as_json: bool) -> None:
+def _show(
+    items: "list[Item]", done: bool, as_json: bool, notes: Mapping[str, str] | None = None
+) -> None:
     going = [item.ref for item in items if not item.why]
     kept = {i.ref: i.why for i in items if i.why and i.ref.startswith(("models/", "datasets/"))}
     if as_json:
@@ -90,6 +113,7 @@ def _show(items: "list[Item]", done: bool, as_json: bool) -> None:
     for ref, why in kept.items():
         typer.echo(f"stays: {ref}: {why}")
     for ref in going:
-        typer.echo(f"{'removed' if done else 'goes'}: {ref}")
+        note = f": {notes[ref]}" if notes and ref in notes else ""
+        typer.echo(f"{'removed' if done else 'goes'}: {ref}{note}")
     yes = "" if done or not going else "; --yes removes what goes"
     typer.echo(f"{len(going)} {'removed' if done else 'would go'}{yes}")

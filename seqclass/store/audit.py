@@ -34,7 +34,9 @@ from seqclass.store.root import (
     swap_file,
 )
 
-MOVES = ("promote", "rollback")
+DELETE = "delete"
+MOVES = ("promote", "rollback", DELETE)
+"""Decisions that move the champion; ``delete`` leaves the model without one."""
 ASK, REFUSE = "ask", "refuse"
 AUDIT, HEAD = "audit", ".head.json"
 STAMP = "%Y%m%dT%H%M%S.%fZ"

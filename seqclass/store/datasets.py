@@ -230,7 +230,8 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
     home = root.join(gone.kind, gone.name)
     stale = [f"{gone.version}.{ending}" for ending in ("html", "json")]
     beside = list(within(root, (gone.kind, gone.name)))
-    if versions := dataset_versions(root, gone.name):
+    versions = dataset_versions(root, gone.name)
+    if versions and not is_given_up(root, gone.name):
         before = [own.version for own in map(DatasetRef.parse, parents) if own.name == gone.name]
         found = _latest(root, gone.name)
         wanted = [*([found["version"]] if found else []), *before, versions[-1]]
@@ -242,6 +243,20 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
     for page in stale:
         with contextlib.suppress(FileNotFoundError):
             root.fs.rm(f"{home}/{page}")
+
+
+def give_up(root: Root, name: str, now: datetime) -> None:
+    """Record that all versions of a dataset are to be removed; the next one takes this back.
+
+    The caller holds the dataset's folder.
+    """
+    _write_latest(root, name, "", now)
+
+
+def is_given_up(root: Root, name: str) -> bool:
+    """Check whether all versions of a dataset are to be removed."""
+    latest = _latest(root, name)
+    return latest is not None and not latest["version"]
 
 
 def _write_latest(root: Root, name: str, version: str, now: datetime) -> None:

@@ -12,7 +12,8 @@ from seqclass.store.manifests import ListedModel
 class Latest(TypedDict):
     """The version that a dataset's name means.
 
-    version: the one made last, which may be an old one made again. since: when it became this.
+    version: the one made last, which may be an old one made again; empty if all are to be removed.
+    since: when it became this.
     """
 
     version: str
@@ -32,11 +33,11 @@ _From = TypedDict("_From", {"from": str | None})
 class AuditDecision(_From):
     """A decision about a champion.
 
-    what: what was decided, such as ``promote``, ``refuse`` or ``rollback``. alias: ``champion``.
-    from: the champion before the decision. from_since: from when on it was champion. to: the
-    champion after it. candidate: the version that the decision is about, if it is not the champion.
-    actor: who decided. reason: why. evidence: the facts that the decision rests on. retraining: the
-    folder of the retraining that decided, if one did.
+    what: what was decided, such as ``promote``, ``refuse``, ``rollback`` or ``delete``. alias:
+    ``champion``. from: the champion before the decision. from_since: from when on it was champion.
+    to: the champion after it. candidate: the version that the decision is about, if it is not the
+    champion; of ``delete`` the newest. actor: who decided. reason: why. evidence: the facts that
+    the decision rests on. retraining: the folder of the retraining that decided, if one did.
     """
 
     what: str

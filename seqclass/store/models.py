@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from seqclass.store.audit import read_audit
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.intents import intending
 from seqclass.store.keras_files import read_keras
@@ -115,11 +116,20 @@ def commit_model(
     }
     write_manifest(root, workspace, manifest)
     while True:
-        taken = [int(v[1:]) for v in root.names("models", name) if re.fullmatch(r"v\d+", v)]
-        place = ModelRef(name, f"v{max(taken, default=0) + 1}")
+        place = ModelRef(name, f"v{_last_number(root, name) + 1}")
         with intending(root, *place.parts):
             if _claim(root, place) and commit(root, workspace, *place.parts):
                 return read_model(root, name, place.version)
+
+
+def _last_number(root: Root, name: str) -> int:
+    """Return the last number that was given; if all versions were deleted, the audit names it."""
+    found = root.names("models", name)
+    taken = [int(version[1:]) for version in found if re.fullmatch(r"v\d+", version)]
+    if not taken:
+        named = [str(entry.get("candidate")) for entry in read_audit(root, name)]
+        taken = [int(version[1:]) for version in named if re.fullmatch(r"v\d+", version)]
+    return max(taken, default=0)
 
 
 def _claim(root: Root, place: ModelRef) -> bool:

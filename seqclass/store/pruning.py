@@ -12,18 +12,27 @@ from datetime import datetime, timedelta
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import STAMP, actor, audit_problems
 from seqclass.store.citations import needs_of
-from seqclass.store.datasets import dataset_versions, forget_version, open_dataset
+from seqclass.store.datasets import (
+    committed_versions,
+    dataset_versions,
+    forget_version,
+    give_up,
+    is_given_up,
+    open_dataset,
+)
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.inventory import digest_of, discard, listing, lost_folders
-from seqclass.store.layout import sealed_folders
-from seqclass.store.leases import locked
+from seqclass.store.layout import sealed_folders, within
+from seqclass.store.leases import is_claimed, locked
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
-from seqclass.store.models import model_versions, read_model
-from seqclass.store.policy_file import read_policy
+from seqclass.store.models import SUMMARY, model_versions, read_model
+from seqclass.store.policy_file import read_policy, write_policy
 from seqclass.store.prune_spec import PruneSpec
+from seqclass.store.queues import QUEUES
 from seqclass.store.references import (
     DatasetRef,
     ModelRef,
+    Reference,
     SearchRef,
     StudyRef,
     reference_of,
@@ -32,12 +41,23 @@ from seqclass.store.registry import (
     MoveReason,
     champion_of,
     champions_before,
+    end_champion,
+    finish_move,
+    is_deleted,
     pointer_problem,
     write_remark,
 )
-from seqclass.store.retrainings import last_settled
-from seqclass.store.root import MANIFEST, DamagedError, Root, create_file, read_manifest
+from seqclass.store.retrainings import RETRAINING, RETRAININGS, end_attempt, last_settled
+from seqclass.store.root import (
+    MANIFEST,
+    DamagedError,
+    Root,
+    create_file,
+    did_you_mean,
+    read_manifest,
+)
 from seqclass.store.scores import SCORES, score_folders
+from seqclass.store.signatures import SIGNATURES
 from seqclass.store.staging import remove
 from seqclass.store.studies import RUNS, study_versions
 
@@ -64,7 +84,10 @@ def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
     models = reasons_of_models(root, spec.rollbacks, young)
     datasets = reasons_of_datasets(root, models, young, spec.newest)
     others = [*_scores(root, models, young), *_studies(root, young), *_files(root, since)]
-    return [*_items(root, models), *_items(root, datasets), *others]
+    left = [item for name in root.names(MODELS) if is_deleted(root, name)
+            for item in _beside_versions(root, name)]  # fmt: skip
+    every = [*left, *_items(root, models), *_items(root, datasets), *others]
+    return list({item.ref: item for item in every}.values())
 
 
 def check_deletable(root: Root, item: Item) -> None:
@@ -72,6 +95,107 @@ def check_deletable(root: Root, item: Item) -> None:
     refs = [str(ModelRef(n, v)) for n in root.names(MODELS) for v in model_versions(root, n)]
     if why := item.why or _needed(root, refs).get(item.ref):
         raise ValueError(f"REF: expected what nothing needs, got {item.ref}: {why}; it stays")
+
+
+def find_name(root: Root, ref: str) -> Reference:
+    """Return the model or dataset of a name; ValueError for a version, and if there are none or
+    two."""
+    if "@" in ref:
+        raise ValueError(
+            f"REF: expected a name without a version beside --all, got {ref!r}; leave out the "
+            "version, or --all"
+        )
+    versions = ((ModelRef, model_versions), (DatasetRef, committed_versions))
+    found = [kind.parse(ref) for kind, of in versions if of(root, kind.parse(ref).name)]
+    if not found:
+        meant = did_you_mean(ref, [*root.names(MODELS), *root.names(DATASETS)])
+        raise ValueError(
+            f"REF: expected a model or dataset of {root.url}, got {ref!r}; {meant}"
+            "'seqclass models' and 'seqclass datasets' list them"
+        )
+    if len(found) > 1:
+        raise ValueError(
+            f"REF: expected a model or a dataset, got {ref!r}, which is both; write "
+            f"models/{ref} or datasets/{ref}"
+        )
+    return found[0]
+
+
+def plan_deletion(root: Root, wanted: Reference) -> tuple[list[Item], Reasons]:
+    """Return all that goes with a name, and why what goes of it would else stay.
+
+    ValueError if others need it, or a retraining works on it.
+    """
+    if needing := _dependents(root, wanted):
+        raise ValueError(
+            f"REF: expected what nothing needs, got {wanted}, needed by {', '.join(needing[:5])}"
+            f"{f' and {len(needing) - 5} more' if len(needing) > 5 else ''}; delete these first"
+        )
+    if wanted.kind == DATASETS:
+        versions = dataset_versions(root, wanted.name)
+        return list(_items(root, {str(DatasetRef(wanted.name, v)): "" for v in versions})), {}
+    if is_claimed(root, RETRAINING, *wanted.parts[:2]):
+        raise ValueError(
+            f"REF: expected a model on which no retraining works, got {wanted}; wait for its end"
+        )
+    refs = {version: str(ModelRef(wanted.name, version))
+            for version in model_versions(root, wanted.name)}  # fmt: skip
+    items = [*_beside_versions(root, wanted.name), *_items(root, dict.fromkeys(refs.values(), ""))]
+    reasons = _of_registry(root, wanted.name, PruneSpec.rollbacks)
+    return items, {refs[version]: why for version, why in reasons.items() if version in refs}
+
+
+def _dependents(root: Root, wanted: Reference) -> list[str]:
+    """Return the versions and retrainings of other models that need, or may need, a version of
+    this name."""
+    found = []
+    for name in root.names(MODELS):
+        if (MODELS, name) == (wanted.kind, wanted.name):
+            continue
+        for version in model_versions(root, name):
+            manifest = _manifest(root, ref := str(ModelRef(name, version)))
+            needs = needs_of(manifest) if manifest else [wanted]
+            if any((need.kind, need.name) == (wanted.kind, wanted.name) for need in needs):
+                found.append(ref)
+        settled = last_settled(root, name)
+        if settled and settled["dataset"].startswith(f"{wanted}@"):
+            found.append(f"the last retraining of models/{name}")
+    return found
+
+
+def _beside_versions(root: Root, name: str) -> Iterator[Item]:
+    """Yield a model's scores, retrainings, questions and signatures."""
+    for area in ((SCORES, name), (RETRAININGS, name), (QUEUES, name), (MODELS, name, SIGNATURES)):
+        for parts in within(root, area):
+            yield Item("/".join(parts), root.join(*parts))
+
+
+def delete_all(root: Root, wanted: Reference, reason: str, now: datetime) -> list[Item]:
+    """Remove all versions of a name and what belongs to them; returns what was removed.
+
+    First the audit of a model says that it is deleted, or ``latest.json`` of a dataset that no
+    version is the newest: after a kill, ``prune`` removes what is left. The audit stays.
+    """
+    with locked(root, wanted.kind, wanted.name):
+        items, _ = plan_deletion(root, wanted)
+        if wanted.kind == DATASETS:
+            give_up(root, wanted.name, now)
+        elif not is_deleted(root, wanted.name):
+            _end_model(root, wanted.name, MoveReason(actor(), reason, {"by": "hand"}))
+    removed = remove_items(root, PruneSpec(days=0), [item.ref for item in items], reason, now)
+    return [item for item in removed if not item.why]
+
+
+def _end_model(root: Root, name: str, grounds: MoveReason) -> None:
+    finish_move(root, name)
+    end_attempt(root, name)
+    try:
+        has_policy = read_policy(root, name) is not None
+    except DamagedError:
+        has_policy = True
+    if has_policy:
+        write_policy(root, name, None, grounds)
+    end_champion(root, name, grounds)
 
 
 def _items(root: Root, reasons: Reasons) -> Iterator[Item]:
@@ -83,6 +207,9 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
     """Return why each version stays, by its reference; empty without a reason."""
     found = Reasons()
     for name in root.names(MODELS):
+        if is_deleted(root, name):
+            found |= {str(ModelRef(name, version)): "" for version in model_versions(root, name)}
+            continue
         own = _of_registry(root, name, rollbacks)
         for version in model_versions(root, name):
             place = ModelRef(name, version)
@@ -132,12 +259,13 @@ def reasons_of_datasets(
     found = Reasons()
     for name in root.names(DATASETS):
         versions = dataset_versions(root, name)
-        newest = open_dataset(root, name).ref if versions and keeps_newest else ""
+        going = is_given_up(root, name)
+        newest = open_dataset(root, name).ref if versions and keeps_newest and not going else ""
         for version in versions:
             place = DatasetRef(name, version)
             latest = "the newest of its name" if str(place) == newest else ""
             kept = latest or needed.get(str(place), "")
-            found[str(place)] = kept or young(root.join(*place.parts))
+            found[str(place)] = kept or ("" if going else young(root.join(*place.parts)))
     return _with_doubt(root, found, models)
 
 
@@ -207,10 +335,12 @@ def remove_items(
 
     The removal is recorded first, in ``prunings/`` and, for a version, in its model's audit.
     """
-    owned = [reference_of(ref) for ref in refs if ref.startswith((f"{MODELS}/", f"{DATASETS}/"))]
+    owned = [reference_of(ref) for ref in refs if _is_version(ref, MODELS, DATASETS)]
     with contextlib.ExitStack() as held:
-        for folder in sorted({(own.kind, own.name) for own in owned}):
-            held.enter_context(locked(root, *folder))
+        for kind, name in sorted({(own.kind, own.name) for own in owned}):
+            held.enter_context(locked(root, kind, name))
+            if kind == MODELS:
+                finish_move(root, name)
         items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
         going = [item for item in items if not item.why]
         _note(root, going, reason, now)
@@ -228,20 +358,33 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
         with listing(root, tuple(root.parts_of(path)), digest_of(content)):
             create_file(root, path, content)
     for item in going:
-        if item.ref.startswith(f"{MODELS}/"):
+        if _is_version(item.ref, MODELS) and not is_deleted(root, ModelRef.parse(item.ref).name):
             gone = ModelRef.parse(item.ref)
             words = f"{gone.version} removed: {reason}"
             write_remark(root, gone.name, "prune", MoveReason(actor(), words, {}))
 
 
+def _is_version(ref: str, *kinds: str) -> bool:
+    return "@" in ref and ref.partition("/")[0] in kinds
+
+
 def _remove(root: Root, item: Item, now: datetime) -> None:
-    if root.fs.exists(f"{item.path}/{MANIFEST}"):
-        is_dataset, parents = item.ref.startswith(f"{DATASETS}/"), list[str]()
-        if is_dataset:
-            with contextlib.suppress(DamagedError):
-                parents = read_manifest(root, item.path, DatasetManifest)["parents"]
-        remove(root, *root.parts_of(item.path))
-        if is_dataset:
-            forget_version(root, DatasetRef.parse(item.ref), parents, now)
-    else:
+    if not root.fs.exists(f"{item.path}/{MANIFEST}"):
         discard(root, item.path)
+        return
+    parents = list[str]()
+    if is_dataset := _is_version(item.ref, DATASETS):
+        with contextlib.suppress(DamagedError):
+            parents = read_manifest(root, item.path, DatasetManifest)["parents"]
+    remove(root, *root.parts_of(item.path))
+    if is_dataset:
+        forget_version(root, DatasetRef.parse(item.ref), parents, now)
+    elif _is_version(item.ref, MODELS):
+        _forget_pages(root, ModelRef.parse(item.ref).name)
+
+
+def _forget_pages(root: Root, name: str) -> None:
+    """Remove the pages of a model that has no version any more."""
+    for page in () if model_versions(root, name) else ("index.html", SUMMARY):
+        with contextlib.suppress(FileNotFoundError):
+            root.fs.rm(root.join(MODELS, name, page))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
-from seqclass.store.audit import ASK, MOVES, REFUSE, read_audit, write_audit
+from seqclass.store.audit import ASK, DELETE, MOVES, REFUSE, read_audit, write_audit
 from seqclass.store.inventory import digest_of, listing
 from seqclass.store.kept_records import AuditDecision, AuditEntry, Pointer
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
@@ -37,7 +37,8 @@ def champion_of(root: Root, name: str) -> str | None:
 
 def champion_since(root: Root, name: str) -> str | None:
     """Return since when (ISO 8601) the champion has been champion, or None without one."""
-    return _pointer(root, name)[1]
+    version, since = _pointer(root, name)
+    return since if version else None
 
 
 def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
@@ -184,6 +185,28 @@ def move_champion(
     _point(root, name, write_audit(root, name, record, grounds.now), tag)
 
 
+def end_champion(root: Root, name: str, grounds: MoveReason) -> None:
+    """Leave a model without a champion, since its versions are deleted, by an audit entry.
+
+    The entry is about the newest version. The caller holds the model's folder.
+    """
+    (before, since), tag = _see_pointer(root, name)
+    record: AuditDecision = {
+        **grounds.entry(DELETE, before, None),
+        "from_since": since,
+        "candidate": model_versions(root, name)[-1],
+    }
+    _point(root, name, write_audit(root, name, record, grounds.now), tag)
+
+
+def is_deleted(root: Root, name: str) -> bool:
+    """Check whether the audit says that a model was deleted, and no version came since."""
+    moves = [entry for entry in read_audit(root, name) if entry["what"] in MOVES]
+    if not moves or moves[-1]["what"] != DELETE or pointer_problem(root, name):
+        return False
+    return model_versions(root, name)[-1:] in ([], [moves[-1].get("candidate")])
+
+
 def _point(root: Root, name: str, entry: AuditEntry, tag: str) -> None:
     """Replace the pointer that was read; if it has changed, another process has ended this move."""
     pointer = json.dumps({"version": entry["to"], "since": entry["time"]}, indent=2).encode()
@@ -314,15 +337,16 @@ def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure
     ]  # fmt: skip
     ends = [since for _, since in moves[1:]]
     return [
-        Tenure(str(entry["to"]), since, until, entry["what"], entry["actor"], entry["reason"])
+        Tenure(entry["to"], since, until, entry["what"], entry["actor"], entry["reason"])
         for (entry, since), until in zip_longest(moves, ends)
+        if entry["to"] is not None
     ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A version that did not become champion. what: ``refuse``, or ``decline`` as the answer to a
-    question for approval. time: in UTC."""
+    """A version that did not become champion. what: ``refuse``, ``decline`` as the answer to a
+    question for approval, or ``delete`` if all versions up to it were deleted. time: in UTC."""
 
     version: str
     time: datetime
@@ -332,17 +356,18 @@ class Refusal:
 
 
 def refusals_of(root: Root, name: str) -> list[Refusal]:
-    """Return refusals of a model's versions, oldest first; damaged entries are left out."""
+    """Return refusals and deletions of a model's versions, oldest first; damaged entries are left
+    out."""
     return [
         Refusal(
             str(entry.get("candidate")),
             datetime.fromisoformat(entry["time"]).astimezone(UTC),
-            "decline" if "question" in entry["evidence"] else REFUSE,
+            "decline" if "question" in entry["evidence"] else entry["what"],
             entry["actor"],
             entry["reason"],
         )
         for entry in read_audit(root, name, Damages())
-        if entry["what"] == REFUSE
+        if entry["what"] in (REFUSE, DELETE)
     ]
 
 

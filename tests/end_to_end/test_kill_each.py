@@ -28,12 +28,12 @@ from seqclass.monitoring.policy import ModelPolicy
 from seqclass.policies import policy_of, set_policy
 from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import open_dataset
+from seqclass.store.datasets import committed_versions, open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.intents import intending
 from seqclass.store.models import model_versions
 from seqclass.store.prune_spec import PruneSpec
-from seqclass.store.pruning import plan_pruning, remove_items
+from seqclass.store.pruning import delete_all, find_name, plan_pruning, remove_items
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
@@ -220,6 +220,16 @@ DEEDS = {
     ),
     "prune": Deed(
         lambda r, f: prune(r), three_versions, lambda r: model_versions(r, "m") == ["v2", "v3"],
+    ),
+    "delete model": Deed(
+        lambda r, f: delete_all(r, find_name(r, "m"), "why", datetime.now(UTC)),
+        lambda r, f: (two_versions(r, f), write_scores(r, f)),
+        lambda r: not model_versions(r, "m") and champion_of(r, "m") is None,
+    ),
+    "delete dataset": Deed(
+        lambda r, f: delete_all(r, find_name(r, "toy"), "why", datetime.now(UTC)),
+        lambda r, f: [store_series(r, n=n) for n in (20, 24)],
+        lambda r: committed_versions(r, "toy") == [],
     ),
     "train": Deed(
         register_trained,

@@ -6,24 +6,36 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.policies import set_policy
+from seqclass.policies import is_paused, set_policy
+from seqclass.store import pruning, registry
+from seqclass.store.approvals import ask, open_question
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.datasets import dataset_versions, give_up, open_dataset
+from seqclass.store.layout import within
+from seqclass.store.leases import locked, try_lock
 from seqclass.store.models import model_versions, read_model
+from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
-from seqclass.store.pruning import plan_pruning
-from seqclass.store.registry import champion_of
+from seqclass.store.pruning import delete_all, find_name, plan_pruning
+from seqclass.store.queues import write_labels, write_queue
+from seqclass.store.registry import MoveReason, champion_of, is_deleted
+from seqclass.store.retrainings import RETRAINING, Attempt, commit_retraining, write_attempt
 from seqclass.store.root import Root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.staging import staging
+from tasks.data.notify import models_of
 from tasks.registry.promote import roll_back
+from tasks.retraining.detection import undecided
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import SCORES, make_champion, store_series, store_version
+from tests.support.stored import DECIDED, SCORES, make_champion, store_series, store_version
+
+EMPTY = pa.table({"series_id": pa.array([], pa.string())})
 
 
 @pytest.fixture
@@ -47,7 +59,7 @@ def scored(root: Root, version: str) -> str:
     with staging(root, "scores") as folder:
         root.fs.makedirs(folder, exist_ok=True)
         root.fs.pipe_file(f"{folder}/scores.parquet", b"rows")
-        place.write(folder, {}, NOW)
+        place.write(folder, {"rows": 1, "path": "x", "unknown": 0}, NOW)
     return place.folder
 
 
@@ -164,6 +176,154 @@ def test_a_version_is_deleted_by_the_name_that_other_commands_take(
     lived: Root, seqclass_json: Callable[..., dict]
 ) -> None:
     assert seqclass_json("delete", "toy@v3", "--yes")["removed"] == ["models/toy@v3"]
+
+
+def leave_all_kinds(root: Root) -> None:
+    """A policy, scores, a retraining, queues, labels, pages and an open question."""
+    scored(root, "v2")
+    set_policy(root, "toy", ModelPolicy(pins=("v2",)), "", NOW + timedelta(minutes=1))
+    with staging(root, "retraining") as work:
+        commit_retraining(root, work, "toy", {**DECIDED, "champion": "models/toy@v7"}, NOW)
+    write_queue(root, "toy", (EMPTY, EMPTY), {"model": "models/toy@v7", "dataset": "x"}, NOW)
+    write_labels(root, ("toy", "0" * 16), EMPTY, {"model": "models/toy@v7", "dataset": "x"}, NOW)
+    write_attempt(root, "toy", Attempt("v7", "x", 1, NOW.isoformat()))
+    with locked(root, "models", "toy"):
+        ask(root, "toy", "v8", MoveReason("me", "why", {}), NOW + timedelta(days=10_000))
+
+
+def places_beside(root: Root) -> list[tuple[str, ...]]:
+    kinds = ("scores", "retrainings", "queues")
+    return [parts for kind in kinds for parts in within(root, (kind, "toy"))]
+
+
+def test_a_model_is_deleted_whole_and_its_audit_stays(
+    lived: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    leave_all_kinds(lived)
+    assert seqclass("pages")[0] == 0
+    before = len(read_audit(lived, "toy"))
+    code, out, _ = seqclass("delete", "models/toy", "--all")
+    assert code == 0
+    assert {
+        "goes: models/toy@v7: champion", "goes: models/toy@v8: awaits approval",
+        "goes: models/toy@v2: pinned by the policy",
+    } <= set(out.splitlines())  # fmt: skip
+    assert (len(model_versions(lived, "toy")), len(read_audit(lived, "toy"))) == (8, before)
+    found = seqclass_json("delete", "models/toy", "--all", "--yes", "--reason", "a mistake")
+    assert found["removed"] == found["goes"]
+    assert [model_versions(lived, "toy"), champion_of(lived, "toy")] == [[], None]
+    assert places_beside(lived) == []
+    assert lived.names("labels", "toy") == ["0" * 16]
+    assert lived.names("models", "toy") == ["aliases", "audit"]
+    assert (read_policy(lived, "toy"), open_question(lived, "toy")) == (None, None)
+    last = read_audit(lived, "toy")[-1]
+    assert (last["what"], last["from"], last["to"], last["reason"]) == (
+        "delete", "v7", None, "a mistake",
+    )  # fmt: skip
+    assert verify_tree(lived)["bad"] == []
+    assert seqclass_json("models")["models"] == []
+    assert "models/toy/" not in Path(lived.join("index.html")).read_text()
+    history = seqclass_json("history", "toy")
+    assert [term["version"] for term in history["answered"]] == [f"v{n}" for n in range(1, 8)]
+    assert history["answered"][-1]["until"]
+    assert history["refused"][-1]["what"] == "delete"
+    assert "toy@v8: deleted" in seqclass("history", "toy")[1]
+    assert 'champion_age_seconds{model="toy"}' not in seqclass("metrics")[1]
+    assert seqclass("pages")[0] == seqclass("prune")[0] == 0
+
+
+def test_nothing_retrains_a_deleted_model_and_its_numbers_are_not_given_again(
+    lived: Root, seqclass: Command
+) -> None:
+    assert undecided(lived, "toy") is not None
+    assert seqclass("policy", "toy", "--pause")[0] == 0
+    assert seqclass("delete", "models/toy", "--all", "--yes")[0] == 0
+    assert undecided(lived, "toy") is None
+    assert models_of(lived, "datasets/toy") == []
+    assert seqclass("retrain", "toy")[0] == 2
+    assert seqclass("policy", "--all", "--pause")[0] == 0
+    known = {"dataset": open_dataset(lived, "toy").ref, "metrics": SCORES}
+    assert store_version(lived, "toy", **known).version == "v9"
+    assert (is_deleted(lived, "toy"), is_paused(lived, "toy")) == (False, False)
+    make_champion(lived, "toy", "v9", 10**8)
+    assert verify_tree(lived)["bad"] == []
+    assert seqclass("rollback", "toy")[0] == 2
+    assert seqclass("delete", "models/toy", "--all", "--yes")[0] == 0
+    assert [e["what"] for e in read_audit(lived, "toy")].count("delete") == 2
+    assert verify_tree(lived)["bad"] == []
+
+
+def test_a_dataset_is_deleted_whole_once_no_model_needs_it(
+    lived: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+) -> None:
+    store_version(lived, "other", spec={"warm_start": "models/toy@v1"}, dataset="datasets/x@0")
+    for words, says in (
+        (("datasets/toy",), "models/toy@v1, models/toy@v2, models/toy@v3"),
+        (("models/toy",), "models/toy, needed by models/other@v1;"),
+        (("toy",), "write models/toy or datasets/toy"),
+        (("toy@v1",), "a name without a version"),
+        (("models/toy@champion",), "a name without a version"),
+        (("../toy",), "expected a model or dataset"),
+        (("",), "expected a model or dataset"),
+        (("tox",), "did you mean 'toy'?"),
+    ):
+        code, _, err = seqclass("delete", *words, "--all", "--yes")
+        assert (code, err.count("\n")) == (2, 1), err
+        assert says in err
+    assert len(model_versions(lived, "toy")) == 8
+    assert seqclass("delete", "other", "--all", "--yes")[0] == 0
+    with try_lock(lived, RETRAINING, "models", "toy"):
+        code, _, err = seqclass("delete", "models/toy", "--all", "--yes")
+        assert (code, "no retraining works" in err) == (2, True)
+    assert seqclass("delete", "models/toy", "--all", "--yes")[0] == 0
+    versions = dataset_versions(lived, "toy")
+    found = seqclass_json("delete", "toy", "--all", "--yes")
+    assert found["removed"] == [f"datasets/toy@{version}" for version in versions]
+    assert lived.names("datasets", "toy") == []
+    assert seqclass_json("datasets")["datasets"] == []
+    assert verify_tree(lived)["bad"] == []
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("n_removed", [-1, 0, 1, 3])
+@pytest.mark.parametrize("ref", ["models/toy", "datasets/alone"])
+def test_prune_ends_a_deletion_that_was_killed(
+    lived: Root, seqclass: Command, monkeypatch: pytest.MonkeyPatch, ref: str, n_removed: int
+) -> None:
+    leave_all_kinds(lived)
+    for n in range(20, 25):
+        store_series(lived, "alone", n)
+    remove, done = pruning._remove, []
+
+    def die(*words: object) -> None:
+        if len(done) == n_removed:
+            raise Killed
+        done.append(words)
+        remove(*words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pruning, "_remove", die)
+        if n_removed < 0:
+            patch.setattr(registry, "_point", die)
+            n_removed = 0
+        with pytest.raises(Killed):
+            delete_all(lived, find_name(lived, ref), "why", datetime.now(UTC))
+    assert lived.sealed_names(*ref.split("/")) != []
+    assert verify_tree(lived)["bad"] == []
+    assert seqclass("prune", "--yes")[0] == 0
+    assert lived.sealed_names(*ref.split("/")) == []
+    assert len(places_beside(lived)) == (0 if ref == "models/toy" else 2)
+    assert verify_tree(lived)["bad"] == []
+
+
+def test_rows_that_come_after_a_killed_deletion_take_it_back(lived: Root) -> None:
+    give_up(lived, "toy", NOW)
+    newest = store_series(lived, "toy", 50).ref
+    assert open_dataset(lived, "toy").ref == newest
+    assert kept(lived, days=10_000)[newest]
 
 
 @pytest.mark.parametrize("words", [("--rollbacks", "0"), ("--days", "inf"), ("--days", "1000000")])
