@@ -1,5 +1,6 @@
 """The prediction methods of a trained classifier, whether it was fitted here or loaded."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +13,16 @@ from seqclass.network_process import Network
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from seqclass.fitted_record import Parameters
+
 
 class Answering:
     """Prediction methods of a classifier whose Keras network maps raw series to probabilities."""
 
     classes_: np.ndarray
+    n_features_in_: int
     n_channels_: int
+    read_: str = ""
     channels_: list[str] | None = None
     series_id: str | int | None = None
     step: str | int | None = None
@@ -57,6 +62,17 @@ class Answering:
         [[1.0, 0.0], [0.0, 1.0]]
         """
         return self._outputs(X)["probabilities"]
+
+    def predict_log_proba(self, X: Series) -> np.ndarray:  # noqa: N803
+        """Return the logarithm of ``predict_proba``, ``(n, classes)``.
+
+        Examples
+        --------
+        >>> clf.predict_log_proba(X[:1]).shape
+        (1, 2)
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def predict(self, X: Series) -> np.ndarray:  # noqa: N803
         """Return the most likely class of each series; never ``"unknown"``.
@@ -107,6 +123,67 @@ class Answering:
         answers = self.classes_[found.codes].astype(object)
         answers[[reason is not None for reason in found.reasons]] = UNKNOWN
         return answers
+
+    def score(self, X: Series, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+        """Return the accuracy of ``predict``, in [0, 1].
+
+        Parameters
+        ----------
+        X, y : series and their labels (n,)
+            In the same forms as for ``fit``.
+        sample_weight : array (n,), optional
+            Weights of the series.
+
+        Examples
+        --------
+        >>> clf.score(X, y) > 0.9
+        True
+        """
+        from sklearn.metrics import accuracy_score
+
+        given = self._read(X)
+        labels, weights = given.aligned("y", y), given.aligned("sample_weight", sample_weight)
+        answers = self.predict(given.values)
+        return float(accuracy_score(labels, answers, sample_weight=weights))
+
+    def warm_up(self) -> None:
+        """Load and compile the network, so that the next answer comes as fast as later ones.
+
+        After ``fit`` and ``load_model`` this begins by itself.
+
+        Examples
+        --------
+        >>> clf.warm_up()
+        """
+        self._network.ask("warm_up")
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the classifier to one file, which ``seqclass.load_model`` reads.
+
+        The file holds the weights in Keras's format and the rest as JSON, so that reading it runs
+        no code. An existing file is replaced as a whole. Reading it gives a ``SequenceClassifier``.
+
+        Parameters
+        ----------
+        path : str or path
+            The file to write.
+
+        Raises
+        ------
+        ValueError
+            If a class is neither text nor a number.
+
+        Examples
+        --------
+        >>> from seqclass import load_model
+        >>> clf.save("mine.seqclass")
+        >>> load_model("mine.seqclass").predict(X[[0, -1]]).tolist()
+        ['falls', 'rises']
+        """
+        from seqclass.fitted_record import to_file
+        from seqclass.store.classifier_file import write_classifier
+
+        write_classifier(path, to_file(self, self._parameters()))
 
     def explain(self, X: Series, y: np.ndarray | None = None) -> np.ndarray:  # noqa: N803
         """Return the contribution of each step to the score of a class, by integrated gradients.
@@ -218,6 +295,10 @@ class Answering:
                 "it with the member 'conv-lstm'"
             )
         return losses_figure(self.losses_)
+
+    def _parameters(self) -> "Parameters":
+        """Return the parameters with which ``fit`` trains such a classifier."""
+        raise NotImplementedError
 
     def _read(self, x: Series) -> PaddedSeries:
         return read_series(

@@ -1,17 +1,19 @@
 """A scikit-learn estimator that trains the same committee as the flows."""
 
 import operator
-import os
 import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from seqclass.answering import Answering
 from seqclass.evaluation.decisions import UNKNOWN
+from seqclass.fitted_record import Parameters
+from seqclass.fitting_bar import fitting_bar
 from seqclass.forms import PaddedSeries, Series, read_series
 from seqclass.network_process import LabelledRows, Network, fit
 from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec
@@ -31,9 +33,9 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
 
     Parameters
     ----------
-    random_state : int
+    random_state : int, RandomState, Generator or None
         Seed of all random numbers, from 0 to 2**31 - 2; equal seeds give equal weights on the same
-        machine.
+        machine. NumPy's generators, and None for its global one, draw a seed at each ``fit``.
     members : tuple of str, optional
         Members that may take part: ``"convolutions"``, ``"view-kernels"``, ``"steps"`` and
         ``"conv-lstm"``. None allows all.
@@ -42,6 +44,9 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     series_id, step : str or int, optional
         Columns or index levels of a long DataFrame with the id of the series and the step of each
         row, if they are not called ``series_id`` and ``step``.
+    verbose : int, optional
+        0 shows nothing, 1 a progress bar in a notebook or on a terminal. None shows it in a
+        notebook only.
 
     Attributes
     ----------
@@ -49,6 +54,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         The classes, sorted.
     n_features_in_, n_channels_ : int
         Steps of the longest series, and channels.
+    seed_ : int
+        The seed of the training.
     channels_ : list of str or None
         Names of the channels, if they were fitted from DataFrames.
     feature_names_in_ : array (steps,) of object
@@ -78,19 +85,21 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     ['falls', 'rises']
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - scikit-learn's form
         self,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         members: tuple[Member, ...] | None = None,
         budget_s: float | None = None,
         series_id: str | int | None = None,
         step: str | int | None = None,
+        verbose: int | None = None,
     ) -> None:
         self.random_state = random_state
         self.members = members
         self.budget_s = budget_s
         self.series_id = series_id
         self.step = step
+        self.verbose = verbose
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803 - scikit-learn's name
         text = super().__repr__(N_CHAR_MAX)
@@ -103,6 +112,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         groups: Any = None,
     ) -> "SequenceClassifier":
         """Train on labelled series. The rows to hold back are chosen automatically.
+
+        Weights of series (``sample_weight``) are not supported.
 
         Parameters
         ----------
@@ -148,9 +159,11 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         groups = _optional("groups", given.aligned("groups", groups), len(x))
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
-        seed, spec = _seed(self.random_state), self._spec()
-        rows = LabelledRows(x, codes.astype(np.int32), len(classes), groups)
-        trained = fit(rows, spec, seed)
+        spec, rows = self._spec(), LabelledRows(x, codes.astype(np.int32), len(classes), groups)
+        seed = _seed(self.random_state)
+        with fitting_bar(self.verbose) as watch:
+            trained = fit(rows, spec, seed, watch)
+        self.seed_ = seed
         self.classes_, self.channels_ = classes, given.channels
         self.n_features_in_, self.n_channels_ = x.shape[1:]
         self.read_ = str(given)
@@ -159,54 +172,6 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         self.validation_, self.members_ = trained.validation, trained.members
         self.losses_ = trained.losses
         return self
-
-    def score(self, X: Series, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
-        """Return the accuracy of ``predict``, in [0, 1].
-
-        Parameters
-        ----------
-        X, y : series and their labels (n,)
-            In the same forms as for ``fit``.
-        sample_weight : array (n,), optional
-            Weights of the series.
-
-        Examples
-        --------
-        >>> clf.score(X, y) > 0.9
-        True
-        """
-        given = self._read(X)
-        labels, weights = given.aligned("y", y), given.aligned("sample_weight", sample_weight)
-        return float(super().score(given.values, labels, weights))
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted classifier to one file, which ``seqclass.load_model`` reads.
-
-        The file holds the weights in Keras's format and the rest as JSON, so that reading it runs
-        no code. An existing file is replaced as a whole.
-
-        Parameters
-        ----------
-        path : str or path
-            The file to write.
-
-        Raises
-        ------
-        ValueError
-            If a class is neither text nor a number.
-
-        Examples
-        --------
-        >>> from seqclass import load_model
-        >>> clf.save("mine.seqclass")
-        >>> load_model("mine.seqclass").predict(X[[0, -1]]).tolist()
-        ['falls', 'rises']
-        """
-        from seqclass.fitted_record import to_file
-        from seqclass.store.classifier_file import write_classifier
-
-        check_is_fitted(self)
-        write_classifier(path, to_file(self))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -221,6 +186,10 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
                 "correct it"
             )
         return TrainingSpec(seeds=1, budget_s=self.budget_s, members=tuple(members))
+
+    def _parameters(self) -> Parameters:
+        check_is_fitted(self)
+        return Parameters(**self.get_params() | {"random_state": self.seed_})
 
     def _read(self, x: Series) -> PaddedSeries:
         check_is_fitted(self)
@@ -255,14 +224,19 @@ def _check_series(given: PaddedSeries) -> None:
 
 
 def _seed(given: Any) -> int:
-    """Return the seed as an int; ValueError if it is none that all libraries take."""
+    """Return the seed, which a generator draws; ValueError if not all libraries take it."""
+    if isinstance(given, np.random.Generator):
+        return int(given.integers(LARGEST_SEED))
+    if given is None or given is np.random or isinstance(given, np.random.RandomState):
+        return int(check_random_state(given).randint(LARGEST_SEED))
     try:
         seed = operator.index(given)
     except TypeError:
         seed = -1
     if isinstance(given, bool) or not 0 <= seed < LARGEST_SEED:
         raise ValueError(
-            f"random_state: expected a whole number from 0 to {LARGEST_SEED - 1}, got "
+            f"random_state: expected a whole number from 0 to {LARGEST_SEED - 1}, one of NumPy's "
+            f"generators or None, got "
             f"{' '.join(repr(given).split())[:80]}; correct it"
         )
     return seed

@@ -20,13 +20,14 @@ NUMBERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters that the estimator was created with."""
+    """The parameters that the estimator was created with; a drawn seed stands for its generator."""
 
     random_state: int
     members: tuple[Member, ...] | None
     budget_s: float | None
     series_id: str | int | None = None
     step: str | int | None = None
+    verbose: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class FittedRecord:
     read: str = ""
 
 
-def to_file(fitted: Any) -> ClassifierFile:
-    """Return the content of the file of a fitted ``SequenceClassifier``.
+def to_file(fitted: Any, parameters: Parameters) -> ClassifierFile:
+    """Return the content of the file of a classifier.
 
     ValueError if JSON can't hold the classes.
     """
@@ -68,7 +69,7 @@ def to_file(fitted: Any) -> ClassifierFile:
         )
     names = getattr(fitted, "feature_names_in_", None)
     record = FittedRecord(
-        Parameters(**fitted.get_params()), values, kind, fitted.n_features_in_, fitted.n_channels_,
+        parameters, values, kind, fitted.n_features_in_, fitted.n_channels_,
         fitted.channels_, fitted.decision_, fitted.validation_, fitted.members_,
         fitted.losses_, None if names is None else names.tolist(), fitted.read_,
     )  # fmt: skip
@@ -99,7 +100,7 @@ def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]
     fitted.channels_ = record.channels
     fitted._network, fitted.decision_ = network, _as_decided(record.decision)
     fitted.validation_, fitted.members_ = record.validation, record.members
-    fitted.losses_ = record.losses
+    fitted.losses_, fitted.seed_ = record.losses, record.parameters.random_state
     fitted.read_ = record.read
     if record.feature_names is not None:
         fitted.feature_names_in_ = np.array(record.feature_names, dtype=object)

@@ -3,7 +3,7 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -21,13 +21,16 @@ from seqclass.store.tables import read_table
 
 if TYPE_CHECKING:
     from seqclass.estimator import SequenceClassifier
+    from seqclass.fitted_record import Parameters
+
+STABILITY = "stability.json"
+"""File of a version with the records of its seeds."""
 
 
 class StoredClassifier(Answering):
     """A registered model version that predicts, as ``load_model`` and ``Store.model`` return it.
 
-    It has the methods ``predict``, ``predict_proba``, ``predict_or_unknown``, ``explain``,
-    ``plot_explained`` and ``plot_losses`` of ``SequenceClassifier``.
+    It has the methods of ``SequenceClassifier`` but ``fit``.
 
     Attributes
     ----------
@@ -37,8 +40,10 @@ class StoredClassifier(Answering):
         The classes, in the order of the probabilities.
     channels_ : list of str
         Names of the channels that it takes, in order.
-    n_channels_ : int
-        Number of these channels.
+    n_features_in_, n_channels_ : int
+        Steps of the longest series of its dataset, and channels.
+    validation_, members_ : dict, list of dict
+        Scores and members of the registered seed; empty for an average of seeds.
     losses_ : list of list of float
         Training loss (nats) of every update of each network of the LSTM, of the registered seed.
 
@@ -60,11 +65,37 @@ class StoredClassifier(Answering):
         self.n_channels_ = len(scorer.channels)
         self.decision_ = scorer.decision
         self._model = model
+        trained = _trained(model)
+        self.validation_ = trained.get("validation", {})
+        self.members_ = trained.get("members", [])
         self._network = Network(model.read("model.keras"), scorer.path)
         self._network.ask("sizes")
 
     def __repr__(self) -> str:
         return f"StoredClassifier({self.ref!r})"
+
+    @cached_property
+    def n_features_in_(self) -> int:  # type: ignore[override]
+        """Steps of the longest series of its dataset.
+
+        Examples
+        --------
+        >>> load_model("courses@v1", root="my-store").n_features_in_
+        24
+        """
+        dataset = open_dataset(self._model.root, self._model.manifest["dataset"])
+        return dataset.manifest["n_steps"][1]
+
+    def _parameters(self) -> "Parameters":
+        from seqclass.fitted_record import Parameters
+
+        spec, seed = self._model.manifest["spec"], self._model.manifest.get("registered_seed")
+        members = spec.get("members")
+        return Parameters(
+            spec.get("first_seed", 0) if seed is None else seed,
+            members and tuple(members),
+            spec.get("budget_s"),
+        )
 
     @cached_property
     def losses_(self) -> list[list[float]]:  # type: ignore[override]
@@ -76,6 +107,13 @@ class StoredClassifier(Answering):
         []
         """
         return _losses_of(self._model)
+
+
+def _trained(model: Model) -> dict[str, Any]:
+    """Return the record of the registered seed; empty if there is none."""
+    seeds = model.read_json(STABILITY)["seeds"] if model.has(STABILITY) else []
+    chosen = model.manifest.get("registered_seed")
+    return next((seed for seed in seeds if seed["seed"] == chosen), {})
 
 
 def _losses_of(model: Model) -> list[list[float]]:

@@ -54,6 +54,13 @@ def test_answers_follow_probabilities_in_the_order_of_the_series(
     assert known.predict_or_unknown(series).tolist() == expected
 
 
+def test_the_logarithm_of_an_impossible_class_is_minus_infinity() -> None:
+    known = ByMean(PLAIN)
+    found = known.predict_log_proba([[-1.0], [1000.0]])
+    np.testing.assert_allclose(np.exp(found[0]), known.predict_proba([[-1.0]])[0])
+    assert found[1].tolist() == [0.0, -np.inf]
+
+
 @given(st.floats(0.5, 0.99), st.floats(-4, 4))
 def test_a_doubtful_answer_is_unknown_and_still_has_a_class(threshold: float, mean: float) -> None:
     known = ByMean(Decision(None, threshold, 1.0, 0.0))

@@ -139,16 +139,13 @@ def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: 
         ({"budget_s": "1"}, "budget_s: expected seconds above 0, got '1'; correct the value"),
         ({"budget_s": 0.0}, "budget_s: expected seconds above 0"),
         ({"budget_s": float("nan")}, "budget_s: expected seconds above 0"),
-        (
-            {"random_state": None},
-            "random_state: expected a whole number from 0 to 2147483646, got N",
-        ),
-        ({"random_state": -1}, "2147483646, got -1; correct it"),
-        ({"random_state": 2**31 - 1}, "2147483646, got 2147483647; correct it"),
+        ({"random_state": -1}, "2147483646, one of NumPy's generators or None, got -1; correct it"),
+        ({"random_state": 2**31 - 1}, "None, got 2147483647; correct it"),
         ({"random_state": 0.5}, "got 0.5; correct it"),
         ({"random_state": "x"}, "got 'x'; correct it"),
         ({"random_state": True}, "got True; correct it"),
         ({"random_state": np.arange(2)}, "got array([0, 1]); correct it"),
+        ({"verbose": "yes"}, "verbose: expected None, 0 or 1, got 'yes'; correct it"),
     ],
 )
 def test_parameters_that_can_not_be_meant_are_one_line(wrong: dict, says: str) -> None:

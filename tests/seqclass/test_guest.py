@@ -1,6 +1,7 @@
 """The caller's process stays as it is, whatever the Python names do."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqclass import SequenceClassifier
+from seqclass import SequenceClassifier, load_model
 from seqclass.network_process import PROCESS
 from seqclass.runtime import environment
 from tests.support.courses import courses
+from tests.support.jobs import is_compiled
 from tests.support.places import REPOSITORY
 
 GUEST = """
@@ -137,3 +139,17 @@ def test_the_process_ends_with_its_caller_however_that_ends() -> None:
     )  # waits for the pipes, which the process holds, too
     assert done.returncode == -signal.SIGKILL
     assert not Path(f"/proc/{done.stdout.strip()}/exe").exists()
+
+
+def test_a_network_is_compiled_before_it_is_asked(tmp_path: Path) -> None:
+    fresh = SequenceClassifier(members=("steps",)).fit(*courses(24))
+    assert PROCESS.call(is_compiled, fresh._network.digest)
+    fresh.save(tmp_path / "m")
+    PROCESS.end()
+    loaded = load_model(tmp_path / "m")
+    assert PROCESS.call(is_compiled, loaded._network.digest)
+    PROCESS.end()
+    copied = pickle.loads(pickle.dumps(fresh))  # noqa: S301 - made here
+    assert PROCESS.pids == []
+    copied.warm_up()
+    assert PROCESS.call(is_compiled, copied._network.digest)

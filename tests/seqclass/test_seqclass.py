@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,6 +86,7 @@ def test_it_is_an_estimator_as_scikit_learn_knows_them() -> None:
     classifier = SequenceClassifier(random_state=3, members=("steps",))
     assert clone(classifier).get_params() == {
         "random_state": 3, "members": ("steps",), "budget_s": None, "series_id": None, "step": None,
+        "verbose": None,
     }  # fmt: skip
     assert cross_val_score(classifier, read_series(series).values, y, cv=2).mean() > 0.9
 
@@ -95,6 +97,31 @@ def test_equal_seeds_give_equal_answers_and_codes_of_any_type() -> None:
     one, same = (SequenceClassifier(members=("convolutions",)).fit(series, codes) for _ in range(2))
     np.testing.assert_array_equal(one.predict_proba(series), same.predict_proba(series))
     assert set(one.predict(series)) == {-1, 7}
+
+
+@pytest.mark.parametrize("generator", [np.random.RandomState, np.random.default_rng, None])
+def test_a_generator_draws_another_seed_for_each_fit(generator: Any) -> None:
+    series, y = courses(12)
+
+    def seeds() -> list[int]:
+        np.random.seed(5)  # noqa: NPY002 - None means this generator, as in scikit-learn
+        given = generator and generator(5)
+        classifier = SequenceClassifier(given, members=("convolutions",))
+        return [classifier.fit(series, y).seed_ for _ in range(2)]
+
+    first, second = seeds()
+    assert first != second
+    assert seeds() == [first, second]
+
+
+def test_a_saved_classifier_keeps_the_seed_that_was_drawn(tmp_path: Path) -> None:
+    series, y = courses(12)
+    drawn = SequenceClassifier(np.random.default_rng(5), ("convolutions",)).fit(series, y)
+    drawn.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert again.seed_ == again.get_params()["random_state"] == drawn.seed_
+    expected = drawn.predict_proba(series)
+    np.testing.assert_array_equal(again.fit(series, y).predict_proba(series), expected)
 
 
 def test_fitting_does_not_reseed_the_generators_of_its_caller() -> None:
@@ -181,7 +208,21 @@ def test_a_store_tells_what_it_holds_and_loads_it(store: Root) -> None:
     assert (len(x), x.ndim, len(labels)) == (90, 3, 90)
     model = found.model("toy")
     assert repr(model) == "StoredClassifier('models/toy@v2')"
-    assert (model.predict(x) == labels).mean() > 0.9
+    assert model.score(x, labels) == (model.predict(x) == labels).mean() > 0.9
+    assert model.n_features_in_ == x.shape[1]
+
+
+def test_a_version_is_saved_to_a_file_of_its_own(store: Root, tmp_path: Path) -> None:
+    x, _ = open_store(store.url).dataset("toy")
+    model = load_model("toy", root=store.url)
+    model.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict_proba(x), model.predict_proba(x))
+    assert again.decision_ == model.decision_
+    assert (again.classes_.tolist(), again.channels_, again.n_features_in_) == (
+        model.classes_.tolist(), model.channels_, model.n_features_in_,
+    )  # fmt: skip
+    assert again.validation_ == model.validation_
 
 
 def test_a_version_is_loaded_by_its_name_and_by_its_folder(store: Root) -> None:

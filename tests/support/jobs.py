@@ -10,5 +10,12 @@ def tell_and_answer(answer: str, times: int = 1) -> str:
     return answer
 
 
+def is_compiled(digest: str) -> bool:
+    """Whether the process of the Python names has compiled a network."""
+    from seqclass.network_process import _loaded
+
+    return digest in _loaded and "_infer" in vars(_loaded[digest])
+
+
 def refuse(words: str) -> None:
     raise ValueError(words)
