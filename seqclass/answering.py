@@ -155,6 +155,7 @@ class Answering:
         --------
         >>> clf.warm_up()
         """
+        self._check_fitted()
         self._network.ask("warm_up")
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -296,6 +297,9 @@ class Answering:
             )
         return losses_figure(self.losses_)
 
+    def _check_fitted(self) -> None:
+        """Raise ValueError if there is nothing that could answer yet."""
+
     def _parameters(self) -> "Parameters":
         """Return the parameters with which ``fit`` trains such a classifier."""
         raise NotImplementedError
@@ -306,4 +310,5 @@ class Answering:
         )
 
     def _outputs(self, x: Series) -> dict[str, np.ndarray]:
-        return self._network.ask("outputs", self._read(x).values)
+        values = self._read(x).values
+        return self._network.ask("outputs", values)

@@ -187,12 +187,15 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
             )
         return TrainingSpec(seeds=1, budget_s=self.budget_s, members=tuple(members))
 
-    def _parameters(self) -> Parameters:
+    def _check_fitted(self) -> None:
         check_is_fitted(self)
+
+    def _parameters(self) -> Parameters:
+        self._check_fitted()
         return Parameters(**self.get_params() | {"random_state": self.seed_})
 
     def _read(self, x: Series) -> PaddedSeries:
-        check_is_fitted(self)
+        self._check_fitted()
         given = super()._read(x)
         if given.wide is not None:
             self._check_names(given, reset=False)

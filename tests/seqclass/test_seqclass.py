@@ -183,6 +183,8 @@ def test_other_channels_and_unknown_classes_are_refused(fitted: SequenceClassifi
 def test_an_estimator_that_is_not_fitted_says_so() -> None:
     with pytest.raises(ValueError, match="not fitted"):
         SequenceClassifier().predict(np.zeros((3, 10, 1)))
+    with pytest.raises(ValueError, match="not fitted"):
+        SequenceClassifier().warm_up()
 
 
 def test_two_series_of_each_class_are_enough() -> None:
