@@ -111,7 +111,9 @@ def _serve(store: Root, home: Path, port: int, long: Share, as_json: bool) -> in
         try:
             _end_orphans(store)
             service, starts_server = _choose(store, home, port)
-        except _StopRequest:
+        except BaseException:
+            if not stopped:
+                raise
             return 0
         environment = mark_environment(service)
         try:
@@ -123,14 +125,16 @@ def _serve(store: Root, home: Path, port: int, long: Share, as_json: bool) -> in
             _set_up(store, service, children, environment)
             _show_ready(store, service, time.monotonic() - began, as_json)
             return children.watch(stopped)
-        except _StopRequest:
+        except BaseException:
+            if not stopped:
+                raise
             return 0
         finally:
             _end(service)
 
 
 class _StopRequest(BaseException):
-    """A user has asked to stop. Libraries catch and replace an Exception, so this is none."""
+    """A user has asked to stop. Libraries may catch and replace it, though it is no Exception."""
 
 
 @contextmanager

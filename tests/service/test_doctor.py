@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ from flows.service.diagnosis import server_problem
 from flows.service.server import (
     POOL,
     SILENCE_S,
+    Service,
     choose_port,
     home_of,
     only_one,
@@ -174,6 +176,25 @@ def test_a_service_without_room_for_a_run_is_refused(seqclass: Command, root: Ro
     code, out, err = seqclass("up", "--limit", 0)
     assert (code, out) == (2, "")
     assert err == "seqclass: --limit: expected at least 1, got 0; correct the number\n"
+
+
+@pytest.mark.parametrize("stage", ["_choose", "_set_up"])
+def test_a_stop_that_a_library_turns_into_its_own_error_is_a_stop(
+    seqclass: Command, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pydantic does so to whatever a signal handler raises while it writes settings."""
+
+    def stop_in_library(*_: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException as error:
+            raise ValueError("of a library") from error
+
+    service = Service("http://127.0.0.1:9/api", "a stop in a library")
+    monkeypatch.setattr("flows.cli.server_commands._choose", lambda *_: (service, False))
+    monkeypatch.setattr(f"flows.cli.server_commands.{stage}", stop_in_library)
+    code, out, err = seqclass("up")
+    assert (code, out) == (0, ""), err
 
 
 def test_port_0_means_any_free_one() -> None:
