@@ -184,7 +184,7 @@ class Answering:
         from seqclass.fitted_record import to_file
         from seqclass.store.classifier_file import write_classifier
 
-        write_classifier(path, to_file(self, self._parameters()))
+        write_classifier(path, to_file(self))
 
     def explain(self, X: Series, y: np.ndarray | None = None) -> np.ndarray:  # noqa: N803
         """Return the contribution of each step to the score of a class, by integrated gradients.

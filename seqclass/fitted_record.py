@@ -53,12 +53,12 @@ class FittedRecord:
     read: str = ""
 
 
-def to_file(fitted: Any, parameters: Parameters) -> ClassifierFile:
+def to_file(fitted: Any) -> ClassifierFile:
     """Return the content of the file of a classifier.
 
     ValueError if JSON can't hold the classes.
     """
-    classes = fitted.classes_
+    parameters, classes = fitted._parameters(), fitted.classes_
     kind = {"U": TEXT, "O": OBJECT}.get(classes.dtype.kind, classes.dtype.name)
     values = classes.tolist()
     strange = [value for value in values if not isinstance(value, str | int | float)]
