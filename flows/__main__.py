@@ -39,11 +39,9 @@ from flows.cli.command_line import (
     set_defaults,
 )
 from flows.cli.option_groups import flat
-from flows.service.settings_files import ignore_current_folder
-from seqclass.workers import FIRST
+from seqclass.settings_files import ignore_current_folder
 
 ignore_current_folder()
-FIRST.append("from flows.service.settings_files import ignore_current_folder as f; f()")
 
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")

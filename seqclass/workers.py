@@ -31,10 +31,11 @@ from seqclass.store.capacity import GIB, capacity
 
 PROCESS_BYTES = GIB
 """Memory with which a process is counted: TensorFlow takes half of it, rows the rest."""
-BEGIN = "import sys; sys.path[:] = {}; {}; import seqclass.workers as w; w.serve({}, {})"
-"""What a process runs: it imports from where this one does."""
-FIRST = ["pass"]
-"""Statements that a process runs before it imports anything."""
+BEGIN = (
+    "import sys; sys.path[:] = {}; from seqclass.settings_files import ignore_current_folder as f; "
+    "f(); import seqclass.workers as w; w.serve({}, {})"
+)
+"""What a process runs: it imports from where this one does, and reads no settings of a folder."""
 
 
 class Progress(NamedTuple):
@@ -66,7 +67,7 @@ class _Process:
         with theirs:
             path, handle = [*map(str, sys.path)], theirs.fileno()
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-c", BEGIN.format(path, "; ".join(FIRST), handle, loads)],
+                [sys.executable, "-c", BEGIN.format(path, handle, loads)],
                 env={**os.environ, **environment()},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[handle],

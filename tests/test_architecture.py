@@ -18,8 +18,9 @@ SEQCLASS = {
     "synthesis": "",
     "networks": "series",
     "evaluation": "series",
+    "settings_files": "",
     "runtime": "networks",
-    "workers": "runtime store networks training",
+    "workers": "runtime settings_files store networks training",
     "training": "networks evaluation series",
     "monitoring": "training evaluation series",
     "policies": "store monitoring",
@@ -69,9 +70,9 @@ ALLOWED = {
     },
     "tasks": set(),
     "flows": LIBRARY | TASKS,
-    "flows.service": {"seqclass.store", "flows"},
+    "flows.service": {"seqclass.settings_files", "seqclass.store", "flows"},
     "flows.cli": LIBRARY | TASKS | {"flows", "flows.service"},
-    "flows.__main__": {"flows.cli", "flows.service", "seqclass.workers"},
+    "flows.__main__": {"flows.cli", "seqclass.settings_files"},
 }
 """Every room, and the rooms that it may import beside itself."""
 

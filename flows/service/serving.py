@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.service.settings_files import ignore_current_folder
+from seqclass.settings_files import ignore_current_folder
 
 ALERT_LOG = "prefect.server.utilities.messaging.memory"
 """The logger that reports an alert that could not be sent, with the traceback."""

@@ -18,7 +18,7 @@ from flows.service.server import (
     home_of,
     prefect_file,
 )
-from flows.service.settings_files import PREFECT
+from seqclass.settings_files import PREFECT
 from seqclass.store.root import Root
 
 SMALL, LARGE = "small", "large"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from seqclass.settings_files import profiles_file
 from seqclass.store.root import open_root
 from tests.support.commands import csv
 from tests.support.places import REPOSITORY
@@ -142,6 +143,14 @@ def test_the_secret_goes_to_the_server_that_the_profile_names(
     )
     assert server_of(run("doctor", "--json"))["found"] == listener.api
     assert "Authorization: Basic" in listener.requests[0]
+
+
+def test_profiles_are_those_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PREFECT_PROFILES_PATH", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    assert profiles_file() == tmp_path / "profiles.toml"
+    monkeypatch.setenv("PREFECT_PROFILES_PATH", "/else/where.toml")
+    assert profiles_file() == Path("/else/where.toml")
 
 
 def test_libraries_take_no_settings_from_the_folder(

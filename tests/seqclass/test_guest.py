@@ -83,7 +83,9 @@ assert all((one == answers[1]).all() for one in same)
 
 
 def test_the_caller_s_process_is_as_it_was(tmp_path: Path) -> None:
-    """By ``python -c``: nothing needs a guard in ``__main__``."""
+    """By ``python -c``: nothing needs a guard in ``__main__``. Nor is a settings file of the folder
+    obeyed."""
+    (tmp_path / ".numba_config.yaml").write_text(f"cache_dir: {tmp_path}/numba\n")
     ours = environment()  # set for the tests themselves
     free = {name: value for name, value in os.environ.items() if name not in ours}
     done = subprocess.run(
@@ -92,6 +94,7 @@ def test_the_caller_s_process_is_as_it_was(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
+    assert not (tmp_path / "numba").exists()
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-PREFECT = (sys.executable, "-P", "-m", "flows.service.settings_files")
+PREFECT = (sys.executable, "-P", "-m", "seqclass.settings_files")
 """Words of a command of Prefect's that ignores the current folder."""
 
 
