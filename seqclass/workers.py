@@ -97,6 +97,10 @@ class _Process:
             raise failed
         return result
 
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
@@ -175,9 +179,11 @@ class Workers:
             self._end(process)
 
     def _fit(self, process: _Process | None, loads: bool = False) -> _Process:
-        """Return the process, or a new one if there is none or it was ended."""
+        """Return the process, or a new one if there is none or it has ended."""
         if process in self._all:
-            return process
+            if process.is_alive:
+                return process
+            self._end(process)
         self._all.add(new := _Process(loads))
         return new
 

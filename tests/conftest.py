@@ -31,6 +31,8 @@ from tests.support.stored import store_series
 os.environ.update(PREFECT_SETTINGS)
 # Tests that train in this process do as the worker processes: threads beside them only wait.
 os.environ.update(environment())
+# Commands that run in this process would set it for the processes that tests start.
+os.environ["PYTHONSAFEPATH"] = ""
 # How long drawing examples takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

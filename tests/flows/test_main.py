@@ -464,30 +464,6 @@ def tree(root: Root) -> list[str]:
     return sorted(str(path) for path in Path(root.path).rglob("*") if path.is_file())
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(prefect_url: str, tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("a small tmpfs can't be mounted here")
-    try:
-        found = subprocess.run(
-            [sys.executable, "-m", "flows", "generate", "signals", "--n-series", "10000",
-             "--root", disk / "tree"],
-            env={**os.environ, "PREFECT_API_URL": prefect_url}, capture_output=True, text=True,
-        )  # fmt: skip
-        left = [path for path in disk.rglob("*") if path.is_file()]
-    finally:
-        subprocess.run(["umount", disk], check=True)
-    assert found.returncode == 2, found.stderr
-    assert found.stderr.strip().splitlines()[-1].startswith("seqclass: ")
-    assert "No space left" in found.stderr
-    assert "Traceback" not in found.stderr
-    assert left == []
-
-
 def test_the_version_is_that_of_the_package(seqclass: Command) -> None:
     code, out, _ = seqclass("--version")
     assert (code, out) == (0, f"seqclass {metadata.version('sequence-classification')}\n")

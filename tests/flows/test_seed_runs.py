@@ -25,7 +25,7 @@ from flows.training import train_classifier
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec
-from seqclass.workers import pids
+from seqclass.workers import workers
 from tests.support.stored import SMALL, store_series
 from tests.support.waiting import until
 
@@ -106,7 +106,8 @@ def test_a_seed_whose_process_is_killed_is_tried_again_and_the_others_are_not(
 
     def kill_one() -> None:
         until(lambda: list(Path(root.path).glob(".staging/*/split.parquet")), every_s=0.01)
-        os.kill(pids()[0], signal.SIGKILL)
+        busy = until(lambda: [p.pid for p in workers()._all if not p.is_idle], every_s=0.01)
+        os.kill(busy[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_one)
     killer.start()

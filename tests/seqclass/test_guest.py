@@ -102,6 +102,16 @@ def fitted() -> SequenceClassifier:
     return SequenceClassifier(members=("steps",)).fit(*courses(24))
 
 
+def test_a_process_that_ended_between_two_calls_is_replaced(fitted: SequenceClassifier) -> None:
+    new, _ = courses(6, seed=1)
+    expected = fitted.predict_proba(new)
+    [before] = PROCESS.pids
+    os.kill(before, signal.SIGKILL)
+    os.waitid(os.P_PID, before, os.WEXITED | os.WNOWAIT)
+    assert (fitted.predict_proba(new) == expected).all()
+    assert PROCESS.pids != [before]
+
+
 def test_an_interrupt_ends_the_process_and_the_next_call_has_another(
     fitted: SequenceClassifier,
 ) -> None:

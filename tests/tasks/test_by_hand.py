@@ -118,7 +118,7 @@ def test_a_promotion_that_needs_approval_is_announced(
 
     def promote() -> None:
         if way == "command":
-            assert seqclass("promote", version)[0] == 1
+            assert seqclass("promote", version)[0] == 3
         else:
             with pytest.raises(ValueError, match="awaits approval"):
                 promote_model(version, *ANN, root=stored.url)

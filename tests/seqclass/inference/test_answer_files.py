@@ -45,6 +45,7 @@ def rows_of(path: Path) -> list[dict]:
 def test_every_form_has_every_row_once_in_order(
     root: Root, tables: list[str], tmp_path: Path, ending: str
 ) -> None:
+    (tmp_path / "new").mkdir()
     target = write_out(root, tables, str(tmp_path / "new" / f"out{ending.upper()}"))
     found = rows_of(Path(target).rename(tmp_path / f"out{ending}"))
     assert [row["series_id"] for row in found] == ["é0-0", "é0-1", "é0-2", "é1-0", "é1-1"]
