@@ -27,7 +27,7 @@ MOST_LOADED = 4
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """What is trained on: series ``(n, steps, channels)``, class codes and groups ``(n,)``."""
+    """Rows to train on: series ``(n, steps, channels)``, class codes and groups ``(n,)``."""
 
     x: np.ndarray
     codes: np.ndarray

@@ -177,8 +177,8 @@ def inspect(
     listener = Listener(heard=lambda _, facts, *__: heard.append(facts), takes_unsure=True)
     with IsolatedReader(listener) as reader:
         found = {path: reader.understood(path, columns, limits) for path in (*files, *tests)}
-        for own, part in ((files, "train" if tests else None), (tests, "test")):
-            for table in reader.read_files(own, lenient, part, True, limits):
+        for part_files, part in ((files, "train" if tests else None), (tests, "test")):
+            for table in reader.read_files(part_files, lenient, part, True, limits):
                 seen.add(table)
                 add_rows(profile, table)
                 sample.add(table)

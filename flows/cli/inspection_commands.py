@@ -112,13 +112,13 @@ def _list_questions(store: Root, as_json: bool) -> None:
     now = datetime.now(UTC)
     ages = [timedelta(seconds=round((now - item[0].asked).total_seconds())) for item in waiting]
     if as_json:
-        found = [
+        questions = [
             {"model": f"models/{ref}", "asked": question.asked.isoformat(),
              "age_s": age.total_seconds(), "until": question.until.isoformat(), "owner": owner,
              "reason": question.reason}
             for (question, ref, owner), age in zip(waiting, ages, strict=True)
         ]  # fmt: skip
-        print_json({"questions": found, "damaged": bad})
+        print_json({"questions": questions, "damaged": bad})
         return
     table = new_table("awaits approval", "for", "until (UTC)", "owner", "why it passed")
     for (question, ref, owner), age in zip(waiting, ages, strict=True):
@@ -169,7 +169,7 @@ def _kind_of(store: Root, ref: str, preferred: str) -> str:
     kinds = [kind for kind in names if name in names[kind]]
     if kinds:
         return preferred if preferred in kinds else kinds[0]
-    models, datasets = (", ".join(found) or "none yet" for found in names.values())
+    models, datasets = (", ".join(of_kind) or "none yet" for of_kind in names.values())
     meant = did_you_mean(name, [*names["models"], *names["datasets"]])
     raise ValueError(
         f"NAME: expected a model ({models}) or a dataset ({datasets}), got {ref!r}; {meant}"

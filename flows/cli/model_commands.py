@@ -305,7 +305,7 @@ def _fields(prefix: str, record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class PolicyChange:
-    """What changes about the policy: at most one of the first three."""
+    """Options that change the policy, of which one may be given at a time, and the reason."""
 
     path: Annotated[
         str | None, typer.Option("--set", help="JSON file of policy fields that differ.")
@@ -367,34 +367,34 @@ def _set_policies(store: Root, names: list[str], path: str | None, reason: str) 
     from seqclass.policies import policy_of, set_policy
     from seqclass.store.root import DamagedError
 
-    wanted = None if path is None else read_spec(ModelPolicy, {}, path, "--set")
-    if wanted and wanted.pins and len(names) != 1:
+    policy = None if path is None else read_spec(ModelPolicy, {}, path, "--set")
+    if policy and policy.pins and len(names) != 1:
         raise ValueError("pins: expected none for several models, since each has its own versions; "
                          "set them for one model")  # fmt: skip
     for name in names:
         before = None
         with contextlib.suppress(DamagedError):  # a new policy mends it
             before = policy_of(store, name)
-        set_policy(store, name, wanted, reason)
-        _tell_changes(before or ModelPolicy(), wanted or ModelPolicy())
+        set_policy(store, name, policy, reason)
+        _tell_changes(before or ModelPolicy(), policy or ModelPolicy())
     refresh(store, [f"models/{name}" for name in names])
 
 
 def _show_policies(store: Root, names: list[str], every: bool, as_json: bool) -> None:
     from seqclass.policies import is_paused, policy_of
 
-    found = [
+    policies = [
         {
             "model": f"models/{name}",
-            "policy": (policy := policy_of(store, name)) and asdict(policy),
+            "policy": (rules := policy_of(store, name)) and asdict(rules),
             "paused": is_paused(store, name),
         }
         for name in names
     ]
-    if as_json or (not every and found[0]["policy"]):
-        print_json({"policies": found} if every else found[0])
+    if as_json or (not every and policies[0]["policy"]):
+        print_json({"policies": policies} if every else policies[0])
         return
-    for name, rules in zip(names, found, strict=True):
+    for name, entry in zip(names, policies, strict=True):
         without = "has no policy: retrainings go by their own spec, without approval"
-        paused = "; retrainings are paused" if rules["paused"] else ""
-        typer.echo(f"{name} {'has a policy' if rules['policy'] else without}{paused}")
+        paused = "; retrainings are paused" if entry["paused"] else ""
+        typer.echo(f"{name} {'has a policy' if entry['policy'] else without}{paused}")

@@ -86,10 +86,10 @@ def _delete_all(store: Root, ref: str, reason: str | None, as_json: bool) -> Non
     """Remove all of a name, or say what would go, if there is no reason to do it."""
     from seqclass.store.pruning import delete_all, find_name, plan_deletion
 
-    wanted = find_name(store, ref)
-    items, reasons = plan_deletion(store, wanted)
+    name = find_name(store, ref)
+    items, reasons = plan_deletion(store, name)
     if reason is not None:
-        items = delete_all(store, wanted, reason, datetime.now(UTC))
+        items = delete_all(store, name, reason, datetime.now(UTC))
         _refresh(store, items)
     _show(items, reason is not None, as_json, reasons)
 

@@ -1,5 +1,6 @@
-"""What gives labels away: test series with copies among the training rows (exact, of another level
-and scale, or with noise), channels that identify a series, and classes told by length or gaps."""
+"""Signs that labels are given away: test series with copies among the training rows (exact, of
+another level and scale, or with noise), channels that identify a series, and classes told by length
+or gaps."""
 
 import hashlib
 from collections.abc import Sequence
