@@ -10,7 +10,7 @@ import pytest
 
 from seqclass.store.capacity import GIB, Capacity
 from seqclass.workers import Progress, Workers, at_once
-from tests.support.jobs import refuse, tell_and_answer
+from tests.support.jobs import refuse, tell_and_answer, tell_and_wait
 from tests.support.places import REPOSITORY
 
 ENDED = """
@@ -69,10 +69,11 @@ def test_an_error_of_a_job_is_raised_as_it_was_and_the_process_stays(one: Worker
 
 
 def test_a_killed_process_fails_its_call_alone(one: Workers) -> None:
-    first = one.call(os.getpid)
-    os.kill(first, 9)
+    def kill(progress: Progress) -> None:
+        os.kill(*one.pids, 9)
+
     with pytest.raises(ChildProcessError, match="ended from outside"):
-        one.call(tell_and_answer, "lost")
+        one.call(tell_and_wait, watch=kill)
     assert one.call(tell_and_answer, "found") == "found"
 
 

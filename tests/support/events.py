@@ -2,9 +2,9 @@
 
 
 def events_of(name: str) -> list[dict]:
-    """Return the events of this name, oldest first."""
+    """Return the latest events of this name, oldest first; the server gives fifty at most."""
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        body = {"filter": {"event": {"name": [name]}, "order": "ASC"}}
-        return client._client.post("/events/filter", json=body).json()["events"]
+        body = {"filter": {"event": {"name": [name]}, "order": "DESC"}}
+        return client._client.post("/events/filter", json=body).json()["events"][::-1]
