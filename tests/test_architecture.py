@@ -5,9 +5,8 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tests.support.places import REPOSITORY
 
@@ -81,9 +80,14 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports_of(path: Path) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -92,27 +96,25 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+IMPORTS = {module_of(path): imports_of(path) for path in SOURCES}
+
+
 def room_of(module: str) -> str:
     """The longest part of a module's name that is a room."""
     parts = module.split(".")
     return next(name for n in range(len(parts), 0, -1) if (name := ".".join(parts[:n])) in ALLOWED)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_of)
-def test_imports_follow_the_arrows(path: Path) -> None:
-    own = room_of(module_of(path))
-    named = {name for name in imports_of(path) if name.partition(".")[0] in TOP}
-    assert {room_of(name) for name in named} <= ALLOWED[own] | {own}
+def test_imports_follow_the_arrows() -> None:
+    for module, names in IMPORTS.items():
+        room = room_of(module)
+        rooms = {room_of(name) for name in names if name.partition(".")[0] in TOP}
+        assert rooms <= ALLOWED[room] | {room}, module
 
 
-def test_every_module_has_a_room_and_every_room_modules(capsys: pytest.CaptureFixture) -> None:
-    rooms = [room_of(module_of(path)) for path in SOURCES]
-    with capsys.disabled():
-        print(f"\n{len(SOURCES)} modules in {len(set(rooms))} rooms held to their arrows")
-    assert set(rooms) == set(ALLOWED)
-    assert all(
-        rooms[SOURCES.index(path)] != "tasks" for path in SOURCES if path.parts[-2] != "tasks"
-    )
+def test_every_module_has_a_room_and_every_room_modules() -> None:
+    assert {room_of(module) for module in IMPORTS} == set(ALLOWED)
+    assert [module for module in IMPORTS if room_of(module) == "tasks"] == ["tasks.__init__"]
 
 
 def test_arrows_make_no_circle() -> None:
@@ -130,33 +132,23 @@ def test_an_import_that_is_turned_round_is_seen(tmp_path: Path) -> None:
     assert room_of(name) not in ALLOWED["seqclass.networks"] | ALLOWED["seqclass.store"]
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in SOURCES if room_of(module_of(p)) in PURE], ids=module_of
-)
-def test_pure_rooms_know_no_world(path: Path) -> None:
-    known = {name.partition(".")[0] for name in imports_of(path)}
-    assert not known & WORLD - ({"time"} if module_of(path) in TIMED else set())
+def test_pure_rooms_know_no_world() -> None:
+    for module, names in IMPORTS.items():
+        if room_of(module) in PURE:
+            world = {name.partition(".")[0] for name in names} & WORLD
+            assert world <= ({"time"} if module in TIMED else set()), module
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        p
-        for p in SOURCES
-        if p.parts[-3] == "tasks" and "compute" not in p.parts and p.stem != "__init__"
-    ],
-    ids=module_of,
-)
-def test_a_module_of_a_stage_holds_a_task(path: Path) -> None:
-    text = path.read_text()
-    assert not text or re.search(r"^@task\(", text, re.M)
+def test_a_module_of_a_stage_holds_a_task() -> None:
+    stages = [p for p in SOURCES if p.parts[-3] == "tasks" and p.parts[-2] != "compute"]
+    texts = {path: path.read_text() for path in stages if path.stem != "__init__"}
+    assert [path for path, text in texts.items() if not re.search(r"^@task\(", text, re.M)] == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_of)
-def test_no_module_hides_another(path: Path) -> None:
-    if path.stem not in ("__init__", "__main__"):
-        assert path.stem not in sys.stdlib_module_names
-        assert path.stem not in {"utils", "config", "core", "helpers", "common"}
+def test_no_module_hides_another() -> None:
+    names = {path.stem for path in SOURCES} - {"__init__", "__main__"}
+    assert not names & sys.stdlib_module_names
+    assert not names & {"utils", "config", "core", "helpers", "common"}
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
@@ -164,62 +156,47 @@ def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
     return names if isinstance(node, ast.Import) else [node.module or ""]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_of)
-def test_tensorflow_stays_out_of_imports(path: Path) -> None:
-    top = {
-        name.partition(".")[0]
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in _modules(node)
-    }
-    if room_of(module_of(path)) not in ("seqclass.networks", "seqclass.training"):
-        assert not top & {"tensorflow", "keras"}
+def test_tensorflow_stays_out_of_imports() -> None:
+    for path in SOURCES:
+        statements = [n for n in tree_of(path).body if isinstance(n, ast.Import | ast.ImportFrom)]
+        top = {name.partition(".")[0] for node in statements for name in _modules(node)}
+        if room_of(module_of(path)) not in ("seqclass.networks", "seqclass.training"):
+            assert not top & {"tensorflow", "keras"}, path
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_of)
-def test_nothing_unsafe_is_loaded(path: Path) -> None:
-    text = path.read_text()
-    assert not re.search(r"\bpickle\.|allow_pickle=True|safe_mode=False|\beval\(|\bexec\(", text)
+def test_nothing_unsafe_is_loaded() -> None:
+    unsafe = re.compile(r"\bpickle\.|allow_pickle=True|safe_mode=False|\beval\(|\bexec\(")
+    assert [path for path in SOURCES if unsafe.search(path.read_text())] == []
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in SOURCES if p.parts[-2] == "flows" and p.stem != "__main__"], ids=module_of
-)
-def test_a_flow_is_a_table_of_contents(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < 40, node.name
+def test_a_flow_is_a_table_of_contents() -> None:
+    for path in SOURCES:
+        if path.parts[-2] == "flows" and path.stem != "__main__":
+            for node in ast.walk(tree_of(path)):
+                if isinstance(node, ast.FunctionDef):
+                    assert node.end_lineno is not None
+                    assert node.end_lineno - node.lineno < 40, f"{path}: {node.name}"
 
 
 def test_the_lock_names_no_index() -> None:
     assert "://" not in (REPOSITORY / "requirements.lock").read_text()
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in SOURCES if module_of(p).startswith("seqclass")], ids=module_of
-)
-def test_the_library_knows_no_prefect_at_any_depth(path: Path) -> None:
-    seen, left = set(), {path}
+def test_the_library_knows_no_prefect_at_any_depth() -> None:
+    seen: set[str] = set()
+    left = {module for module in IMPORTS if module.startswith("seqclass")}
     while left:
         seen |= left
-        names = {name for one in left for name in imports_of(one)}
-        assert not {name for name in names if name.partition(".")[0] in ("prefect", "flows")}
-        modules = {module_of(own): own for own in SOURCES}
-        ends = names | {name.rpartition(".")[0] for name in names}
-        left = {modules[name] for name in ends if name in modules} - seen
+        names = {name for module in left for name in IMPORTS[module]}
+        assert not {name for name in names if name.partition(".")[0] in ("prefect", "flows")}, left
+        left = ((names | {name.rpartition(".")[0] for name in names}) & IMPORTS.keys()) - seen
 
 
-def test_no_module_of_the_library_without_a_test_that_imports_it(
-    capsys: pytest.CaptureFixture,
-) -> None:
+def test_no_module_of_the_library_without_a_test_that_imports_it() -> None:
     named = {name for path in (REPOSITORY / "tests").rglob("*.py") for name in imports_of(path)}
     named |= {name.rpartition(".")[0] for name in named}
-    own = {module_of(path) for path in SOURCES if path.stem != "__init__"}
-    library = {module for module in own if module.startswith("seqclass.")}
-    with capsys.disabled():
-        print(f"\n{len(library & named)} of {len(library)} modules of the library have tests")
-    assert library - named == set()
+    modules = {module for module in IMPORTS if not module.endswith("__init__")}
+    assert {module for module in modules if module.startswith("seqclass.")} - named == set()
 
 
 def test_no_test_module_imports_another_and_names_are_unique() -> None:
