@@ -11,7 +11,7 @@ SECONDS ?= 60
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow fuzz cover check docs bench bench-archive bench-peers lock sbom audit
+.PHONY: install run test test-system fuzz cover check docs bench bench-archive bench-peers lock sbom audit
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -30,10 +30,10 @@ run: install
 	$(BIN)/seqclass run
 
 test: install
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
+	$(BIN)/python -m pytest -m "not system" --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
 
-test-slow: install
-	$(BIN)/python -m pytest -m slow -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
+test-system: install
+	$(BIN)/python -m pytest -m system -rs --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 fuzz: install .venv-fuzz/installed
 	PYTHONPATH=$(CURDIR):$(wildcard $(CURDIR)/.venv/lib/python*/site-packages) $(FUZZ)/python -m tests.support.fuzz $(TARGET) $(SECONDS) .fuzz/$(TARGET)
@@ -45,7 +45,7 @@ fuzz: install .venv-fuzz/installed
 
 cover: install
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m coverage run -m pytest -m "not slow" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m coverage run -m pytest -m "not system" --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 

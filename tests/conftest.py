@@ -5,7 +5,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -40,15 +39,8 @@ settings.load_profile("untimed")
 typer.main.get_command = cache(typer.main.get_command)
 
 
-FIRST = {
-    f"test_{name}"
-    for name in (
-        "service", "service_restart", "kill", "kill_each", "readme", "registry_machine", "secrets",
-        "doors", "chaos",
-    )
-}  # fmt: skip
-"""Modules whose proofs matter most: CI's time may end before the last."""
-
+SERVERS = {"served_home", "endpoint", "browser"}
+"""Fixtures that start Prefect's server, an S3 endpoint, a browser."""
 
 MADE = "made.db"
 """The database of the served home as its server made it."""
@@ -62,25 +54,15 @@ def pytest_configure(config: pytest.Config) -> None:
         import_module("prefect.main")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
-    """What needs a server takes longest and comes before the rest, so that at the end no process
-    of the run waits long for another. Of slow proofs CI takes one half of the modules."""
-    if half := os.environ.get("SEQCLASS_SLOW_HALF"):
-        slow = {item for item in items if item.get_closest_marker("slow")}
-        modules = sorted({str(item.path) for item in slow})[int(half) % 2 :: 2]
-        waiting = [item for item in slow if str(item.path) not in modules]
-        config.hook.pytest_deselected(items=waiting)
-        items[:] = [item for item in items if item not in set(waiting)]
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses a server of another kind as ``system``. What needs Prefect's takes longest and
+    comes before the rest, so that at the end no process of the run waits long for another."""
+    for item in items:
+        if SERVERS & set(item.fixturenames):  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.system)
     served = {item.path for item in items if "served_home" in item.fixturenames}  # type: ignore[attr-defined]
-    served |= {item.path for item in items if item.path.stem == "test_site"}  # takes as long
-    items.sort(key=lambda item: (item.path.stem not in FIRST, item.path not in served))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave slow tests out, and say so, from the moment on that CI sets (seconds since 1970)."""
-    until = float(os.environ.get("SEQCLASS_SLOW_UNTIL", "inf"))
-    if item.get_closest_marker("slow") and time.time() > until:
-        pytest.skip("CI's time is nearly over; 'make test-slow' runs this one")
+    items.sort(key=lambda item: item.path not in served)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_what_the_image_takes_is_there_and_is_not_ignored() -> None:
     assert [name for name in copied() if not (REPOSITORY / name).exists()] == []
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_files_of_the_image_are_all_that_the_package_needs(tmp_path: Path) -> None:
     for name in copied():
         source = REPOSITORY / name

@@ -65,7 +65,7 @@ def test_the_first_run_takes_as_long_as_the_program_says(monkeypatch: pytest.Mon
     assert f"about {promised} " in expectation_of_run(SignalOptions().spec(), training)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("page", [README, COMMANDS], ids=["readme", "commands"])
 def test_every_command_that_is_shown_runs(page: str, prefect_url: str, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_every_command_that_is_shown_runs(page: str, prefect_url: str, tmp_path:
         run(line, environment, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(400)
 def test_make_run_is_the_main_job(prefect_url: str, tmp_path: Path) -> None:
     if not (REPOSITORY / ".venv" / "installed").exists():
@@ -122,7 +122,7 @@ def test_the_page_of_commands_names_each_in_its_group() -> None:
         assert named == listed + ["generate"] * (group == "Data")
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(600)
 def test_the_server_section_leads_to_a_finished_run(tmp_path: Path) -> None:
     """Follow it word for word, with a port and folders of its own."""

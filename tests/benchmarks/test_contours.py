@@ -78,7 +78,7 @@ def test_the_nearest_distribution_names_the_raga() -> None:
     assert ranks(scores, np.array([2, 0, 0])).tolist()[:2] == [0, 0]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_other_recordings_are_scored_by_the_same_measure(tmp_path: Path) -> None:
     rows = measure(read_recordings(stored(tmp_path / "x.npz")))
     found = {(row["what"], row["real ones a raga"]): row for row in rows}
@@ -125,7 +125,7 @@ def test_the_shipped_table_is_what_the_fit_writes(shared_data: Path) -> None:
     assert text == table_text(shipped, recordings)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_contours_name_recordings_that_they_were_not_fitted_on(shared_data: Path) -> None:
     """Two of six folds: of the recordings .60 first and .90 in the first five at least."""
     recordings = read_recordings(shared_data / "raga" / "pitch_distributions.npz")

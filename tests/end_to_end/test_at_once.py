@@ -13,7 +13,7 @@ from seqclass.store.registry import champion_of
 from seqclass.store.root import open_root
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(400)
 def test_two_main_jobs_at_once_both_work(tmp_path: Path) -> None:
     environment = {**os.environ, "PREFECT_HOME": str(tmp_path / "home")}

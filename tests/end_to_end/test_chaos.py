@@ -45,7 +45,7 @@ from tests.support.service import Up
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
 SPEC = TrainingSpec(seeds=2, members=("convolutions",))
 
 

@@ -188,7 +188,7 @@ def data(tmp_path: Path, run: Run, hostile: dict[str, str], prefect_home: Path) 
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_commands_run_and_send_nothing(
     run: Run, data: Path, marks: Path, listener: Listener, tmp_path: Path
@@ -209,7 +209,7 @@ def test_commands_run_and_send_nothing(
         assert not listener.requests, words
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(600)
 def test_a_service_and_its_runs_do_neither(
     data: Path, marks: Path, listener: Listener, hostile: dict[str, str], tmp_path: Path

@@ -87,7 +87,7 @@ def check_rows(root: Root, lines: Lines) -> None:
     assert len({line["parent"] for line in added.values()}) == len(added)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(SECONDS * 2 + 300)
 @pytest.mark.parametrize("place", ["folder", "bucket"])
 def test_eight_processes_at_once_lose_and_tear_nothing(

@@ -106,7 +106,7 @@ def test_a_hostile_file_is_refused_in_one_line(
     assert root.names("datasets") == []
 
 
-@pytest.mark.parametrize("n", [15, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n", [15, pytest.param(40, marks=pytest.mark.system)])
 def test_a_damaged_file_of_any_format_is_read_or_refused_in_one_line(
     tmp_path: Path, n: int
 ) -> None:

@@ -52,7 +52,7 @@ def refused(harm: Harm, root: Root) -> str:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.slow
+@pytest.mark.system
 def test_sixty_hostile_files_are_refused_in_one_line_each(tmp_path: Path, root: Root) -> None:
     """With ``SEQCLASS_HOSTILE_SEED`` others are drawn."""
     dataset = store_series(root)

@@ -93,7 +93,7 @@ def test_a_killed_command_leaves_a_sound_tree(
     kill_often("import", 2, prefect_url, root, tmp_path / "in", seqclass_json)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_ten_kills_leave_a_sound_tree(
@@ -106,7 +106,7 @@ def test_ten_kills_leave_a_sound_tree(
     "whole_group",
     [
         pytest.param(True, id="as a terminal does"),
-        pytest.param(False, id="alone", marks=pytest.mark.slow),
+        pytest.param(False, id="alone", marks=pytest.mark.system),
     ],
 )
 def test_an_interrupted_training_ends_at_once_and_leaves_nothing(

@@ -293,7 +293,7 @@ def left_over(root: Root) -> set[str]:
     return half_written | (versions - whole)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(1500)
 @pytest.mark.usefixtures("no_lease_counts")
 @pytest.mark.parametrize("place", ["folder", "bucket"])

@@ -11,7 +11,7 @@ from tests.support.places import REPOSITORY
 PICTURES = 3
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))

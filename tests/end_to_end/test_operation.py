@@ -138,7 +138,7 @@ def test_a_copied_and_a_moved_root_are_sound(place: Path) -> None:
     assert moved == {path for path in files if path.parts[0] not in (".service", ".staging")}
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(1800)
 def test_the_page_can_be_followed_from_top_to_bottom(place: Path) -> None:
     """Before: a model of the README's commands, and a block made in the UI."""

@@ -13,7 +13,7 @@ from tests.support.commands import csv
 NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DB_PASSWORD", "HF_TOKEN")
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(400)
 def test_no_file_of_a_run_holds_a_secret_of_its_environment(tmp_path: Path) -> None:
     """Root, Prefect's database and logs, with a server of the command's own."""

@@ -15,7 +15,7 @@ from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root
 from tests.support.stored import store_series
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 MEMBERS = {"members": ["convolutions"]}
 
 

@@ -18,7 +18,7 @@ TEXT = (REPOSITORY / "docs" / "tutorial.md").read_text()
 LINES = "".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)).splitlines()
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(1200)
 def test_every_block_of_the_tutorial_runs(prefect_url: str, tmp_path: Path) -> None:
     environment = {

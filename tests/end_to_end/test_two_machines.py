@@ -18,7 +18,7 @@ from tests.support.service import command, ended, started
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 MODELS = ("one", "two")
 
 

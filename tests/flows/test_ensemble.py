@@ -123,7 +123,7 @@ def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
     assert set(found) == {"probabilities", "p_value", "nearest", "distance"}
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_an_ensemble_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None:
     code, out, err = seqclass("reproduce", "toy", "--root", copy.path, "--json")
     assert (code, json.loads(out)["verdict"]) == (0, "identical"), err
@@ -147,7 +147,7 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
     assert "model.keras holds other weights" in json.loads(out)["first_difference"]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_one_flag_makes_an_ensemble(
     prefect: str, root: Root, seqclass: Command, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:

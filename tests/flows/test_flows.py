@@ -206,7 +206,7 @@ def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
     assert steps == every
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_model_says_what_each_member_of_a_seed_did(prefect: str, tmp_path: Path) -> None:
     from flows.training import train_classifier
     from seqclass.networks.architecture import Architecture
@@ -259,7 +259,7 @@ def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str
         assert part in text
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
     trained: tuple[Root, dict], seqclass: Command, whole: Path
 ) -> None:
@@ -279,7 +279,7 @@ def test_the_same_training_again_gives_the_same_bits_and_no_new_champion(
     assert len(set(hashes[0])) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> None:
     root, _ = trained
     script = (
@@ -336,7 +336,7 @@ def test_a_champion_of_other_classes_stays(
             None,
             {**WHOLE, "recipe": {**QUICK, "learning_rate": 1e4}},
             "below the floor|began again",
-            marks=pytest.mark.slow,
+            marks=pytest.mark.system,
         ),
         ([("up", "down")[i % 7 % 3 % 2] for i in range(90)], CHEAP, "below the floor"),
     ],

@@ -18,7 +18,7 @@ from seqclass.store.root import Root
 from tests.support.stored import QUICK, store_series
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_a_retraining_that_fails_ends_in_a_visible_decision(root: Root, prefect: str) -> None:
     """The rows have no time, so none can be split by it."""

@@ -250,7 +250,7 @@ def renamed(rows: pa.Table, prefix: str) -> pa.Table:
     return rows.set_column(rows.column_names.index("series_id"), "series_id", [ids])
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_both_pages_open_in_a_browser(
     versions: Root, seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:

@@ -127,7 +127,7 @@ def test_a_first_import_says_which_channel_is_frozen_and_keeps_its_series(
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(kind, marks=[pytest.mark.slow] * (kind not in FEW)) for kind in OF_SERIES],
+    [pytest.param(kind, marks=[pytest.mark.system] * (kind not in FEW)) for kind in OF_SERIES],
 )
 def test_series_that_break_the_contract_are_set_aside_with_the_reason(
     mine: Dataset, seqclass_json: Callable[..., dict], root: Root, tmp_path: Path, kind: str
@@ -219,9 +219,9 @@ def test_files_that_break_the_contract_are_refused(
     "kind",
     [
         "new_column",
-        pytest.param("missing_column", marks=pytest.mark.slow),
+        pytest.param("missing_column", marks=pytest.mark.system),
         "other_unit",
-        pytest.param("missing_rate", marks=pytest.mark.slow),
+        pytest.param("missing_rate", marks=pytest.mark.system),
     ],
 )
 def test_what_the_policy_accepts_becomes_the_contract(
@@ -379,7 +379,7 @@ def test_there_must_be_something_to_add_to_before_a_server_is_started(
 @settings(max_examples=4, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(cut=st.integers(3, N_SERIES - 1), again=st.integers(0, 9), seed=st.integers(0, 99))
-@pytest.mark.slow
+@pytest.mark.system
 def test_two_appends_are_the_same_rows_as_one_import(
     prefect: str, tmp_path_factory: pytest.TempPathFactory, cut: int, again: int, seed: int
 ) -> None:

@@ -33,7 +33,7 @@ def dataset(request: pytest.FixtureRequest, seqclass: Command, root: Root, tmp_p
     return name
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_every_seed_of_a_training_with_defaults_trains_an_lstm(
     dataset: str, seqclass: Command, root: Root
 ) -> None:

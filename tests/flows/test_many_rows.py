@@ -14,7 +14,7 @@ from tests.support.commands import Command
 WINDOW = TrainingSpec().min_window
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_rows_beyond_the_window_are_learnt_from_and_reproduced(
     seqclass: Command, root: Root, tmp_path: Path
 ) -> None:

@@ -176,7 +176,7 @@ def test_a_training_under_another_spec_than_the_policy_s_does_not_begin(
     assert model_versions(two, "toy") == ["v1", "v2"]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_no_command_walks_round_the_policy(
     root: Root, prefect: str, seqclass: Command, tmp_path: Path,
     seqclass_json: Callable[..., dict],

@@ -222,7 +222,7 @@ def test_a_run_by_hand_keeps_to_the_policy(
     assert "fewer than the 500 worth a look" in reasons_of(json.loads(out))
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_a_training_or_retraining_without_a_word_moves_no_champion(
     root: Root, prefect: str

@@ -145,7 +145,7 @@ def test_a_model_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None
         (forge_row, "expected the digest that the model's manifest names"),
         (damage_spec, "manifest.json: expected the manifest as it was written"),
         (name_former_member, "member frozen-lstm can only be trained by older releases"),
-        pytest.param(forge_spec, "weights of seed", marks=pytest.mark.slow),
+        pytest.param(forge_spec, "weights of seed", marks=pytest.mark.system),
     ],
 )
 def test_what_was_altered_is_named(
@@ -159,7 +159,7 @@ def test_what_was_altered_is_named(
     assert says in found["first_difference"]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_lost_dataset_that_was_generated_is_generated_again(
     prefect: str, root: Root, seqclass: Command
 ) -> None:
@@ -174,7 +174,7 @@ def test_a_lost_dataset_that_was_generated_is_generated_again(
     assert (code, out) == (0, "models/signals@v1: identical\n")
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_lost_dataset_of_sensors_is_generated_again_too(
     prefect: str, root: Root, seqclass: Command
 ) -> None:

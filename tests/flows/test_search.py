@@ -248,7 +248,7 @@ def test_a_finished_search_is_told_again_with_the_contract_s_keys(
     assert f"{ref}/spec.json".replace("@", "/") in page
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_people_see_the_choice_what_was_left_out_and_the_next_command(
     searched: tuple[Root, str], seqclass: Command, small: Path
 ) -> None:
@@ -265,7 +265,7 @@ def test_people_see_the_choice_what_was_left_out_and_the_next_command(
     assert trained["recipe"]["updates"] == SMALL["recipe"]["updates"]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_killed_search_goes_on_and_chooses_the_same(
     searched: tuple[Root, str], root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:

@@ -121,7 +121,7 @@ def test_the_page_names_every_output_and_limit(ready: tuple[subprocess.Popen, di
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.system)]
 )
 def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals) -> None:
     """A token of one's own is taken, and nothing but the token stays in the root."""

@@ -32,7 +32,7 @@ def without_seconds(rows: list[dict]) -> list[dict]:
     ("member", "kinds", "distinct"),
     [
         ("convolutions", ("lstm",), 2),
-        pytest.param("conv-lstm", ("lstm", "bilstm"), 8, marks=pytest.mark.slow),
+        pytest.param("conv-lstm", ("lstm", "bilstm"), 8, marks=pytest.mark.system),
     ],
     ids=["convolutions", "conv-lstm"],
 )
@@ -69,7 +69,7 @@ def test_a_study_trains_every_seed_of_every_variant_once(
     assert "passed" in out
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_study_s_seeds_are_those_of_training_whose_manifest_says_what_decides_the_bits(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_study_s_seeds_are_those_of_training_whose_manifest_says_what_decides_
     assert {"cpu", "vector_flags", "cores"} <= set(manifest["machine"])
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_killed_study_goes_on_and_ends_with_the_same_table(
     prefect: str,
     root: Root,
@@ -124,7 +124,7 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_table(
     assert verify_tree(root)["bad"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_record_that_can_t_be_read_is_trained_again(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:
@@ -162,7 +162,7 @@ def test_a_bad_study_is_one_line(
     assert root.names("studies") == []
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_threads_are_part_of_the_fingerprint(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
 ) -> None:

@@ -30,7 +30,7 @@ def checks() -> Iterator[Any]:
         name = check.func.__name__
         marks = [pytest.mark.xfail(reason=LEFT_OUT[name])] if name in LEFT_OUT else []
         marks += [pytest.mark.skip(reason=PLACES)] if name in ROUNDED else []
-        marks += [pytest.mark.slow] if name in MANY_FITS else []
+        marks += [pytest.mark.system] if name in MANY_FITS else []
         yield pytest.param(estimator, check, id=name_of(check), marks=marks)
 
 

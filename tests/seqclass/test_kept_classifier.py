@@ -81,7 +81,7 @@ def by_joblib(classifier: Any) -> Any:
 @pytest.mark.parametrize(
     ("kept", "way"),
     [
-        pytest.param(kept, way, marks=[pytest.mark.slow] * (place != number))
+        pytest.param(kept, way, marks=[pytest.mark.system] * (place != number))
         for place, kept in enumerate(("fitted", "asked", "stored"))
         for number, way in enumerate((by_pickle, by_joblib, copy.deepcopy))
     ],

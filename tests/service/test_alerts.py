@@ -73,7 +73,7 @@ def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
     assert find(CRASHED) is None
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
     move_champion(
@@ -113,7 +113,7 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
         assert words in bodies
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_block_that_the_server_lacks_is_one_line_and_ends_no_alerts(
     told: Posts, root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
 ) -> None:
@@ -126,7 +126,7 @@ def test_a_block_that_the_server_lacks_is_one_line_and_ends_no_alerts(
     assert find(CRASHED) is not None
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_block_that_can_send_no_alert_is_refused_in_one_line(
     told: Posts, root: Root, seqclass: Command
 ) -> None:

@@ -10,7 +10,7 @@ from tests.support.service import Up, ended
 from tests.support.verdicts import VERDICT, apply_verdict, store_two
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(600)
 def test_a_form_answers_after_the_service_was_stopped_and_started(root: Root) -> None:
     from seqclass.monitoring.retrain_spec import RetrainSpec

@@ -25,7 +25,7 @@ from tests.support.machines import at_home
 from tests.support.service import Up, begin_up, command, ended, log_of, started
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 LONG = {"name": "long", "spec": {"n_series": 1_000_000}}
 """Parameters of a run that is at work for minutes."""
 

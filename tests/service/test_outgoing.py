@@ -85,7 +85,7 @@ def results(client: Any) -> list[str]:
     return [event["event"] for event in found.json()["events"]]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_an_alert_follows_no_redirect(tmp_path: Path) -> None:
     from prefect.blocks.notifications import MattermostWebhook
 
@@ -100,7 +100,7 @@ def test_an_alert_follows_no_redirect(tmp_path: Path) -> None:
         assert elsewhere == []
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_log_of_a_server_holds_no_password_of_a_webhook(tmp_path: Path) -> None:
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 

@@ -24,7 +24,7 @@ from tests.support.service import Up, command, ended, started
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 ONE_NETWORK = {"members": ["conv-lstm"], "networks": {"conv-lstm": 1}}
 QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "restarts": 1}
 

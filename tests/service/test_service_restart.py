@@ -50,7 +50,7 @@ def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("base", DATABASES, indirect=True)
 def test_deploying_again_leaves_what_there_is(
@@ -69,7 +69,7 @@ def test_deploying_again_leaves_what_there_is(
     assert seen[0]["flows.upkeep.keep_models"][2] == ["upkeep"]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_schedule_that_an_earlier_version_deployed_gives_way(prefect_home: Path) -> None:
     """The upkeep's was called nightly once."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
@@ -90,7 +90,7 @@ def test_a_schedule_that_an_earlier_version_deployed_gives_way(prefect_home: Pat
             assert deployed(client)["flows.upkeep.keep_models"][2] == ["mine", "upkeep"]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_doctor_names_a_paused_schedule_which_deploying_resumes(
     prefect_home: Path, root: Root
 ) -> None:
@@ -119,7 +119,7 @@ def test_doctor_names_a_paused_schedule_which_deploying_resumes(
         assert schedules(service)["ok"]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(prefect_home: Path) -> None:
     """Retrainings had a limit for all machines together, and all runs the same queue."""
     from prefect.client.schemas.actions import DeploymentUpdate
@@ -137,7 +137,7 @@ def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(prefect_h
     assert (found.work_queue_name, sweep.work_queue_name) == ("large", "small")
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("base", DATABASES, indirect=True)
 def test_the_service_starts_again_on_its_root(base: dict[str, str], tmp_path: Path) -> None:

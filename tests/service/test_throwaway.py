@@ -53,7 +53,7 @@ def test_it_ends_with_the_command_and_its_database_knows_the_run(
     assert logs > 0
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_three_at_once_make_one_database(
     environment: dict[str, str], root: Root, tmp_path: Path
 ) -> None:

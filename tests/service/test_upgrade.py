@@ -89,7 +89,7 @@ def contents(up: Up) -> dict[str, Any]:
     return {kind: plain([one.model_dump(mode="json") for one in kinds[kind]]) for kind in kinds}
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", DATABASES)
 def test_the_service_goes_on_where_that_of_an_earlier_commit_stopped(

@@ -475,7 +475,7 @@ def test_a_killed_sweep_is_made_good_by_the_next(root: Root, inbox: Root) -> Non
     kill_at_moments(root, inbox, [0.5, 0.97])
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_sweep_killed_at_ten_moments_is_made_good_by_the_next(root: Root, inbox: Root) -> None:
     early, late = np.linspace(0.02, 0.8, 4), np.linspace(0.85, 0.999, 6)
     kill_at_moments(root, inbox, [*early, *late])
@@ -595,7 +595,7 @@ ENDLESS = ["--limit", "sheet_cells=9999999999", "--limit", "whole_bytes=99999999
            "--limit", "ratio=9999999", "--limit", "seconds=600"]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_an_inbox_is_taken_while_a_file_of_another_is_read(
     prefect: str, root: Root, inbox: Root, seqclass: Command
 ) -> None:

@@ -126,7 +126,7 @@ def states_of(flow_run: Any) -> list[str]:
     return [state for name, state in runs_of(flow_run) if name.startswith("seed ")]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_seeds_and_partitions_are_the_same_to_the_byte(
     by_itself: tuple[Root, list[str]], two_workers: Cluster, tmp_path: Path
@@ -143,7 +143,7 @@ def test_seeds_and_partitions_are_the_same_to_the_byte(
     assert there == answers(alone, data, score_dataset)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_shards_are_the_rows_of_a_generator_to_the_byte(
     two_workers: Cluster, prefect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -163,7 +163,7 @@ def digests(dataset: Dataset) -> list[str]:
     return [entry["sha256"] for entry in dataset.manifest["files"]]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_a_worker_that_is_killed_is_no_loss(
     by_itself: tuple[Root, list[str]], two_workers: Cluster, tmp_path: Path
@@ -185,7 +185,7 @@ def test_a_worker_that_is_killed_is_no_loss(
     until(lambda: states_of(flow_run) == ["Completed"] * SEEDS)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_runs_of_a_study_are_trained_once(
     prefect: str, two_workers: Cluster, tmp_path: Path
@@ -202,7 +202,7 @@ def test_runs_of_a_study_are_trained_once(
     assert pids() == []
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_a_worker_of_another_release_takes_no_task(two_workers: Cluster) -> None:
     address = scheduler_of(RUNNER, two_workers.runner)
@@ -216,7 +216,7 @@ def test_a_worker_of_another_release_takes_no_task(two_workers: Cluster) -> None
         pass
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_a_bucket_holds_what_a_folder_holds(
     by_itself: tuple[Root, list[str]], bucket: Root, two_workers: Cluster, tmp_path: Path

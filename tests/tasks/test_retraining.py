@@ -245,7 +245,7 @@ def test_a_version_approved_during_a_retraining_is_the_champion_it_is_compared_w
     assert champion_of(root, "toy") == "v2"
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_labels_that_are_corrected_during_a_retraining_are_learned_at_its_end(
     own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,7 +337,7 @@ def test_frozen_test_rows_train_no_challenger(root: Root) -> None:
     assert not tested & (learned[0] | learned[1])
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_life_of_a_champion(
     own: tuple[Root, Path], seqclass: Command, seqclass_json: Callable[..., dict]
 ) -> None:
@@ -446,7 +446,7 @@ def test_an_impossible_spec_is_refused(wrong: dict[str, Any]) -> None:
         RetrainSpec(**wrong)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_retraining_that_asks_says_so_by_state_verdict_and_exit_code(
     own: tuple[Root, Path], seqclass: Command
 ) -> None:
@@ -464,7 +464,7 @@ def test_a_retraining_that_asks_says_so_by_state_verdict_and_exit_code(
     assert "the last retraining looked at" in retrain(root, approval=True)["reasons"][0]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
     """A poisoned batch that a person lets in and takes back, an outage with a backlog."""
     from flows.cli.simulation import simulate

@@ -381,7 +381,7 @@ def wait_for_part(process: subprocess.Popen, root: Root, part: int) -> None:
     assert process.poll() is None
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_path: Path) -> None:
     table = pa.concat_tables(open_dataset(scored, "toy").tables())
     many = pa.concat_tables([table] * 200).select(["series_id", "value"])
@@ -410,7 +410,7 @@ def test_a_killed_scoring_is_repeated_without_a_second_answer(scored: Root, tmp_
     assert score_data(scored, "toy@v1", str(path))["scored"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_rollback_under_twenty_readers_mixes_no_versions(scored: Root, tmp_path: Path) -> None:
     """Each reader scores a file of its own again and again while the champion moves."""
     table = pa.concat_tables(open_dataset(scored, "toy").tables()).select(["series_id", "value"])
@@ -474,7 +474,7 @@ def test_scoring_begins_without_scikit_learn() -> None:
     assert found.stdout == "False\n"
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_text_file_is_scored_into_a_bucket(scored: Root, bucket: Root, tmp_path: Path) -> None:
     begun_workers.cache_clear()  # the next processes know the bucket
     bucket.fs.put(f"{scored.path}/", f"{bucket.path}/", recursive=True)

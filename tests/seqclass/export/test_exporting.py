@@ -84,7 +84,7 @@ def test_a_folder_answers_alone_as_is_stored(
 
 
 @pytest.mark.parametrize(
-    "kind", ["onnx", "mlflow", pytest.param("savedmodel", marks=pytest.mark.slow)]
+    "kind", ["onnx", "mlflow", pytest.param("savedmodel", marks=pytest.mark.system)]
 )
 def test_a_folder_says_what_it_is_and_checks_itself(
     kind: str, model: Model, exported: Callable[..., Exported]

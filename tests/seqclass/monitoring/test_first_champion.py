@@ -182,7 +182,7 @@ def test_a_refused_first_model_is_promoted_by_hand_only(root: Root, seqclass: Co
     assert champion_of(root, "m") == version.version
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_random_numbers_make_no_champion(prefect: str, root: Root, seqclass: Command) -> None:
     rng = np.random.default_rng(3)
     store_series(root, "noise", n=40, label=rng.permutation(["a", "b"] * 20).tolist())
@@ -203,7 +203,7 @@ def test_random_numbers_make_no_champion(prefect: str, root: Root, seqclass: Com
     assert re.match(r"balanced accuracy .* may be chance", reasons[0])
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("more", [(), ("--ensemble",)], ids=["a seed", "an ensemble"])
 def test_forty_clean_series_make_a_champion(
     prefect: str, root: Root, seqclass: Command, more: tuple[str, ...]

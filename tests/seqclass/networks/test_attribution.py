@@ -103,7 +103,7 @@ def test_evidence_adds_up_to_what_the_score_gained(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(one, marks=[pytest.mark.slow] * (one != "conv-lstm")) for one in KINDS]
+    "kind", [pytest.param(one, marks=[pytest.mark.system] * (one != "conv-lstm")) for one in KINDS]
 )
 def test_padding_and_company_do_not_change_evidence(
     kind: str, monkeypatch: pytest.MonkeyPatch
@@ -212,7 +212,7 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     return root
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_bursts_and_changes_are_found_where_they_were_put(trained: Root) -> None:
     metrics = open_model(trained, "signals").read_json("metrics.json")
     assert metrics["explained_rows"] == metrics["test_rows"]
@@ -222,7 +222,7 @@ def test_bursts_and_changes_are_found_where_they_were_put(trained: Root) -> None
         assert row["hits"] > (row["chance"] + 1) / 2
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_evidence_of_test_rows_is_stored(trained: Root) -> None:
     model = open_model(trained, "signals")
     found = pq.read_table(model.path("evidence.parquet"))
@@ -233,7 +233,7 @@ def test_the_evidence_of_test_rows_is_stored(trained: Root) -> None:
     assert (found["evidence_step"].to_numpy() == values.argmax(axis=1)).all()
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_where_is_told_in_the_report_and_by_show(
     trained: Root, seqclass: Callable[..., tuple[int, str, str]]
 ) -> None:
@@ -245,7 +245,7 @@ def test_where_is_told_in_the_report_and_by_show(
     assert re.search(r"where: .* \(chance 0\.\d{4}; lowest for \w+: [01]\.\d{4}\)", out)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_only_the_first_rows_and_the_hardest_are_explained(
     trained: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

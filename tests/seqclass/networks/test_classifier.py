@@ -218,7 +218,7 @@ def replica(seed: int, n_rows: int) -> str:
     return weights_digest(made.classifier.get_weights())
 
 
-@pytest.mark.parametrize("n_rows", [40, pytest.param(120, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_rows", [40, pytest.param(120, marks=pytest.mark.system)])
 def test_a_seed_gives_the_same_bits_whatever_ran_before(n_rows: int) -> None:
     first = replica(1, n_rows)
     assert replica(2, n_rows) != first
@@ -259,7 +259,7 @@ def test_a_form_that_no_member_has_begins_fresh() -> None:
     assert weights_digest(begun.get_weights()) == weights_digest(other(9).get_weights())
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_file_loads_with_nothing_of_this_project(tmp_path: Path) -> None:
     x, scaling = gappy(), Scaling((0.5, -1.0), (2.0, 0.1))
     models = {
@@ -284,7 +284,7 @@ def test_class_shares_are_inside_the_network() -> None:
     np.testing.assert_allclose(predict_all(network, seen), before + prior, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
     """One row in fifty, overlapping: unweighted training answers it almost never."""
     rng = np.random.default_rng(5)

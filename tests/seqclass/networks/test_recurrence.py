@@ -137,7 +137,7 @@ def test_a_state_that_nobody_asks_for_is_not_kept_for_ever() -> None:
     assert len(recurrence.engine._waiting) <= recurrence.MAX_STATES
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_compiled_trainer_keeps_nothing_of_an_earlier_run() -> None:
     def trained(seed: int) -> str:
         replica = train_replica(TrainingRows(lines(), 2), BRIEF, seed, quiet)
@@ -171,7 +171,7 @@ def train_elsewhere(**environment: str) -> list[str]:
     return found.stdout.split()[-2:]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_weights_are_the_same_for_one_and_two_threads_in_processes_of_their_own() -> None:
     one, two = (
         train_elsewhere(SEQCLASS_THREADS=n, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS="1")
@@ -190,7 +190,7 @@ def without_numba(tmp_path: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": f"{hidden}:{os.environ.get('PYTHONPATH', '')}"}
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_without_numba_training_takes_the_stock_layer_and_says_so(
     root: Root, prefect_url: str, without_numba: dict[str, str], tmp_path: Path
 ) -> None:
@@ -212,7 +212,7 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
     assert manifest["numerics"]["kernel"] == "keras"
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(900)
 def test_without_numba_the_classifier_keeps_its_promises(without_numba: dict[str, str]) -> None:
     found = subprocess.run(

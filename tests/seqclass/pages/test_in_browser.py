@@ -144,19 +144,19 @@ def test_the_first_page_can_be_read_without_scripts(browser: Page, tree: Root) -
         assert name in told
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("page", PAGES[1:])
 def test_every_kind_of_page_opens_without_a_request(browser: Page, tree: Root, page: str) -> None:
     check_in_browser(browser, tree, page)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("page", PAGES)
 def test_axe_finds_nothing_serious(browser: Page, tree: Root, page: str) -> None:
     assert seriously_wrong(browser, tree, page) == []
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_what_is_wrong_would_be_found(browser: Page, tree: Root) -> None:
     opened(browser, tree, "index.html", 390)
     browser.evaluate("document.querySelector('h1').style.color = '#ddd'")

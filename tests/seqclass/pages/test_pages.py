@@ -404,7 +404,7 @@ def test_the_largest_report_stays_below_half_a_megabyte(tree: Root, root: Root) 
 CLASS = {"precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 100}
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_test_rows_don_t_make_a_report_larger(prefect: str, tree: Root, root: Root) -> None:
     from flows.training import train_classifier
 

@@ -165,9 +165,9 @@ def through(server: RunningServer) -> Callable[[list[Share]], None]:
     ("served", "token", "limits", "answers"),
     [
         ("toy", TOKEN, RequestLimits(), True),
-        pytest.param("toy@v3", TOKEN, RequestLimits(), False, marks=pytest.mark.slow),
+        pytest.param("toy@v3", TOKEN, RequestLimits(), False, marks=pytest.mark.system),
         ("toy", "another-token-of-the-tests", RequestLimits(), False),
-        pytest.param("toy", TOKEN, RequestLimits(series=2), False, marks=pytest.mark.slow),
+        pytest.param("toy", TOKEN, RequestLimits(series=2), False, marks=pytest.mark.system),
         ("toy", TOKEN, RequestLimits(values=40), True),
     ],
 )

@@ -122,7 +122,7 @@ def damaged(whole: Path, folder: Path, parts: tuple[str, ...], damage: Callable)
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(one, marks=[pytest.mark.slow] * (one in (link_away, replace, cut)))
+        pytest.param(one, marks=[pytest.mark.system] * (one in (link_away, replace, cut)))
         for one in DAMAGES
     ],
 )
@@ -196,7 +196,7 @@ def test_no_command_makes_a_loss_worse(whole: Path, tmp_path: Path) -> None:
     assert worsened(whole, tmp_path, lose, places(whole)[::9]) == []
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("damage", [one for one in DAMAGES if one is not swap])
 def test_no_command_makes_any_damage_worse(whole: Path, tmp_path: Path, damage: Callable) -> None:
     """Nothing is swapped, since its place says whether a pruning may remove it."""
@@ -205,7 +205,7 @@ def test_no_command_makes_any_damage_worse(whole: Path, tmp_path: Path, damage: 
 
 
 @pytest.mark.parametrize(
-    "damage", [pytest.param(one, marks=[pytest.mark.slow] * (one is not edit)) for one in DAMAGES]
+    "damage", [pytest.param(one, marks=[pytest.mark.system] * (one is not edit)) for one in DAMAGES]
 )
 def test_what_was_done_is_not_done_over_a_damage(
     whole: Path, tmp_path: Path, damage: Callable

@@ -119,7 +119,7 @@ PAIRS = [(place, content) for i, place in enumerate(PLACES) for j, content in en
 """A third of all pairs, which holds every place and every content; all with this variable."""
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize(("place", "content"), PAIRS)
 def test_whatever_lies_in_the_place_of_a_record_is_named(
     tree: Root, tmp_path: Path, capfd: pytest.CaptureFixture, place: str, content: str
@@ -153,7 +153,7 @@ FIELDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize(("place", "fields"), FIELDS, ids=[f"{p} {f!r:.40}" for p, f in FIELDS])
 def test_a_sealed_record_with_odd_fields_breaks_no_command(
     tree: Root, tmp_path: Path, capfd: pytest.CaptureFixture, place: str, fields: dict
@@ -168,7 +168,7 @@ def test_a_sealed_record_with_odd_fields_breaks_no_command(
 NAMES = ["a b", "\x1b[31mred", "..hidden", "x" * 200, "new\nline", "é", "-rf", "@v1"]
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_folders_under_odd_names_break_no_command(
     tree: Root, tmp_path: Path, capfd: pytest.CaptureFixture, name: str
@@ -206,7 +206,7 @@ def bomb(path: Path, member: str) -> None:
                 file.write(bytes(2**20))
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("member", ["config.json", "model.weights.h5", "other.bin"])
 def test_an_archive_that_would_become_a_large_one_is_refused(tmp_path: Path, member: str) -> None:
     """Half a GiB of zeros in two MiB; refused before a byte of it is unpacked."""

@@ -81,7 +81,7 @@ ODD = ({"m00": 1}, {"m00": {"tag": 1, "versions": 1}},
        {"m00": {"tag": "x", "versions": [{"name": "m01"}]}})  # fmt: skip
 
 
-@pytest.mark.parametrize("contents", [OTHERS, pytest.param(MORE, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("contents", [OTHERS, pytest.param(MORE, marks=pytest.mark.system)])
 def test_a_list_of_another_form_is_not_used(filled: Root, contents: tuple[bytes, ...]) -> None:
     plain = list_models(filled)
     for content in contents:

@@ -31,7 +31,7 @@ def hints_until_read(file: Messy) -> int:
             return len(told)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.parametrize("seed", sorted({0, SEED}))
 def test_a_hundred_files_are_read_correctly_after_two_hints_at_most(
     tmp_path: Path, capsys: pytest.CaptureFixture, seed: int
@@ -48,7 +48,7 @@ def test_a_hundred_files_are_read_correctly_after_two_hints_at_most(
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_a_command_does_what_its_hint_says(seqclass: Command, tmp_path: Path) -> None:
     """The same by the command line, whose words are those of the hint as a shell splits them."""
     followed = 0

@@ -129,7 +129,7 @@ class Registry(RuleBasedStateMachine):
         assert verify_tree(self.root)["bad"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_registry_does_what_a_list_does() -> None:
     run_state_machine_as_test(
         Registry, settings=settings(max_examples=15, stateful_step_count=15, **FIXED)
@@ -142,7 +142,7 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @settings(max_examples=200, **FIXED)
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_a_record_or_damage(content: bytes) -> None:
@@ -150,7 +150,7 @@ def test_any_bytes_are_a_record_or_damage(content: bytes) -> None:
         assert isinstance(parse_record("x.json", content, Record), dict)
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @settings(max_examples=60, **FIXED)
 @given(
     st.dictionaries(st.sampled_from(["version", "since", "number", "what", "to", "time"]), JSON),

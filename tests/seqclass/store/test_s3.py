@@ -244,7 +244,7 @@ for turn in range(2):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_the_order_of_a_bucket_s_audit_is_the_order_of_its_moves(bucket: Root) -> None:
     """Two processes promote and roll back at once."""
     for number in range(3):
@@ -267,7 +267,7 @@ for _ in range(2):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_versions_that_are_registered_at_once_have_numbers_of_their_own(bucket: Root) -> None:
     assert run_each([[REGISTRAR, bucket.url]] * 3) == [0, 0, 0]
     assert model_versions(bucket, "m") == [f"v{number}" for number in range(1, 7)]
@@ -286,7 +286,7 @@ def test_who_meets_another_is_heard(bucket: Root) -> None:
     assert len(seen) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.system
 @pytest.mark.timeout(300)
 def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: str) -> None:
     from flows.training import train_classifier

@@ -450,7 +450,7 @@ def unlike(root: Root) -> list[tuple[str, float]]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.system
 def test_seeds_of_unlike_members_answer_average_and_explain(
     root: Root, unlike: list[tuple[str, float]]
 ) -> None:
