@@ -1,12 +1,16 @@
 """Journeys: what users do, and what it must leave (``tests/journeys/kept``)."""
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.journeys.journey import Journey
+from tests.journeys.made import small_spec, strokes
 
+Copy = Callable[[Journey], None]
 FAILED = pytest.StashKey[bool]()
 
 
@@ -25,3 +29,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     if report.when == "call" and report.failed:
         item.stash[FAILED] = True
     return report
+
+
+@pytest.fixture(scope="session")
+def press(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """Put a store with the trained champion ``press@v1`` and its files into a journey's folder."""
+    made = Journey("press", tmp_path_factory.mktemp("press"))
+    small_spec(made.folder)
+    strokes(made.folder / "press.csv", range(150))
+    made.run("seqclass import press.csv --name press")
+    made.run("seqclass train press --spec small.json")
+    return lambda journey: shutil.copytree(made.folder, journey.folder, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def archive_folder() -> Path:
+    """Provide the folder of real data that lies beside the checkout."""
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("SEQCLASS_SHARED", beside))
+    if not folder.is_dir():
+        pytest.skip(f"real data is absent: {folder}")
+    return folder

@@ -143,7 +143,8 @@ def leaves(value: Any, name: str) -> list[str]:
         names = (f"{name}.{key}" if name else str(key) for key in [key for key, _ in items])
         values = value.values() if isinstance(value, dict) else value
         return [line for key, item in zip(names, values, strict=True) for line in leaves(item, key)]
-    return [f"  {name}: {text if nested else json.dumps(value, ensure_ascii=False)}"]
+    text = text if nested else json.dumps(value, ensure_ascii=False)
+    return [f"  {name}: {text}" if name else f"  {text}"]
 
 
 def comparable(value: Any, key: str) -> Any:
