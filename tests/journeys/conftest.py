@@ -2,15 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.journey import Journey
+from tests.journeys.journey import Copy, Journey
 from tests.journeys.made import small_spec, strokes
 
-Copy = Callable[[Journey], None]
 FAILED = pytest.StashKey[bool]()
 
 

@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,10 @@ class Journey:
         for pattern, word in MASKS:
             text = pattern.sub(word, text)
         return text
+
+
+Copy = Callable[[Journey], None]
+"""Puts what is made already into the folder of a journey."""
 
 
 def leaves(value: Any, name: str) -> list[str]:

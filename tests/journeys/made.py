@@ -31,7 +31,7 @@ def strokes(path: Path, numbers: range, worn_force: float = 4.0, seed: int = 1) 
 
 def machines(path: Path, numbers: range) -> None:
     """Write a messy CSV: semicolons, decimal commas, dates, gaps, unequal lengths, groups."""
-    generator = random.Random(2)
+    generator = random.Random(2 + numbers.start)
     with path.open("w", newline="", encoding="cp1252") as file:
         table = csv.writer(file, delimiter=";")
         table.writerow(["Maschine", "Lauf", "Zeit", "Drehzahl", "Öldruck", "Zustand"])
