@@ -12,7 +12,9 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +102,10 @@ class Journey:
         self._lines += ["", f"$ {self._masked(line)}", f"exit {process.returncode}"]
         return process, f"$ {line}\n{process.stdout}\n{process.stderr}"
 
-    def python(self, source: str) -> Any:
+    def python(self, source: str, folder: str = ".", interpreter: Path = BIN / "python") -> Any:
         """Run Python code that prints one JSON value at its end, and keep this value."""
         process = subprocess.run(
-            [str(BIN / "python"), "-c", source], cwd=self.folder, env=self.environment,
+            [str(interpreter), "-c", source], cwd=self.folder / folder, env=self.environment,
             capture_output=True, text=True, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert process.returncode == 0, f"{source}\n{process.stdout}\n{process.stderr}"
@@ -112,6 +114,30 @@ class Journey:
         self.keep(answer)
         return answer
 
+    @contextmanager
+    def started(self, line: str, ready: str, **environment: str) -> Iterator[str]:
+        """Run a command until the block ends; yields what its output holds when it is ready.
+
+        ready: a pattern with one group.
+        """
+        typed = shlex.split(line)
+        log = self.folder / f"{len([*self.folder.glob('*.log')])}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [str(BIN / typed[0]), *typed[1:]], cwd=self.folder, stdin=subprocess.DEVNULL,
+                env={**self.environment, **environment}, stdout=output, stderr=output,
+            )  # fmt: skip
+        try:
+            yield await_output(process, log, ready)
+        finally:
+            process.terminate()
+            try:
+                code = process.wait(timeout=120)
+            finally:
+                process.kill()
+        if typed[0] == "seqclass":
+            self._lines += ["", f"$ {self._masked(line)}", f"exit {code} when it is stopped"]
+
     def keep(self, value: Any, name: str = "") -> None:
         """Keep a JSON value, a line for each leaf."""
         self._lines += [self._masked(line) for line in leaves(value, name)]
@@ -119,7 +145,7 @@ class Journey:
     def arrive(self) -> None:
         """Compare with the kept text, or write it."""
         path = KEPT / f"{self.name}.txt"
-        lines = [line.rstrip() for line in self._lines[1:]]
+        lines = [line.rstrip() for line in "\n".join(self._lines).strip("\n").split("\n")]
         kept = path.read_text().splitlines() if path.exists() else []
         merged = agreed(kept, lines)
         if WRITES:
@@ -137,6 +163,14 @@ class Journey:
 
 Copy = Callable[[Journey], None]
 """Puts what is made already into the folder of a journey."""
+
+
+def await_output(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
+    """Wait until the output of a process has a pattern with one group; return this group."""
+    while not (match := re.search(pattern, log.read_text())):
+        assert process.poll() is None, f"{process.args} ended:\n{log.read_text()}"
+        time.sleep(0.1)
+    return match[1]
 
 
 def leaves(value: Any, name: str) -> list[str]:
