@@ -6,7 +6,7 @@ import pytest
 from tests.journeys.journey import Journey
 from tests.journeys.made import machines, small_spec, strokes
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 def test_main_job(journey: Journey) -> None:
