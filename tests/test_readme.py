@@ -16,16 +16,12 @@ from flows.cli.training_commands import expectation_of_run
 from flows.cli.training_commands import run as main_job
 from tests.support.commands import csv
 from tests.support.places import REPOSITORY
-from tests.support.servers import free_port, hear_interrupts, wait_until_healthy
 
 MOST_LINES, MOST_WORDS = 70, 650
 README = (REPOSITORY / "README.md").read_text()
 [SESSION] = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 """Commands of the page, and their output."""
 COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text()
-OPERATION = (REPOSITORY / "docs" / "operation.md").read_text()
-DOORS = dict(re.findall(r"export (PREFECT_(?:SERVER_)?(?:API_AUTH|C)\w+)=([^\s\"]+)\n", OPERATION))
-"""Settings that keep others out of a server of one's own."""
 
 
 def blocks(page: str) -> list[str]:
@@ -120,46 +116,3 @@ def test_the_page_of_commands_names_each_in_its_group() -> None:
         names = [NAMES.get(command, command.__name__) for command in commands]
         listed = [name.replace("_", "-") for name in names]
         assert named == listed + ["generate"] * (group == "Data")
-
-
-@pytest.mark.system
-@pytest.mark.timeout(600)
-def test_the_server_section_leads_to_a_finished_run(tmp_path: Path) -> None:
-    """Follow it word for word, with a port and folders of its own."""
-    block = next(block for block in blocks(OPERATION) if "prefect server start" in block)
-    lines = block.splitlines()
-    url = f"http://127.0.0.1:{free_port()}/api"
-    environment = {
-        **os.environ, **DOORS, "PREFECT_API_URL": url, "PREFECT_HOME": str(tmp_path / "home"),
-        "SEQCLASS_STORAGE": str(tmp_path / "tree"), "PREFECT_LOGGING_LEVEL": "WARNING",
-    }  # fmt: skip
-    server = [*lines[0].split(), "--port", url.split(":")[2].split("/")[0]]
-    started = [_begin(server, REPOSITORY, environment)]
-    try:
-        wait_until_healthy(f"{url}/health", started[0])
-        for line in lines[1:3]:
-            subprocess.run(_in_venv(line.split()), cwd=REPOSITORY, env=environment, check=True)
-        for line in lines[3:5]:
-            beat, _, words = line.partition(" ")
-            heard = {**environment, **dict([beat.split("=")])}
-            started.append(_begin(words.split(), tmp_path, heard))
-        parameters = ["--param", 'signals={"n_series": 300}', "--param", 'training={"seeds": 1}']
-        subprocess.run(
-            _in_venv([*shlex.split(lines[5]), *parameters, "--watch"]), cwd=tmp_path,
-            env=environment, check=True, timeout=400,
-        )  # fmt: skip
-    finally:
-        for process in reversed(started):
-            process.terminate()
-            process.wait(timeout=60)
-    assert (tmp_path / "tree" / "models" / "signals" / "v1" / "report.html").exists()
-
-
-def _begin(words: list[str], folder: Path, environment: dict[str, str]) -> subprocess.Popen:
-    return subprocess.Popen(
-        _in_venv(words), cwd=folder, env=environment, preexec_fn=hear_interrupts
-    )
-
-
-def _in_venv(words: list[str]) -> list[str]:
-    return [f"{REPOSITORY}/.venv/bin/{words[0]}", *words[1:]]

@@ -59,9 +59,7 @@ def family_of(up: Up) -> set[int]:
     return up.pids_of("server") | up.pids_of("worker")
 
 
-@pytest.mark.parametrize(
-    ("place", "base"), [("folder", "sqlite"), ("folder", "postgres"), ("bucket", "sqlite")]
-)
+@pytest.mark.parametrize(("place", "base"), [("folder", "sqlite"), ("bucket", "postgres")])
 def test_a_copy_of_a_live_root_has_a_service_of_its_own(
     place: str, base: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
