@@ -30,11 +30,13 @@ class Access:
         """Refuse a request with 401 or 403 that may not ask."""
         headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
         if self.hosts is not None:
-            origin = headers.get(b"origin")
-            named = [f"//{headers.get(b'host', '')}", *([origin] if origin is not None else [])]
-            if strange := [one for one in named if _host_of(one) not in self.hosts]:
-                known, got = " or ".join(self.hosts), strange[0][:80].lstrip("/")
-                raise Refusal(403, f"host: expected {known}, got {got!r}")
+            named = {"host": f"//{headers.get(b'host', '')}"}
+            if (origin := headers.get(b"origin")) is not None:
+                named["origin"] = origin
+            for header, url in named.items():
+                if _host_of(url) not in self.hosts:
+                    expected, got = " or ".join(self.hosts), url[:80].lstrip("/")
+                    raise Refusal(403, f"{header}: expected {expected}, got {got!r}")
         if self.token is None or scope["path"] in OPEN_PATHS:
             return
         scheme, _, given = headers.get(b"authorization", "").partition(" ")

@@ -91,7 +91,7 @@ def _inputs(given: Any) -> dict[str, dict[str, Any]]:
         raise bad(f"inputs: expected a list of tensors, got {_kind(given)}")
     found = {name: one for one in given if isinstance(name := one.get("name"), str)}
     if SERIES not in found or len(found) != len(given) or found.keys() - DATATYPES:
-        names = ", ".join(str(one.get("name"))[:40] for one in given[:5])
+        names = ", ".join(str(one.get("name"))[:40] for one in given[:5]) or "none"
         raise bad(f"inputs: expected {SERIES}, and {LENGTHS} or nothing beside it, got {names}")
     for name, one in found.items():
         if one.get("datatype") != DATATYPES[name]:

@@ -10,7 +10,7 @@ import pytest
 from tests.journeys.journey import Copy, Journey
 from tests.journeys.made import small_spec, strokes
 
-FAILED = pytest.StashKey[bool]()
+PASSED = pytest.StashKey[bool]()
 
 
 @pytest.fixture
@@ -18,15 +18,15 @@ def journey(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journey]
     """A journey in an empty folder, named like its test; at the end it is compared."""
     travelled = Journey(request.node.name.removeprefix("test_"), tmp_path)
     yield travelled
-    if not request.node.stash.get(FAILED, False):
+    if request.node.stash.get(PASSED, False):
         travelled.arrive()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[object]:
     report = yield
-    if report.when == "call" and report.failed:
-        item.stash[FAILED] = True
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
     return report
 
 

@@ -90,6 +90,13 @@ class Journey:
         self._lines.append(f"refused {refused_argument(refusal)}")
         return refusal
 
+    def asked(self, line: str) -> Any:
+        """Type a command of which nothing is kept; its JSON."""
+        process, shown = self._type(line)
+        del self._lines[-3:]
+        assert process.returncode in (0, 1), shown
+        return json.loads(process.stdout)
+
     def _type(self, line: str) -> tuple[subprocess.CompletedProcess[str], str]:
         """Run a command with ``--json``; returns it, and what it showed."""
         typed = shlex.split(line)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -10,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tests.journeys.journey import Copy, Journey
+from tests.journeys.journey import Copy, Journey, refused_argument
 from tests.journeys.made import strokes
 
 READY = r'"url": "([^"]+)"'
@@ -89,8 +91,9 @@ def test_http(journey: Journey, press: Copy) -> None:
             "no such method": request(infer, **access),
             "too many series": request(infer, inputs([[0.0]] * 5000), **access, **JSON),
         }
-        journey.keep({name: status for name, (status, _) in refusals.items()}, "status")
-        assert all(list(json.loads(reply)) == ["error"] for _, reply in refusals.values())
+        for name, (status, reply) in refusals.items():
+            [(key, line)] = json.loads(reply).items()
+            journey.keep([status, key, refused_argument(line)], name)
         journey.keep(
             [request(f"{url}/v2/health/{name}")[0] for name in ("live", "ready")], "health"
         )
@@ -127,6 +130,37 @@ def test_onnx(journey: Journey, press: Copy) -> None:
     journey.keep(sorted(path.name for path in (journey.folder / "exported").iterdir()), "exported")
     journey.python(ALONE, "exported")
     journey.refused("seqclass export press --to onnx --out exported")
+
+
+MLFLOW = """
+import json, sys, mlflow, pandas as pd
+rows = pd.read_csv("june.csv").groupby("series_id")["force"].apply(list)
+model = mlflow.pyfunc.load_model("exported")
+answers = model.predict(pd.DataFrame({"force": rows.tolist()}))
+assert not {"tensorflow", "seqclass"} & sys.modules.keys()
+print(json.dumps({
+    "inputs": model.metadata.get_input_schema().input_names(),
+    "columns": list(answers), "answer": answers["answer"].tolist(),
+    "confidence": answers["confidence"].tolist(),
+}))
+"""
+
+
+@pytest.mark.system
+@pytest.mark.timeout(900)
+def test_mlflow(journey: Journey, press: Copy) -> None:
+    """An export is loaded by MLflow in an environment that has what its files name."""
+    press(journey)
+    strokes(journey.folder / "june.csv", range(150, 153), seed=7)
+    journey.run("seqclass export press --to mlflow --out exported", only=("model", "kind"))
+    clean = journey.folder / "clean"
+    requirements = journey.folder / "exported" / "requirements.txt"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", clean], check=True)
+    install = ["install", "--quiet", "mlflow-skinny==3.17.2", "--requirement", requirements]
+    pip = [sys.executable, "-m", "pip", "--python", clean / "bin" / "python", *install]
+    if (installed := subprocess.run(pip, capture_output=True, text=True)).returncode:
+        pytest.skip(f"MLflow can't be installed here: {installed.stderr.strip()[-200:]}")
+    journey.python(MLFLOW, interpreter=clean / "bin" / "python")
 
 
 def test_stored_model(journey: Journey, press: Copy) -> None:
