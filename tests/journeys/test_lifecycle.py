@@ -1,0 +1,105 @@
+"""The life of a model: retraining, approval, policy, labels, repetition."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.journey import Copy, Journey
+from tests.journeys.made import strokes
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+
+NEW_ROWS = {"least_rows": 20, "debounce_s": 0, "cool_down_s": 0, "when": "new rows"}
+RETRAINED = ("decision", "champion", "challenger", "new_rows", "doubted", "model", "verdict")
+
+
+def write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value))
+
+
+def exchange_labels(path: Path, target: Path) -> None:
+    """Copy a CSV of strokes with every label changed."""
+    with path.open(newline="") as source, target.open("w", newline="") as copy:
+        table = csv.writer(copy)
+        for series_id, label, *cells in csv.reader(source):
+            table.writerow([series_id, {"good": "worn", "worn": "good"}.get(label, label), *cells])
+
+
+def answer_questions(queue: Path, path: Path) -> None:
+    """Write the labels of a CSV of strokes over the ``?`` of a queue."""
+    with path.open(newline="") as source:
+        labels = {row["series_id"]: row["label"] for row in csv.DictReader(source)}
+    with queue.open(newline="") as questions:
+        rows = list(csv.DictReader(questions))
+    with queue.open("w", newline="") as answers:
+        table = csv.DictWriter(answers, rows[0])
+        table.writeheader()
+        for row in rows:
+            assert row["label"] == "?"
+            table.writerow({**row, "label": labels.get(row["series_id"], "?")})
+
+
+def test_wrong_labels(journey: Journey, press: Copy) -> None:
+    """Rows with wrong labels bring no new champion; a person corrects them, then they do."""
+    press(journey)
+    june = journey.folder / "june.csv"
+    strokes(june, range(150, 210), seed=2)
+    exchange_labels(june, journey.folder / "wrong.csv")
+    write(journey.folder / "retrain.json", NEW_ROWS)
+    journey.run("seqclass import wrong.csv --name press --append", only=("n_series", "added"))
+    journey.run("seqclass retrain press --spec retrain.json", only=(*RETRAINED, "quality"))
+    journey.run("seqclass history press")
+    digest = journey.run("seqclass digest", only=("arrived", "answered", "removed"))
+    decided = [[model, entry["what"], entry["after"]] for model, entry in digest["decided"]]
+    journey.keep(decided, "decided")
+    journey.run("seqclass queue press --out queue.csv --limit 200")
+    answer_questions(journey.folder / "queue.csv", june)
+    journey.refused("seqclass queue press --out queue.csv")
+    journey.run("seqclass label press queue.csv --by ann")
+    journey.run("seqclass label press queue.csv --by ann")
+    (journey.folder / "labels.csv").write_text("series_id,label\ns0001,good\ns0001,worn\n")
+    journey.refused("seqclass label press labels.csv --by ann")
+    (journey.folder / "labels.csv").write_text("series_id,label\nnobody,good\n")
+    journey.refused("seqclass label press labels.csv --by ann")
+    journey.run("seqclass datasets")
+    journey.run("seqclass retrain press --spec retrain.json", only=RETRAINED)
+    journey.run("seqclass verify")
+
+
+def test_approval(journey: Journey, press: Copy) -> None:
+    """The policy lets a person decide, who approves one version and declines the next."""
+    press(journey)
+    write(journey.folder / "policy.json", {"retraining": {**NEW_ROWS, "approval": True}})
+    write(journey.folder / "bad.json", {"ownr": "ann"})
+    strokes(journey.folder / "june.csv", range(150, 190), seed=2)
+    strokes(journey.folder / "july.csv", range(190, 230), seed=3)
+    journey.run("seqclass policy press")
+    journey.refused("seqclass policy press --set bad.json")
+    journey.run("seqclass policy press --set policy.json --reason 'a person decides'")
+    journey.run("seqclass import june.csv --name press --append", only=("added",))
+    journey.run("seqclass policy press --pause --reason holidays", only=("paused",))
+    journey.run("seqclass retrain press")
+    journey.run("seqclass policy press --resume --reason back", only=("paused",))
+    journey.run("seqclass retrain press", only=RETRAINED)
+    journey.run("seqclass models --open")
+    journey.run("seqclass approve press@v2 --reason 'looked at it'")
+    journey.run("seqclass import july.csv --name press --append", only=("added",))
+    journey.run("seqclass retrain press", only=RETRAINED)
+    journey.run("seqclass decline press@v3 --reason 'not now'")
+    journey.refused("seqclass approve press@v3 --reason 'after all'")
+    journey.run("seqclass history press")
+    journey.run("seqclass policy press --clear --reason 'no longer'")
+    journey.run("seqclass verify")
+
+
+def test_repetition(journey: Journey, press: Copy) -> None:
+    """A training is repeated to the bit; seeds and architectures are compared."""
+    press(journey)
+    journey.run("seqclass reproduce press")
+    stability = "seqclass stability press --seeds 2 --architectures conv-lstm,lstm"
+    study = journey.run(f"{stability} --recipes small.json", only=("dataset", "trained"))
+    for variant in study["variants"]:
+        journey.keep({key: variant[key] for key in ("recipe", "architecture", "n_seeds")})
+    journey.run("seqclass verify")
