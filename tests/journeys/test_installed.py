@@ -1,0 +1,42 @@
+"""The quick journeys pass with a wheel in an environment of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+SOURCES = [
+    "pyproject.toml", "README.md", "LICENSE", "prefect.yaml", "work-pool.json", "seqclass",
+    "tasks", "flows",
+]  # fmt: skip
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+
+
+@pytest.mark.system
+@pytest.mark.timeout(1500)
+def test_journeys_on_a_wheel(tmp_path: Path) -> None:
+    """The environment borrows this one's packages, but not the project's own checkout."""
+    source, environment = tmp_path / "source", tmp_path / "environment"
+    source.mkdir()
+    for name in SOURCES:
+        copy = shutil.copytree if (CHECKOUT / name).is_dir() else shutil.copy
+        copy(CHECKOUT / name, source / name)
+    wheel = ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", tmp_path]
+    subprocess.run([*PIP, *wheel, source], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = environment / "bin" / "python"
+    install = ["--python", python, "install", "--no-deps", "--no-index"]
+    subprocess.run([*PIP, *install, *tmp_path.glob("*.whl")], check=True)
+    [packages] = environment.glob("lib/*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    passed = subprocess.run(
+        [sys.executable, "-m", "pytest", "-m", "not system", "tests/journeys"], cwd=CHECKOUT,
+        env={**os.environ, "SEQCLASS_BIN": str(environment / "bin"), "JOURNEYS": "compare"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert passed.returncode == 0, passed.stdout + passed.stderr
