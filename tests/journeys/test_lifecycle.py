@@ -1,4 +1,4 @@
-"""The life of a model: retraining, approval, policy, labels, repetition."""
+"""The life of a model: retraining, approval, policy, labels, inbox, rollback, removal."""
 
 import csv
 import json
@@ -92,6 +92,53 @@ def test_approval(journey: Journey, press: Copy) -> None:
     journey.run("seqclass history press")
     journey.run("seqclass policy press --clear --reason 'no longer'")
     journey.run("seqclass verify")
+
+
+def test_by_hand(journey: Journey, press: Copy) -> None:
+    """A second version is forced and taken back; what nothing needs goes, at last all of it."""
+    press(journey)
+    train = "seqclass train press --spec small.json --first-seed 5"
+    journey.run(train, only=("model", "verdict", "promoted"))
+    journey.run("seqclass promote press@v2")
+    journey.run("seqclass promote press@v2 --force --reason 'try it'")
+    journey.run("seqclass rollback press --reason back")
+    journey.refused("seqclass rollback press")
+    journey.run("seqclass history press")
+    strokes(journey.folder / "june.csv", range(150, 170), seed=2)
+    strokes(journey.folder / "july.csv", range(170, 190), seed=3)
+    journey.run("seqclass import june.csv --name press --append", only=("n_series",))
+    july = journey.run("seqclass import july.csv --name press --append", only=("n_series",))
+    journey.run("seqclass prune --days 0")
+    journey.run("seqclass prune --days 0 --yes")
+    journey.run(f"seqclass delete {july['dataset']} --yes")
+    journey.refused("seqclass delete press@v1 --yes")
+    journey.refused("seqclass delete press --all --yes")
+    journey.refused("seqclass delete datasets/press --all --yes")
+    journey.run("seqclass delete models/press --all")
+    journey.run("seqclass delete models/press --all --yes --reason 'the press is sold'")
+    journey.run("seqclass delete press --all --yes")
+    journey.run("seqclass models")
+    journey.run("seqclass datasets")
+    journey.run("seqclass history press")
+    journey.run("seqclass verify")
+
+
+def test_inbox(journey: Journey, press: Copy) -> None:
+    """Files in an inbox are taken once; bad ones are set aside; too few rows train nothing."""
+    press(journey)
+    inbox = journey.store / "inbox" / "press"
+    inbox.mkdir(parents=True)
+    strokes(inbox / "june.csv", range(150, 190), seed=2)
+    (inbox / "broken.csv").write_text("series_id,label,step,force\nx,good,0,high\n")
+    for _ in range(2):
+        taken = journey.run("seqclass ingest press", only=("added",))
+        files = [file for sweep in taken["sweeps"] for file in sweep["files"]]
+        journey.keep([[file["file"], file["became"], file["added"]] for file in files], "outcomes")
+    journey.run("seqclass datasets")
+    places = [f"{path.parent.name}/{path.name.partition('-')[2]}" for path in inbox.glob("*/*")]
+    journey.keep(sorted(places), "inbox/press")
+    write(journey.folder / "retrain.json", {**NEW_ROWS, "least_rows": 100})
+    journey.run("seqclass retrain press --spec retrain.json")
 
 
 def test_repetition(journey: Journey, press: Copy) -> None:
