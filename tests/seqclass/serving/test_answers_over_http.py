@@ -462,15 +462,22 @@ def test_a_damaged_champion_leaves_the_one_before_answering(own_root: Root) -> N
     said: list[str] = []
     network = Path(own_root.path, "models", "toy", "v3", "model.keras")
     sound, pointer = network.read_bytes(), Path(own_root.join("models/toy/aliases/champion.json"))
+
+    def point(content: str) -> None:
+        """Replace the pointer whole, since it is read meanwhile."""
+        draft = pointer.with_name("draft")
+        draft.write_text(content)
+        draft.replace(pointer)
+
     with answering(ServedModels(own_root, ["toy"]), said=said) as client:
         network.write_bytes(sound[:-1])
         for content, says in (('{"version": "v3"}', "content differs"), ("{", "champion.json")):
-            pointer.write_text(content)
+            point(content)
             until(lambda s=says: said and s in said[-1])
             reply = client.post(INFER, json=asked(drawn(1)))
             assert reply.json()["model_version"].startswith("v1-")
         network.write_bytes(sound)
-        pointer.write_text('{"version": "v2"}')
+        point('{"version": "v2"}')
         until(lambda: "v2-" in said[-1])
     assert len(said) == 3
 
