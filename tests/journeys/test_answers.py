@@ -158,8 +158,10 @@ def test_mlflow(journey: Journey, press: Copy) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", clean], check=True)
     install = ["install", "--quiet", "mlflow-skinny==3.17.2", "--requirement", requirements]
     pip = [sys.executable, "-m", "pip", "--python", clean / "bin" / "python", *install]
-    if (installed := subprocess.run(pip, capture_output=True, text=True)).returncode:
-        pytest.skip(f"MLflow can't be installed here: {installed.stderr.strip()[-200:]}")
+    try:
+        subprocess.run(pip, capture_output=True, text=True, check=True, timeout=300)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"MLflow can't be installed here: {str(error.stderr)[-200:]}")
     journey.python(MLFLOW, interpreter=clean / "bin" / "python")
 
 

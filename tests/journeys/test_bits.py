@@ -34,12 +34,12 @@ print(json.dumps(digests))
 
 
 def cpu() -> str:
-    """Return the kind of CPU: its vendor and vector instructions decide how sums are rounded."""
+    """Return the kind of CPU: its model and vector instructions decide how sums are rounded."""
     path = Path("/proc/cpuinfo")
     text = path.read_text() if path.exists() else ""
-    vendor = re.search(r"vendor_id\s*: (\S+)", text)
+    model = re.findall(r"^(?:vendor_id|cpu family|model)\s*: (\S+)", text, re.MULTILINE)[:3]
     flags = set(re.findall(r"\b(?:avx2|fma|avx512\w+|amx_\w+)\b", text))
-    return " ".join([platform.machine(), vendor[1] if vendor else "", *sorted(flags)])
+    return " ".join([platform.machine(), *model, *sorted(flags)])
 
 
 def trainings(shared: Path) -> dict[str, dict[str, np.ndarray]]:
