@@ -60,8 +60,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a server as ``system``. What takes longest comes before the rest, so that at
-    the end no process of the run waits long for another, and none of it is skipped in CI."""
+    """Mark tests that use ``SERVERS`` as ``system``, and put the longest tests first.
+
+    So no process of the run waits long for another at its end, and CI, whose time may end before
+    the last test, skips short ones.
+    """
     for item in items:
         if SERVERS & set(item.fixturenames):  # type: ignore[attr-defined]
             item.add_marker(pytest.mark.system)

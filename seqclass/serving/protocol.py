@@ -87,18 +87,18 @@ def _object(body: bytes, limits: RequestLimits) -> dict[str, Any]:
 
 def _inputs(given: Any) -> dict[str, dict[str, Any]]:
     """Return the input tensors by name."""
-    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+    if not isinstance(given, list) or not all(isinstance(tensor, dict) for tensor in given):
         raise bad(f"inputs: expected a list of tensors, got {_kind(given)}")
-    found = {name: one for one in given if isinstance(name := one.get("name"), str)}
+    found = {name: tensor for tensor in given if isinstance(name := tensor.get("name"), str)}
     if SERIES not in found or len(found) != len(given) or found.keys() - DATATYPES:
-        names = ", ".join(str(one.get("name"))[:40] for one in given[:5]) or "none"
+        names = ", ".join(str(tensor.get("name"))[:40] for tensor in given[:5]) or "none"
         raise bad(f"inputs: expected {SERIES}, and {LENGTHS} or nothing beside it, got {names}")
-    for name, one in found.items():
-        if one.get("datatype") != DATATYPES[name]:
+    for name, tensor in found.items():
+        if tensor.get("datatype") != DATATYPES[name]:
             raise bad(
-                f"{name}: expected the datatype {DATATYPES[name]}, got {_said(one, 'datatype')}"
+                f"{name}: expected the datatype {DATATYPES[name]}, got {_said(tensor, 'datatype')}"
             )
-        parameters = one.get("parameters") or {}
+        parameters = tensor.get("parameters") or {}
         if not isinstance(parameters, dict):
             raise bad(f"{name}: expected parameters as an object, got {_kind(parameters)}")
         if "binary_data_size" in parameters:

@@ -45,11 +45,3 @@ def machines(path: Path, numbers: range) -> None:
                 time = f"{1 + number % 28:02}.03.2026 08:{step:02}:00"
                 state = "defekt" if broken else "gut"
                 table.writerow([f"M{number // 5}", f"L{number:03}", time, *cells, state])
-
-
-def without_labels(path: Path, target: Path) -> None:
-    """Copy a CSV of ``strokes`` without its labels."""
-    with path.open(newline="") as source, target.open("w", newline="") as copy:
-        table = csv.writer(copy)
-        for series_id, _, step, force in csv.reader(source):
-            table.writerow([series_id, step, force])

@@ -85,8 +85,8 @@ def test_few_series_are_enough_where_twenty_of_them_are_official_test_rows() -> 
     series, labels = [[k, k + 1.5, k + 0.5] for k in range(60)], ["a", "b"] * 30
     for tested, amiss in ((20, []), (19, [f"60 series: a first champion needs about {FEW}"])):
         split = pa.array(["train"] * (60 - tested) + ["test"] * tested)
-        found = seen(table(series, labels, split=split))["amiss"]
-        assert [text.partition(", a fifth")[0] for text in found] == amiss
+        texts = seen(table(series, labels, split=split))["amiss"]
+        assert [text.partition(", a fifth")[0] for text in texts] == amiss
 
 
 @pytest.mark.parametrize(
