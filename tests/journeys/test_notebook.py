@@ -23,7 +23,8 @@ NotebookClient(notebook, timeout=900, startup_timeout=300).execute()
 outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
 print(json.dumps({
     "pictures": sum("image/png" in output.get("data", {}) for output in outputs),
-    "exported": sorted(os.listdir("machines-onnx")), "models": sorted(os.listdir("store/models")),
+    "exported": sorted(set(os.listdir("machines-onnx")) - {"__pycache__"}),
+    "models": sorted(os.listdir("store/models")),
 }))
 """)
     journey.run("seqclass verify --root store")
