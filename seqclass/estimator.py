@@ -85,7 +85,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     ['falls', 'rises']
     """
 
-    def __init__(  # noqa: PLR0913 - scikit-learn's form
+    def __init__(
         self,
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         members: tuple[Member, ...] | None = None,
