@@ -252,11 +252,11 @@ def log(line: str) -> None:
 
 
 def _is_compiled() -> bool:
-    """Check whether the kernel is compiled in the cache beside its source."""
+    """Check whether the kernels are compiled in the cache beside their source."""
     import seqclass.networks
 
     cached = Path(seqclass.networks.__path__[0]) / "__pycache__"
-    return any(cached.glob("kernel.backward*.nbi"))
+    return all(any(cached.glob(f"kernel.{name}*.nbi")) for name in ("backward", "pool_bank"))
 
 
 def _compile() -> None:

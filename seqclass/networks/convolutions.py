@@ -9,7 +9,6 @@ group has the highest or the lowest output (Hydra: Dempster, Schmidt and Webb 20
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations, product
@@ -39,8 +38,13 @@ RAMP = 0.5
 SAMPLE_ROWS, SAMPLE_STEPS, MIN_SAMPLED = 100, 20_000, 8
 """Limits of the sample of training rows whose outputs give the thresholds as quantiles: the most
 rows, the most steps of all rows together, and the fewest rows."""
-OUTPUT_BYTES = 2**26
-"""Most bytes of outputs for the sample that are held at once, or those of one bank."""
+LEAST = 1e-6
+"""Least mean win of which the root is taken: 0 has no gradient."""
+CONVOLUTIONS = "convolutions"
+"""Name of the network that pools the features."""
+AROUND, ABOVE, HIGHEST, LOWEST = "around_", "above_", "highest_", "lowest_"
+"""Names of a bank's layers, before its number: the padding of its view, the products for the
+thresholds, and those that compete."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,12 @@ class Convolutions:
         """
         raw, views, inside = _inputs(self.scaling, self.alphabets)
         found = []
-        for bank in sorted(self.banks, key=lambda bank: bank.view):
-            steps = _side_by_side(views, bank)
-            found += [masked_mean(_above(steps, bank), inside), _wins(steps, bank, inside)]
-        return keras.Model(raw, ops.concatenate(found, axis=-1), name="convolutions")
+        for number, bank in enumerate(sorted(self.banks, key=lambda bank: bank.view)):
+            steps = _side_by_side(views[bank.view], bank.dilation, f"{AROUND}{number}")
+            above = _above(steps, bank, f"{ABOVE}{number}")
+            best = f"{HIGHEST if bank.counts_highest else LOWEST}{number}"
+            found += [masked_mean(above, inside), _wins(steps, bank, inside, best)]
+        return keras.Model(raw, ops.concatenate(found, axis=-1), name=CONVOLUTIONS)
 
     @property
     def views(self) -> list[slice]:
@@ -109,16 +115,23 @@ def fit_convolutions(
         for number, (d, v) in enumerate(product(dilations, range(len(views))))
     ]
     each = max(1, round(POOLED / (len(KERNELS) * len(plain))))
-    at_once = max(1, OUTPUT_BYTES // (4 * len(KERNELS) * rows.shape[0] * rows.shape[1]))
-    banks = []
-    for start in range(0, len(plain), at_once):
-        some = plain[start : start + at_once]
-        convolved = [_convolved(_side_by_side(views, bank), bank.weights, None) for bank in some]
-        everything = ops.concatenate([inside, *convolved], axis=-1)
-        outputs = predict_all(keras.Model(raw, everything), rows)
-        by_bank = np.split(outputs[outputs[..., 0] > 0][:, 1:].T, len(some))
-        banks += [_with_thresholds(*own, each, rng) for own in zip(some, by_bank, strict=True)]
+    *seen, within = predict_all(keras.Model(raw, [*views, inside]), rows)
+    banks = [
+        _with_thresholds(bank, _outputs(seen[bank.view], bank, within[..., 0] > 0), each, rng)
+        for bank in plain
+    ]
     return Convolutions(scaling, alphabets, tuple(banks))
+
+
+def _outputs(view: np.ndarray, bank: Bank, inside: np.ndarray) -> np.ndarray:
+    """Return a bank's outputs ``(84, steps)`` for the steps inside of ``view (n, T, channels)``."""
+    around = WIDTH // 2 * bank.dilation
+    padded = np.pad(view, ((0, 0), (around, around), (0, 0)))
+    ends = [padded.shape[1] - 2 * around + k * bank.dilation for k in range(WIDTH)]
+    beside = [padded[:, k * bank.dilation : end][inside] for k, end in enumerate(ends)]
+    weights = bank.weights.reshape(-1, bank.weights.shape[-1])
+    found: np.ndarray = (np.concatenate(beside, axis=1) @ weights).T
+    return found
 
 
 def _with_thresholds(bank: Bank, outputs: np.ndarray, each: int, rng: np.random.Generator) -> Bank:
@@ -153,7 +166,7 @@ def _kernels(n_channels: int, rng: np.random.Generator) -> np.ndarray:
     return weights
 
 
-def _above(steps: keras.KerasTensor, bank: Bank) -> keras.KerasTensor:
+def _above(steps: keras.KerasTensor, bank: Bank, name: str) -> keras.KerasTensor:
     """Return how far a bank's outputs are above each threshold, from 0 to 1 over the ramp.
 
     steps: those that ``_side_by_side`` returns for the bank. The weights and offsets contain the
@@ -162,41 +175,44 @@ def _above(steps: keras.KerasTensor, bank: Bank) -> keras.KerasTensor:
     several = bank.thresholds.shape[1]
     offsets = 6 * (0.5 - bank.thresholds.T.ravel() / RAMP)
     weights = np.tile(6 * bank.weights / RAMP, several)
-    return ops.relu6(_convolved(steps, weights, offsets)) / 6
+    return ops.relu6(_convolved(steps, name, weights, offsets)) / 6
 
 
-def _wins(steps: keras.KerasTensor, bank: Bank, inside: keras.KerasTensor) -> keras.KerasTensor:
+def _wins(
+    steps: keras.KerasTensor, bank: Bank, inside: keras.KerasTensor, name: str
+) -> keras.KerasTensor:
     """Return the square root of each kernel's mean win over the steps ``(B, 84)``.
 
     If the highest output of a group wins, a win is this output, from 0 to 6; if the lowest wins, it
     is 1. A step at which a kernel does not win counts 0.
     """
-    outputs = _convolved(steps, bank.weights[..., ORDER], None)
+    outputs = _convolved(steps, name, bank.weights[..., ORDER], None)
     rivals = ops.split(outputs, GROUP, axis=-1)
     best = reduce(ops.maximum if bank.counts_highest else ops.minimum, rivals)
     wins = ops.cast(ops.equal(outputs, ops.concatenate([best] * GROUP, axis=-1)), "float32")
     counted = ops.relu6(outputs) * wins if bank.counts_highest else wins
-    return ops.sqrt(ops.maximum(masked_mean(counted, inside), 1e-6))  # 0 has no gradient
+    return ops.sqrt(ops.maximum(masked_mean(counted, inside), LEAST))
 
 
-def _side_by_side(views: Sequence[keras.KerasTensor], bank: Bank) -> keras.KerasTensor:
+def _side_by_side(view: keras.KerasTensor, dilation: int, name: str) -> keras.KerasTensor:
     """Return the nine steps that a kernel sees around each step, ``(B, T, 9 * channels)``."""
-    around = WIDTH // 2 * bank.dilation
-    padded = layers.ZeroPadding1D(around)(views[bank.view])
-    starts = [k * bank.dilation for k in range(WIDTH)]
+    around = WIDTH // 2 * dilation
+    padded = layers.ZeroPadding1D(around, name=name)(view)
+    starts = [k * dilation for k in range(WIDTH)]
     beside = [padded[:, start : start - 2 * around or None] for start in starts]
     return ops.concatenate(beside, axis=-1)
 
 
 def _convolved(
-    steps: keras.KerasTensor, weights: np.ndarray, offsets: np.ndarray | None
+    steps: keras.KerasTensor, name: str, weights: np.ndarray, offsets: np.ndarray | None
 ) -> keras.KerasTensor:
     """Return the outputs of kernels ``(9, channels, n)`` for steps side by side.
 
     They are one product: TensorFlow's dilated convolution of a few channels takes five times as
     long.
     """
-    layer = layers.Dense(weights.shape[-1], use_bias=offsets is not None, trainable=False)
+    has_bias = offsets is not None
+    layer = layers.Dense(weights.shape[-1], use_bias=has_bias, trainable=False, name=name)
     found = layer(steps)
     flat = weights.reshape(-1, weights.shape[-1])
     layer.set_weights([flat] if offsets is None else [flat, offsets])

@@ -1,4 +1,4 @@
-"""The LSTM recurrence on a block of series, forwards and backwards, compiled by Numba.
+"""The LSTM recurrence, forwards and backwards, and pooled convolutions, compiled by Numba.
 
 Equations: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000, as in
 ``keras.layers.LSTM``; the backward pass is backpropagation through time (Werbos 1990). With
@@ -53,10 +53,13 @@ class Sgemm(types.WrapperAddressProtocol):  # type: ignore[misc]
 
 SGEMM = Sgemm()
 compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+summing = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+STEPS = 512
+"""Steps that are convolved at once: their outputs fit the processor's cache."""
 
 
 @compiled
-def _sizes(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
+def _sizes(  # type: ignore[no-untyped-def]
     m, n, k, lead_a, lead_b, lead_c
 ):
     """Return the sizes of a matrix product whose columns are cut into parts that are small.
@@ -69,7 +72,7 @@ def _sizes(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain
 
 
 @compiled
-def _multiply(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
+def _multiply(  # type: ignore[no-untyped-def]
     sgemm, transpose, sizes, a, b, beta, c
 ):
     """Compute ``c = a b + beta c`` of flat arrays in column-major order."""
@@ -240,9 +243,159 @@ def backward(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes pla
                 row[j] = d_inputs[n + j * LANES + lane]
 
 
+@summing
+def _sum_above(row, factor, offset):  # type: ignore[no-untyped-def]
+    total = F32(0)
+    for k in range(len(row)):
+        value = row[k] * factor + offset
+        value = F32(0) if value < F32(0) else value
+        total += F32(6) if value > F32(6) else value
+    return total
+
+
+@summing
+def _sum_of_wins(row, best, counts_value):  # type: ignore[no-untyped-def]
+    total = F32(0)
+    for k in range(len(row)):
+        value = F32(0) if row[k] < F32(0) else row[k]
+        value = F32(6) if value > F32(6) else value
+        value = value if counts_value else ONE
+        total += value if row[k] == best[k] else F32(0)
+    return total
+
+
+@compiled
+def _add_product(out, weight, row):  # type: ignore[no-untyped-def]
+    for k in range(len(out)):
+        out[k] += weight * row[k]
+
+
+@compiled
+def _add_slope(d_out, out, factor, offset, slope):  # type: ignore[no-untyped-def]
+    for k in range(len(d_out)):
+        value = out[k] * factor + offset
+        d_out[k] += slope if F32(0) < value < F32(6) else F32(0)
+
+
+@compiled
+def _add_win(d_out, out, best, d_win):  # type: ignore[no-untyped-def]
+    for k in range(len(d_out)):
+        wins = out[k] == best[k] and F32(0) < out[k] < F32(6)
+        d_out[k] += d_win if wins else F32(0)
+
+
+@compiled
+def _better(best, row, highest):  # type: ignore[no-untyped-def]
+    if highest:
+        for k in range(len(best)):
+            best[k] = row[k] if row[k] > best[k] else best[k]
+    else:
+        for k in range(len(best)):
+            best[k] = row[k] if row[k] < best[k] else best[k]
+
+
+@compiled
+def _pad(view, padded, around):  # type: ignore[no-untyped-def]
+    for t in range(view.shape[0]):
+        for c in range(view.shape[1]):
+            padded[c, around + t] = view[t, c]
+
+
+@compiled
+def _convolve(padded, start, n, weights, dilation, out):  # type: ignore[no-untyped-def]
+    """Write outputs ``(M, n)`` of the kernels for n steps, the first of which is ``start``."""
+    n_channels = len(padded)
+    for m in range(len(out)):
+        row = out[m, :n]
+        row[:] = 0
+        for k in range(weights.shape[0] // n_channels):
+            first = start + k * dilation
+            for c in range(n_channels):
+                weight = weights[k * n_channels + c, m]
+                if weight != 0:
+                    _add_product(row, weight, padded[c, first : first + n])
+
+
+@compiled
+def _compete(out, n, best, highest):  # type: ignore[no-untyped-def]
+    """Write each group's highest, or lowest, output at each step to ``best (groups, n)``."""
+    for m in range(len(out)):
+        if m < len(best):
+            best[m, :n] = out[m, :n]
+        else:
+            _better(best[m % len(best), :n], out[m, :n], highest)
+
+
+@compiled
+def pool_bank(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
+    view, lengths, weights, offsets, factor, dilation, n_groups, highest, above, wins
+):
+    """Pool the outputs of a bank of M kernels over the steps of ``view (n, T, C)``.
+
+    lengths ``(n,)``: steps inside each series. weights: ``(width * C, M)``. Written are sums over
+    these steps: to ``above (n, S, M)`` those of ``factor * output + offsets (S, M)``, cut to 0 to
+    6; to ``wins (n, M)`` those of the steps at which a kernel has the highest output of its group
+    (the output, cut to 0 to 6), or the lowest (1). Kernel m is in group ``m % n_groups``.
+    """
+    n_channels, n_kernels = view.shape[2], weights.shape[1]
+    around = (weights.shape[0] // n_channels) // 2 * dilation
+    padded = np.zeros((n_channels, view.shape[1] + 2 * around), F32)
+    out, best = np.empty((n_kernels, STEPS), F32), np.empty((n_groups, STEPS), F32)
+    above[:], wins[:] = 0, 0
+    for series in range(len(view)):
+        _pad(view[series], padded, around)
+        for start in range(0, lengths[series], STEPS):
+            n = min(STEPS, lengths[series] - start)
+            _convolve(padded, start, n, weights, dilation, out)
+            _compete(out, n, best, highest)
+            for m in range(n_kernels):
+                for s in range(len(offsets)):
+                    above[series, s, m] += _sum_above(out[m, :n], factor, offsets[s, m])
+                wins[series, m] += _sum_of_wins(out[m, :n], best[m % n_groups, :n], highest)
+
+
+@compiled
+def pool_bank_gradient(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - Numba takes plain arrays
+    view, lengths, weights, offsets, factor, dilation, n_groups, highest, d_above, d_wins, d_view
+):
+    """Write the gradient of ``view`` from those of the sums that ``pool_bank`` writes."""
+    n_channels, n_kernels = view.shape[2], weights.shape[1]
+    around = (weights.shape[0] // n_channels) // 2 * dilation
+    padded = np.zeros((n_channels, view.shape[1] + 2 * around), F32)
+    out, best = np.empty((n_kernels, STEPS), F32), np.empty((n_groups, STEPS), F32)
+    d_padded, d_outputs = np.empty_like(padded), np.empty(STEPS, F32)
+    for series in range(len(view)):
+        _pad(view[series], padded, around)
+        d_padded[:] = 0
+        for start in range(0, lengths[series], STEPS):
+            n = min(STEPS, lengths[series] - start)
+            d_out = d_outputs[:n]
+            _convolve(padded, start, n, weights, dilation, out)
+            _compete(out, n, best, highest)
+            for m in range(n_kernels):
+                d_out[:] = 0
+                for s in range(len(offsets)):
+                    slope = factor * d_above[series, s, m]
+                    _add_slope(d_out, out[m, :n], factor, offsets[s, m], slope)
+                if highest:
+                    _add_win(d_out, out[m, :n], best[m % n_groups, :n], d_wins[series, m])
+                for k in range(weights.shape[0] // n_channels):
+                    first = start + k * dilation
+                    for c in range(n_channels):
+                        weight = weights[k * n_channels + c, m]
+                        if weight != 0:
+                            _add_product(d_padded[c, first : first + n], weight, d_out)
+        for t in range(view.shape[1]):
+            for c in range(n_channels):
+                d_view[series, t, c] = d_padded[c, around + t]
+
+
 def compile_kernel() -> None:
-    """Compile both passes, or read them from the cache of an earlier call."""
+    """Compile all functions, or read them from the cache of an earlier call."""
     x, mask, w = np.zeros((1, 1, 1), F32), np.ones((1, LANES), bool), np.zeros((4, 3), F32)
     kept = [np.zeros((2, width * LANES), F32) for width in (3, 4, 1)]
     forward(SGEMM, x, mask, w, False, True, *kept, x)
     backward(SGEMM, x, mask, np.ascontiguousarray(w.T), False, *kept, x.copy(), w.copy())
+    bank = x, np.ones(1, np.int64), x[0], x[0], ONE, 1, 1, True, x.copy(), x[0].copy()
+    pool_bank(*bank)
+    pool_bank_gradient(*bank, x.copy())

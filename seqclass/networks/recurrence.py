@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from seqclass.networks.pooling import pool_by_kernel
+
 try:
     from seqclass.networks import kernel
 except ImportError:
@@ -39,7 +41,7 @@ class Engine:
         self._spare: dict[Shape, list[State]] = {}
         self._handles = count()
 
-    def forward(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
+    def forward(
         self, x: np.ndarray, mask: np.ndarray, w: np.ndarray, backwards: bool, keep: bool,
         every_step: bool = True,
     ) -> tuple[np.ndarray, np.int64]:  # fmt: skip
@@ -152,17 +154,20 @@ class KernelLSTM(layers.LSTM):  # type: ignore[misc]
 
 
 def accelerate(model: keras.Model) -> keras.Model:
-    """Let the kernel compute a model's LSTMs from now on, and return this model; do not store it.
+    """Let the kernel compute a model's LSTMs and fixed convolutions from now on; do not store it.
 
-    The layers change their class in place: building a model again takes as long as loading it.
+    Returns this model. The layers change in place: building a model again takes as long as loading
+    it.
     """
+    if engine:
+        pool_by_kernel(model)
     for layer in model._flatten_layers():
         if type(layer) is layers.LSTM:
             layer.__class__ = KernelLSTM
     return model
 
 
-def _recurrence(  # noqa: PLR0913 - what tf.numpy_function passes to the kernel
+def _recurrence(
     x: tf.Tensor, mask: tf.Tensor, w: tf.Tensor, backwards: bool, training: bool,
     every_step: bool, engine: Engine,
 ) -> tf.Tensor:  # fmt: skip

@@ -16,6 +16,7 @@ from keras import layers, ops
 from seqclass.networks.convolutions import Convolutions
 from seqclass.networks.layers import CLIP, masked_mean, series_views
 from seqclass.networks.outputs import Predictor, predict_all
+from seqclass.networks.pooling import Pooling
 from seqclass.networks.scaling import Scaling, inverse_spread
 from seqclass.training.kernel_ridge import distances
 from seqclass.training.learnt_rows import Rows
@@ -47,7 +48,7 @@ class Familiarity:
 
 
 def fit_familiarity(
-    rows: Rows, n_classes: int, drawn: Convolutions, convolutions: Predictor, seed: int
+    rows: Rows, n_classes: int, drawn: Convolutions, convolutions: Pooling | Predictor, seed: int
 ) -> Familiarity:
     """Place training rows by their features and scores, and measure their distances.
 

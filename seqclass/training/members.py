@@ -13,9 +13,11 @@ from keras import layers
 
 from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.intervals import clustered_error
+from seqclass.networks import recurrence
 from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder, pooling_factor
 from seqclass.networks.convolutions import Convolutions, fit_convolutions
 from seqclass.networks.outputs import Predictor, predict_all
+from seqclass.networks.pooling import Pooling
 from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.networks.symbols import Alphabets, find_alphabets
 from seqclass.series import observed_lengths
@@ -96,9 +98,10 @@ class FrozenFeatures:
         return fit_convolutions(self.x, self.lengths[0], self.scaling, self.alphabets, self.seed)
 
     @cached_property
-    def pooled(self) -> Predictor:
+    def pooled(self) -> Pooling | Predictor:
         """Network from raw series to features of the convolutions, pooled over a whole series."""
-        return Predictor(self.convolutions.pooled())
+        network = self.convolutions.pooled()
+        return Pooling(network) if recurrence.engine else Predictor(network)
 
 
 @dataclass(frozen=True)

