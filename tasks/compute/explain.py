@@ -21,8 +21,9 @@ from tasks.compute.replicas import load_fast
 EVIDENCE = "evidence.parquet"
 HARDEST = 9
 """Number of test rows that a report draws."""
-MAX_ROWS, MAX_VALUES = 200, 200_000
-"""Most rows, and most steps of all rows together, of the first test rows that are explained."""
+MAX_ROWS, MAX_VALUES, FEW_ROWS = 200, 200_000, 20
+"""Most rows, and most steps of all rows together, of the first test rows that are explained; and
+most rows where the dataset tells no events, so that no hits are counted."""
 
 
 class Answers(NamedTuple):
@@ -54,7 +55,9 @@ def answer_in_full(
     x, classifier = dataset.series(chosen.test), load_fast(dataset.root, model_path)
     found = predict_all(classifier, x)
     probabilities = found["probabilities"]
-    explained = explained_rows(probabilities, chosen.codes[chosen.test], x.shape[1])
+    first = _first(len(x), x.shape[1], dataset.labels())
+    hardest = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
+    explained = np.union1d(np.arange(first), hardest)
     answers = predict_labels(probabilities, offsets)[explained]
     shown = x[explained]
     gradient = score_gradient(classifier, n_batches(*shown.shape[:2]))
@@ -65,13 +68,10 @@ def answer_in_full(
     )  # fmt: skip
 
 
-def explained_rows(probabilities: np.ndarray, y: np.ndarray, n_steps: int) -> np.ndarray:
-    """Return the numbers of the test rows to explain: the first ones, and the hardest."""
-    return np.union1d(np.arange(_first(len(y), n_steps)), hardest_rows(probabilities, y, HARDEST))
-
-
-def _first(n_rows: int, n_steps: int) -> int:
-    return min(n_rows, MAX_ROWS, max(1, MAX_VALUES // n_steps))
+def _first(n_rows: int, n_steps: int, table: pa.Table) -> int:
+    """Return how many of the first test rows are explained."""
+    most = MAX_ROWS if EVENT[0] in table.column_names else FEW_ROWS
+    return min(n_rows, most, max(1, MAX_VALUES // n_steps))
 
 
 def explain(
@@ -81,8 +81,9 @@ def explain(
 
     Returns how often they hit the event; hits are counted only among the first rows.
     """
-    rows, first = chosen.test[answers.explained], _first(len(given), answers.evidence.shape[1])
-    table = dataset.labels().take(pa.array(rows))
+    rows, table = chosen.test[answers.explained], dataset.labels()
+    first = _first(len(given), answers.evidence.shape[1], table)
+    table = table.take(pa.array(rows))
     _write(dataset.root, workspace, table, answers.evidence, answers.steps)
     counted = (given[answers.explained] == chosen.codes[rows]) & (answers.explained < first)
     return {"explained_rows": first, "where": _where(table, answers.steps, counted)}
