@@ -23,7 +23,7 @@ from tasks.registry.refresh import refresh_catalogue
 from tasks.registry.register import register
 from tasks.retraining.announce import announce_question
 from tasks.training.curve import add_curve
-from tasks.training.train import assemble, forget_finished, train_seeds
+from tasks.training.train import assemble, forget_finished, train_and_answer
 
 
 class Trained(Promotion):
@@ -72,4 +72,5 @@ def train_classifier(
 
 def train_split(candidate: Candidate) -> Evaluated:
     """Train, assemble and evaluate, as a training and a retraining both do."""
-    return evaluate(candidate, assemble(candidate, train_seeds(candidate)))
+    seeds, answers = train_and_answer(candidate)
+    return evaluate(candidate, assemble(candidate, seeds), answers)

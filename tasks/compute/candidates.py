@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from seqclass.evaluation.contribution import LSTM, trained_members
 from seqclass.evaluation.learning_curve import LearningCurve
 from seqclass.runtime import numerics
@@ -17,6 +19,8 @@ from seqclass.stored_records import SeedRecord, TrainedRecord
 from seqclass.training.spec import MEMBERS, TrainingSpec
 
 FOLDER = "candidates"
+MemberAnswers = dict[str, np.ndarray]
+"""Probabilities ``(test rows, classes)`` by each member of a seed."""
 
 
 @dataclass(frozen=True)

@@ -378,16 +378,14 @@ def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> 
     return [predict_all(model, x) for model in models]
 
 
-def predict_members(
-    dataset: Dataset, rows: np.ndarray, model_path: str, names: list[str]
-) -> dict[str, np.ndarray]:
-    """Return probabilities ``(rows, classes)`` by each of these members of a stored seed."""
+def predict_members(dataset: Dataset, rows: np.ndarray, model_path: str) -> dict[str, np.ndarray]:
+    """Return probabilities ``(rows, classes)`` of rows by each member of a stored seed."""
     tensorflow()
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
 
-    members = only(load_keras(dataset.root, members_path(model_path)), names)
-    return predict_all(accelerate(members), dataset.series(rows))
+    members = accelerate(load_keras(dataset.root, members_path(model_path)))
+    return predict_all(members, dataset.series(rows))
 
 
 def load_fast(root: Root, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""Task: score the candidates on the test rows. No earlier step reads these."""
+"""Task: score the candidates on the test rows. Only ``answer_test_rows`` reads these before."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,6 @@ from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.contribution import (
     LSTM,
     contribution_of,
-    trained_members,
 )
 from seqclass.evaluation.contribution import Answered as AnsweredAlone
 from seqclass.evaluation.decisions import (
@@ -56,14 +55,13 @@ from seqclass.stored_records import (
 from seqclass.training.committee import pooled_logits
 from seqclass.training.spec import TrainingSpec
 from seqclass.workers import workers
-from tasks.compute.candidates import Assembled, Candidate, best_record
+from tasks.compute.candidates import Assembled, Candidate, MemberAnswers, best_record
 from tasks.compute.explain import Answers, answer_in_full, explain
 from tasks.compute.held_rows import answered_held_back, held_back_table
 from tasks.compute.replicas import (
     baseline_rows,
     out_of_fold_logits,
     out_of_fold_rows,
-    predict_members,
 )
 
 METRICS, STABILITY = "metrics.json", "stability.json"
@@ -78,12 +76,17 @@ class Evaluated:
 
 
 @task(name="evaluate")
-def evaluate(candidate: Candidate, assembled: Assembled) -> Evaluated:
-    """Score the registered classifier, every seed and the baselines on the same test rows."""
+def evaluate(
+    candidate: Candidate, assembled: Assembled, by_member: list[MemberAnswers]
+) -> Evaluated:
+    """Score the registered classifier, every seed and the baselines on the same test rows.
+
+    by_member: what ``answer_test_rows`` returns for each seed of the candidate.
+    """
     dataset, chosen, spec = candidate.read_rows(), candidate.read_split(), candidate.training
     root, records, best = dataset.root, assembled.seeds, assembled.best
     decision = Decision(**(assembled.ensemble or best)["decision"])
-    said = _answers(candidate, dataset, chosen, assembled, decision)
+    said = _answers(candidate, dataset, chosen, assembled, by_member, decision)
     answers, by_seed, baselines = said.registered, said.by_seed, said.baselines
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [_scored_seed(record, said, y, chosen.classes) for record in records]
@@ -191,40 +194,23 @@ def _answers(
     dataset: Dataset,
     chosen: Split,
     assembled: Assembled,
+    by_member: list[MemberAnswers],
     decision: Decision,
 ) -> TestPredictions:
-    """Predict the test rows with every member of the best seed; of other seeds, with the LSTM and
-    the registered members."""
-    best, records = assembled.best["seed"], assembled.seeds
-    path = candidate.path("model.keras")
-    answers, baselines, *found = workers().run(
-        [
-            (answer_in_full, (dataset, chosen, path, decision.offsets)),
-            (baseline_rows, (dataset, chosen, candidate.training.split_seed)),
-            *(
-                (predict_members, (dataset, chosen.test, candidate.seed_path(one["seed"]),
-                                   _asked(one, every=one["seed"] == best)))
-                for one in records
-            ),
-        ]
-    )  # fmt: skip
-    alone = {record["seed"]: own for record, own in zip(records, found, strict=True)}
+    """Let the registered model and the baselines answer the test rows, as the seeds have done."""
+    best, path = assembled.best["seed"], candidate.path("model.keras")
+    answers, baselines = workers().run([
+        (answer_in_full, (dataset, chosen, path, decision.offsets)),
+        (baseline_rows, (dataset, chosen, candidate.training.split_seed)),
+    ])  # fmt: skip
     by_seed = {
-        one["seed"]: _mixed(one, alone[one["seed"]], "registered", one["temperature"])
-        for one in records
+        record["seed"]: _mixed(record, members, "registered", record["temperature"])
+        for record, members in zip(assembled.seeds, by_member, strict=True)
     }
     if assembled.ensemble is None:
         by_seed[best] = answers.probabilities
+    alone = {record["seed"]: own for record, own in zip(assembled.seeds, by_member, strict=True)}
     return TestPredictions(answers, alone, by_seed, baselines)
-
-
-def _asked(record: SeedRecord, every: bool) -> list[str]:
-    """Return names of the members of a seed that predict the test rows."""
-    return [
-        own["name"]
-        for own in trained_members(record["members"])
-        if every or own["registered"] or own["name"] == LSTM
-    ]
 
 
 def _mixed(
@@ -306,7 +292,7 @@ def _write_table(fs: Any, path: str, table: pa.Table) -> None:
         pq.write_table(table, file)
 
 
-def predictions(  # noqa: PLR0913 - what a row is made of
+def predictions(
     dataset: Dataset,
     chosen: Split,
     answers: Answers,

@@ -1,10 +1,12 @@
 """Tasks: train the seeds of a candidate, each in its own task run, and assemble them."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from prefect import get_run_logger, task, unmapped
+from prefect.futures import PrefectFutureList
 from rich.console import Console
 
 from seqclass.auxiliary_rows import find_auxiliary
@@ -23,14 +25,21 @@ from seqclass.workers import workers
 from tasks.compute.candidates import (
     Assembled,
     Candidate,
+    MemberAnswers,
     as_recorded,
     best_record,
     forget_seeds,
     seed_key,
 )
 from tasks.compute.expectation import Outlook, announced, outlook_on, size_of
-from tasks.compute.progress import followed, summary, trainings
-from tasks.compute.replicas import build_ensemble, files_of_seed, history_path, sample_of
+from tasks.compute.progress import Trainings, followed, summary, trainings
+from tasks.compute.replicas import (
+    build_ensemble,
+    files_of_seed,
+    history_path,
+    predict_members,
+    sample_of,
+)
 from tasks.compute.replicas import train_seed as train_in_process
 from tasks.compute.retries import AGAIN, results_of
 
@@ -44,12 +53,34 @@ def train_seeds(
 
     Raises ValueError, before a process is started, if the split is too small for a training.
     """
+    with _shown(candidate) as shown:
+        return results_of(_begin(candidate, recorded), shown)
+
+
+def train_and_answer(candidate: Candidate) -> tuple[list[SeedRecord], list[MemberAnswers]]:
+    """Train every seed, and let it answer the test rows as soon as a process is free for that.
+
+    Raises what ``train_seeds`` raises.
+    """
+    with _shown(candidate) as shown:
+        seeds = _begin(candidate)
+        answers = answer_test_rows.map(unmapped(candidate), seeds)
+        return results_of(seeds, shown), results_of(answers, shown)
+
+
+def _shown(candidate: Candidate) -> AbstractContextManager[Trainings]:
     check_validation(candidate.read_split(), candidate.training)
-    seeds = candidate.training.replica_seeds
-    earlier = [recorded and recorded[seed] for seed in seeds]
     return_memory()
-    with trainings(len(seeds), outlook=_outlook_on(candidate)) as shown:
-        return results_of(train_seed.map(unmapped(candidate), seeds, earlier), shown)
+    return trainings(candidate.training.seeds, outlook=_outlook_on(candidate))
+
+
+def _begin(
+    candidate: Candidate, recorded: Mapping[int, SeedRecord] | None = None
+) -> PrefectFutureList[SeedRecord]:
+    seeds = candidate.training.replica_seeds
+    return train_seed.map(
+        unmapped(candidate), seeds, [recorded and recorded[seed] for seed in seeds]
+    )
 
 
 def _outlook_on(candidate: Candidate) -> Outlook:
@@ -83,6 +114,15 @@ def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = No
             keep_seed(root, key, files_of_seed(path), record)
         watch.finish(summary(record))
     return record
+
+
+@task(name="answer test rows", task_run_name="test rows by seed {record[seed]}", **AGAIN)
+def answer_test_rows(candidate: Candidate, record: SeedRecord) -> MemberAnswers:
+    """Let every member of a trained seed answer the test rows."""
+    path = candidate.seed_path(record["seed"])
+    job = candidate.read_rows(), candidate.read_split().test, path
+    answers: MemberAnswers = workers().call(predict_members, *job)
+    return answers
 
 
 @task(name="assemble")
