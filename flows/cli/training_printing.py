@@ -1,5 +1,6 @@
 """Output of the commands on trainings and models."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
@@ -178,6 +179,8 @@ def _print_training_rows(model: "Model", found: "Metrics", spread: "Stability") 
     from seqclass.auxiliary_rows import auxiliary_line
     from seqclass.evaluation.learning_curve import curve_line
 
+    if line := limit_line(spread):
+        typer.echo(line)
     if line := seen_line(spread, found["train_rows"]):
         typer.echo(line)
     if curve := found.get("learning_curve"):
@@ -258,6 +261,19 @@ def answer_author(store: Root, ref: str) -> None:
     typer.echo(f"the LSTM alone on {len(lstm)} seeds, macro precision / recall / F1: {rows}")
     recorded = ", ".join(f"{value:.3f}" for value in AUTHOR)
     typer.echo(f"beside it, three runs of the original author's own LSTM, macro F1: {recorded}")
+
+
+def limit_line(spread: "Stability") -> str | None:
+    """Return at which limit LSTMs still learnt, and what takes them further; None if none did."""
+    members = [own for seed in spread["seeds"] for own in seed.get("members", [])]
+    limits = [own.get("limit", 0) for own in members if own["why"] == "still learning"]
+    if not limits:
+        return None
+    longest = json.dumps({"recipe": {"longest": 2 * max(limits)}})
+    return (
+        f"the LSTM of {len(limits)} of {len(spread['seeds'])} seeds still learnt at its limit of "
+        f"{max(limits):,} updates; {longest} in the file of --spec takes it further"
+    )
 
 
 def seen_line(spread: "Stability", train_rows: int) -> str | None:

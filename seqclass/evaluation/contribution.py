@@ -20,7 +20,7 @@ class MemberRecord(TypedDict):
     registered answer. rows: number of held-back rows that it has answered. accuracy, log_loss: on
     these, null if it was not trained. networks: number of its networks. updates: of all of them.
     seconds: of its training. why: a reason that it was left out or ended early, or null. seen:
-    number of the rows that its first network learnt from.
+    number of the rows that its first network learnt from. limit: most updates of a network.
     """
 
     name: str
@@ -34,6 +34,7 @@ class MemberRecord(TypedDict):
     seconds: float
     why: str | None
     seen: NotRequired[int]
+    limit: NotRequired[int]
 
 
 class TestedMember(MemberRecord):

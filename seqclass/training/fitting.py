@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import keras
@@ -34,6 +34,16 @@ class Fit:
     losses: np.ndarray
     held_back_logits: np.ndarray
     seen: int
+
+    @property
+    def loss(self) -> float:
+        """Mean training loss (nats) of the last ``CHUNK`` updates."""
+        return float(self.losses[-CHUNK:].mean())
+
+    def after(self, earlier: "Fit") -> "Fit":
+        """Return the fit with the training of an earlier one, which it has taken further."""
+        losses = np.concatenate([earlier.losses, self.losses])
+        return replace(self, restarts=earlier.restarts, losses=losses, seen=earlier.seen)
 
 
 @dataclass(frozen=True)
@@ -215,7 +225,7 @@ class CompiledTrainer:
             average.assign_add((weights.value - average) * rate)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=5)
 def _trainer(work: Compilation) -> CompiledTrainer:
     return CompiledTrainer(work)
 

@@ -11,8 +11,10 @@ import keras
 import numpy as np
 from keras import layers
 
+from seqclass.evaluation.calibration import fit_temperature, soften
 from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.intervals import clustered_error
+from seqclass.evaluation.metrics import row_losses
 from seqclass.networks import recurrence
 from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder, pooling_factor
 from seqclass.networks.convolutions import Convolutions, fit_convolutions
@@ -32,10 +34,10 @@ from seqclass.training.learnt_rows import (
     Subset,
     WindowedRows,
 )
-from seqclass.training.recipe import MAX_CLOSED
+from seqclass.training.recipe import MAX_CLOSED, Recipe
 from seqclass.training.ridge import RidgeConfig, fit_ridge
 from seqclass.training.spec import Member, TrainingSpec
-from seqclass.training.splits import Part, nested_folds
+from seqclass.training.splits import MAX_NESTED, Part, nested_folds
 from seqclass.training.steps import fit_steps
 from seqclass.training.view_kernels import (
     KernelRows,
@@ -47,6 +49,9 @@ from seqclass.training.view_kernels import (
 FOLD_STRIDE = 1_000_000_007
 """Difference between the seeds of a member's successive networks."""
 
+STILL_LEARNS = "still learning"
+"""The reason that a network ended: its limit of updates, up to which it learnt."""
+
 MemberProgress = Callable[[str, int, int, float], None]
 """Callback with a member's name, then the arguments of ``fitting.ProgressCallback``."""
 
@@ -57,7 +62,7 @@ class Trained(NamedTuple):
     branch: the member in Keras. scores: ``(n, classes)`` of these rows, in the folds' order. why: a
     short reason that it has not answered all folds, or None. unseen: if rows are few, scores for
     which everything was chosen without each fold, too; else None. Networks have none, since they
-    choose nothing by held-back rows.
+    choose nothing by held-back rows where these are few. limit: most updates of a network.
     """
 
     name: Member
@@ -67,6 +72,7 @@ class Trained(NamedTuple):
     seconds: float
     why: str | None = None
     unseen: np.ndarray | None = None
+    limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -275,12 +281,17 @@ CLOSED: dict[Member, Callable[[Training], Closed]] = {
 
 
 class LstmMember:
-    """The LSTM, whose networks are trained fold by fold."""
+    """The LSTM, whose networks are trained fold by fold.
+
+    limit: most updates of a network. still_learns: whether the first one went on learning up to it.
+    """
 
     def __init__(self, training: Training) -> None:
         self.training = training
         self.fits: list[Fit] = []
         self.seconds = 0.0
+        self.limit = 0
+        self.still_learns = False
 
     @cached_property
     def views(self) -> ViewsBuilder:
@@ -301,28 +312,92 @@ class LstmMember:
         pooling = pooling_factor(*training.frozen.lengths, architecture.longest_recurrence)
         return NetworkBuilder(training.n_classes, n_features, pooling, architecture)
 
-    def next_fold(self) -> None:
-        """Train one more network and let it answer the rows that its fold holds back."""
-        began, training, number = time.monotonic(), self.training, len(self.fits)
-        kept, held = training.folds[number]
-        begin = None
+    def next_fold(self, may_go_on: bool = True) -> None:
+        """Train one more network and let it answer the rows that its fold holds back.
+
+        may_go_on: whether the first network may be taken further; the others go as far as it went.
+        """
+        began, number = time.monotonic(), len(self.fits)
+        made, done = self._fit(number), self._updates(number)
+        if number == 0:
+            self.limit = done
+            made = self._taken_further(made, began) if may_go_on else made
+            done = self.limit
+        while done < self.limit and not self._is_solved(made):
+            made, done = self._further(number, made, done), 2 * done
+        self.fits.append(made)
+        self.seconds += time.monotonic() - began
+
+    def _taken_further(self, made: Fit, began: float) -> Fit:
+        """Take the first network further, by as many updates as it has had, as long as that lowers
+        the loss of the rows that it holds back by more than its standard error.
+
+        The learning rate begins anew each time (Loshchilov and Hutter 2017, "SGDR"). Where rows are
+        so few that those held back are evidence for the model, these choose nothing here.
+        """
+        training, longest = self.training, self.training.spec.recipe.longest
+        gains = len(training.own) > MAX_NESTED
+        while gains and not self._is_solved(made):
+            self.still_learns = self.limit > self._updates(0)
+            if 2 * self.limit > longest or training.is_late(time.monotonic() - began):
+                return made
+            longer = self._further(0, made, self.limit)
+            gain = self._held_losses(made) - self._held_losses(longer)
+            error, freedom = training.error_of_mean(gain)
+            if gains := bool(freedom and gain.mean() > error):
+                made, self.limit = longer, 2 * self.limit
+        self.still_learns = False
+        return made
+
+    def _held_losses(self, made: Fit) -> np.ndarray:
+        """Return losses (nats) of the rows that the first network holds back."""
+        logits, y = made.held_back_logits, self.training.rows.y[self.training.held_by_fold[0]]
+        logits = logits if self.training.prior is None else logits + self.training.prior
+        return row_losses(soften(logits, fit_temperature(logits, y)), y)
+
+    def _updates(self, number: int) -> int:
+        """Return the most updates of a network that is not taken further."""
+        learnt = self._learnt(*self.training.folds[number])
+        return self.training.spec.recipe.update_limit(learnt.counted)
+
+    def _is_solved(self, made: Fit) -> bool:
+        return made.loss < self.training.spec.recipe.solved
+
+    def _fit(self, number: int) -> Fit:
+        training, begin = self.training, None
         if training.initial is not None:
             begin = partial(load_matching_weights, weights=training.initial, number=number)
-        seed = training.seed + FOLD_STRIDE * number
-        made = fit(
+        return self._fitted(number, training.spec.recipe, begin, self._stop())
+
+    def _further(self, number: int, made: Fit, updates: int) -> Fit:
+        """Return a network after so many updates more, with its averaged weights to begin with."""
+        weights = made.network.get_weights()
+
+        def begin(network: keras.Model) -> None:
+            network.set_weights(weights)
+
+        further = self.training.spec.recipe.further(updates)
+        return self._fitted(number, further, begin, None, updates).after(made)
+
+    def _fitted(
+        self,
+        number: int,
+        recipe: Recipe,
+        begin: Callable[[keras.Model], None] | None,
+        stop: Callable[[int], bool] | None,
+        done: int = 0,
+    ) -> Fit:
+        training, (kept, held) = self.training, self.training.folds[number]
+
+        def watch(update: int, of: int, loss: float) -> None:
+            training.watch(LSTM, done + update, done + of, loss)
+
+        return fit(
             Learner(self.build, self.views, begin),
             self._learnt(kept, held),
             training.rows.x[held],
-            FitConfig(
-                training.spec.recipe,
-                seed,
-                partial(training.watch, LSTM),
-                training.prior,
-                self._stop(),
-            ),
+            FitConfig(recipe, training.seed + FOLD_STRIDE * number, watch, training.prior, stop),
         )
-        self.fits.append(made)
-        self.seconds += time.monotonic() - began
 
     def _learnt(self, kept: np.ndarray, held: np.ndarray) -> LearntRows:
         """Return the rows that a network is fitted to."""
@@ -350,11 +425,12 @@ class LstmMember:
 
         why: a short reason that it ends before the last fold, or None.
         """
+        why = STILL_LEARNS if self.still_learns else why
         scores = np.concatenate([one.held_back_logits for one in self.fits])
         if self.training.prior is not None:
             scores = scores + self.training.prior
         branch = partial(_branch, self.frozen, self.fits, self.training.prior)
-        return Trained(LSTM, branch, scores, self.fits, self.seconds, why)
+        return Trained(LSTM, branch, scores, self.fits, self.seconds, why, limit=self.limit)
 
 
 def _branch(frozen: keras.Model, fits: Sequence[Fit], prior: np.ndarray | None) -> Branch:

@@ -24,6 +24,7 @@ class Recipe:
     """The settings of a network's training, the same for all data sets, chosen on training rows.
 
     updates: most gradient steps, or ``epochs`` passes over the rows if that is more.
+    longest: most gradient steps to which a network that still learns is taken further.
     smallest_batch, largest_batch: limits of the batch, which is a tenth of the rows, rounded down
     to a multiple of the smallest: the kernel takes as long for 17 rows as for 32.
     learning_rate: its peak with batches of the smallest size; it grows in proportion to the batch
@@ -45,6 +46,7 @@ class Recipe:
 
     updates: int = 400
     epochs: int = 20
+    longest: int = 6400
     smallest_batch: int = 16
     largest_batch: int = 64
     learning_rate: float = 2e-3
@@ -65,7 +67,7 @@ class Recipe:
             self,
             [
                 ("updates smallest_batch largest_batch imbalance few_rows", 1, math.inf),
-                ("epochs shortest restarts restart_check_step warm_up", 0, math.inf),
+                ("epochs longest shortest restarts restart_check_step warm_up", 0, math.inf),
                 ("weight_decay solved", 0, math.inf),
                 ("learning_rate clip", 1e-12, math.inf),
                 ("ema_decay", 0, 1),
@@ -93,6 +95,10 @@ class Recipe:
         """Return the limit of updates, a multiple of ``CHUNK``."""
         passes = math.ceil(self.epochs * n_rows / self.batch(n_rows))
         return math.ceil(max(self.updates, passes) / CHUNK) * CHUNK
+
+    def further(self, updates: int) -> "Recipe":
+        """Return the recipe that takes a network further by so many updates."""
+        return replace(self, updates=updates, epochs=0, restarts=0)
 
     def decay(self, n_rows: int) -> float:
         """Return the weight decay of a network that is fitted to ``n_rows``."""

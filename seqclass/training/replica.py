@@ -190,6 +190,7 @@ def _left_out(name: Member, why: str) -> MemberRecord:
     return {
         "name": name, "weight": 0.0, "registered": 0.0, "rows": 0, "accuracy": None,
         "log_loss": None, "networks": 0, "updates": 0, "seconds": 0.0, "why": why, "seen": 0,
+        "limit": 0,
     }  # fmt: skip
 
 
@@ -217,7 +218,7 @@ def train_lstm(training: Training, others: list[Trained], why: str | None = None
     member, most = LstmMember(training), len(training.folds)
     limit = (training.spec.networks or {}).get(LSTM, most)
     while len(member.fits) < most:
-        member.next_fold()
+        member.next_fold(may_go_on=why is None)
         done = len(member.fits)
         if why:
             return member.trained(why)
@@ -264,6 +265,7 @@ def reports(
             "seconds": round(one.seconds, 2),
             "why": why or (None if chosen.weights[k] else NOT_NEEDED),
             "seen": one.fits[0].seen if one.fits else 0,
+            "limit": one.limit,
         })  # fmt: skip
     return found
 
