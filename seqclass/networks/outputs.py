@@ -54,14 +54,14 @@ def predict_all(network: keras.Model, x: Source) -> Any:
     return Predictor(network)(x)
 
 
-def answer_in_batches(infer: Infer, x: Source) -> Any:
+def answer_in_batches(infer: Infer, x: Source, batch: int | None = None) -> Any:
     """Return the outputs of ``infer`` for ``(n, steps, channels)`` as NumPy arrays.
 
-    All batches have one shape; the last is filled up with its own first row. Batches of long series
-    are smaller.
+    All batches have one shape; the last is filled up with its own first row. batch: their rows;
+    without, batches of long series are smaller.
     """
     n_rows = len(x)
-    size = min(_batch_rows(x.shape[1]), max(n_rows, 1))
+    size = min(batch or _batch_rows(x.shape[1]), max(n_rows, 1))
     whole: Any = None
     for start in range(0, max(n_rows, 1), size):
         part = infer(tf.constant(_filled(x[start : start + size], size)))

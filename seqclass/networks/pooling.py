@@ -28,6 +28,10 @@ try:
 except ImportError:
     kernel = None  # type: ignore[assignment]
 
+BATCH_STEPS = 2**17
+"""Steps of all series in a batch: the kernel takes one series after the other, and operations of
+TensorFlow take longer to be called than to run."""
+
 
 class _Bank(NamedTuple):
     """weights ``(9 C, 84)`` in ``ORDER``; offsets ``(several, 84)`` of these kernels."""
@@ -69,7 +73,8 @@ class Pooling:
 
     def __call__(self, x: Source) -> np.ndarray:
         """Return features ``(n, p)`` of ``(n, steps, channels)``."""
-        found: np.ndarray = answer_in_batches(self.infer, x)
+        batch = max(1, BATCH_STEPS // x.shape[1])
+        found: np.ndarray = answer_in_batches(self.infer, x, batch)
         return found
 
     def infer(self, raw: tf.Tensor) -> tf.Tensor:
