@@ -1,11 +1,15 @@
 """The first hour: README's main job, the tutorial, a messy file."""
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from tests.journeys.journey import Journey
-from tests.journeys.made import machines, small_spec, strokes
+from tests.journeys.made import machines, small_spec
 
+TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
@@ -21,23 +25,17 @@ def test_main_job(journey: Journey) -> None:
 
 
 def test_tutorial(journey: Journey) -> None:
-    """From a CSV to a retrained champion and back."""
-    small_spec(journey.folder)
-    strokes(journey.folder / "press.csv", range(150))
-    strokes(journey.folder / "june.csv", range(150, 210), seed=2)
-    journey.run("seqclass inspect press.csv")
-    journey.run("seqclass import press.csv --name press")
-    journey.run("seqclass train press --spec small.json")
-    journey.run("seqclass score press june.csv --out answers.csv")
+    """docs/tutorial.md, block by block: from a CSV to a retrained champion and back."""
+    text = TUTORIAL.read_text()
+    [maker] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    lines = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
+    journey.python(f"{maker}\nprint(0)")
+    assert len(lines) >= 9
+    for line in lines:
+        journey.run(f"seqclass {line.partition(' ')[2]}")
     answers = pd.read_csv(journey.folder / "answers.csv")
     journey.keep(list(answers.columns), "columns of answers.csv")
     journey.keep(answers["answer"].value_counts().to_dict(), "answers")
-    journey.run("seqclass import june.csv --name press --append")
-    (journey.folder / "retrain.json").write_text('{"least_rows": 20, "debounce_s": 0}')
-    journey.run("seqclass retrain press --spec retrain.json")
-    journey.run("seqclass history press")
-    journey.run("seqclass compare press@v1 press@v2")
-    journey.run("seqclass rollback press --reason 'the new tool needs another look'")
     journey.run("seqclass models")
     journey.run("seqclass verify")
 
