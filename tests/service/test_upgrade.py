@@ -17,7 +17,6 @@ from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
-from tests.support.databases import DATABASE, DATABASES, server_database
 from tests.support.former import restore, series
 from tests.support.service import Up
 from tests.support.waiting import until
@@ -91,26 +90,24 @@ def contents(up: Up) -> dict[str, Any]:
 
 @pytest.mark.system
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("kind", DATABASES)
 def test_the_service_goes_on_where_that_of_an_earlier_commit_stopped(
-    kind: str, new: dict[str, Any], tmp_path: Path
+    new: dict[str, Any], tmp_path: Path
 ) -> None:
-    with server_database(kind) as settings:
-        root = open_root(restore(tmp_path, settings.get(DATABASE)))
-        before = state_of(root)
-        for turn in (1, 2):
-            began = datetime.now(UTC)
-            up = Up(root, port=0, **settings)
-            try:
-                assert contents(up) == new
-                assert has_history(up)
-                until(partial(is_at_rest, up, began), 240)
-                assert state_of(root) == before
-                if turn == 2:
-                    add_rows(root)
-                    until(lambda: len(retrainings_of(root, "toy")) > len(before[2]), 300)
-            finally:
-                assert up.stop() == 0
+    root = open_root(restore(tmp_path))
+    before = state_of(root)
+    for turn in (1, 2):
+        began = datetime.now(UTC)
+        up = Up(root, port=0)
+        try:
+            assert contents(up) == new
+            assert has_history(up)
+            until(partial(is_at_rest, up, began), 240)
+            assert state_of(root) == before
+            if turn == 2:
+                add_rows(root)
+                until(lambda: len(retrainings_of(root, "toy")) > len(before[2]), 300)
+        finally:
+            assert up.stop() == 0
     assert open_dataset(root, "toy").manifest["n_series"] == 240
     assert verify_tree(root)["bad"] == []
 

@@ -1,4 +1,4 @@
-"""A root and a service's databases as an earlier commit made them, kept in ``tests/former``.
+"""A root and a service's database as an earlier commit made them, kept in ``tests/former``.
 
 ``python -m tests.support.former COMMIT`` makes them anew: it checks the commit out beside this
 repository's environment and lets its own commands import, train, retrain, and run ``seqclass up``.
@@ -18,68 +18,43 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.support.databases import DATABASE
 from tests.support.places import REPOSITORY
-from tests.support.postgres import dump, load, postgres
 
 KEPT = REPOSITORY / "tests" / "former"
-TREE, SQLITE, POSTGRES = "tree.tar.gz", "prefect.sql.gz", "postgres.sql.gz"
+TREE, SQLITE = "tree.tar.gz", "prefect.sql.gz"
 LEFT_OUT = (".service", ".staging", "pages")
 """What a root holds beside its records: the service's own files, work in hand, what is redrawn."""
 SECRETS = "csrf_token"
 """The table whose rows are not kept."""
 
 
-def restore(folder: Path, address: str | None = None) -> Path:
-    """Unpack the kept root into a folder, and a database; returns the root.
-
-    address: of an empty database of PostgreSQL. Without one SQLite's is restored in its place.
-    """
+def restore(folder: Path) -> Path:
+    """Unpack the kept root into a folder, with its database in place; returns the root."""
     with tarfile.open(KEPT / TREE) as packed:
         packed.extractall(folder, filter="data")
     home = folder / "tree" / ".service"
     home.mkdir(mode=0o700)
-    if address:
-        load(address, kept(POSTGRES))
-    else:
-        with closing(sqlite3.connect(home / "prefect.db")) as database, database:
-            database.executescript(kept(SQLITE))
+    with closing(sqlite3.connect(home / "prefect.db")) as database, database:
+        database.executescript(gzip.decompress((KEPT / SQLITE).read_bytes()).decode())
     return folder / "tree"
 
 
-def kept(name: str) -> str:
-    return gzip.decompress((KEPT / name).read_bytes()).decode()
-
-
 def make(commit: str) -> None:
-    """Let a commit's own commands make a root and its database of either kind, and keep them.
-
-    Both roots get the same rows, so that one is enough.
-    """
+    """Let a commit's own commands make a root and its database, and keep them."""
     KEPT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name, checked_out(commit, Path(name, "code")) as code:
-        make_with_sqlite(code, Path(name, "sqlite"))
-        make_with_postgres(code, Path(name, "postgres"))
+        work = Path(name, "work")
+        root = use_commands(code, work)
+        with closing(sqlite3.connect(root / ".service" / "prefect.db")) as database:
+            rows = f'INSERT INTO "{SECRETS}"'
+            keep(work, "\n".join(s for s in database.iterdump() if not s.startswith(rows)))
+        with tarfile.open(KEPT / TREE, "w:gz") as packed:
+            for entry in sorted(root.iterdir()):
+                if entry.name not in LEFT_OUT:
+                    packed.add(entry, f"tree/{entry.name}")
 
 
-def make_with_sqlite(code: Path, work: Path) -> None:
-    root = use_commands(code, work)
-    with closing(sqlite3.connect(root / ".service" / "prefect.db")) as database:
-        rows = f'INSERT INTO "{SECRETS}"'
-        keep(SQLITE, work, "\n".join(s for s in database.iterdump() if not s.startswith(rows)))
-    with tarfile.open(KEPT / TREE, "w:gz") as packed:
-        for entry in sorted(root.iterdir()):
-            if entry.name not in LEFT_OUT:
-                packed.add(entry, f"tree/{entry.name}")
-
-
-def make_with_postgres(code: Path, work: Path) -> None:
-    with postgres() as address:
-        use_commands(code, work, **{DATABASE: address})
-        keep(POSTGRES, work, dump(address, SECRETS))
-
-
-def keep(name: str, work: Path, sql: str) -> None:
+def keep(work: Path, sql: str) -> None:
     """Keep a database, with other words for this machine and for the folder of the work."""
     host, folder = socket.gethostname(), str(work)
     for found, instead in (
@@ -89,7 +64,7 @@ def keep(name: str, work: Path, sql: str) -> None:
         (f"seqclass-{host}-", "seqclass-former-"),
     ):
         sql = sql.replace(found, instead)
-    (KEPT / name).write_bytes(gzip.compress(sql.encode(), mtime=0))
+    (KEPT / SQLITE).write_bytes(gzip.compress(sql.encode(), mtime=0))
 
 
 @contextmanager
@@ -102,7 +77,7 @@ def checked_out(commit: str, code: Path) -> Iterator[Path]:
         subprocess.run([*git, "remove", "--force", str(code)], check=True)
 
 
-def use_commands(code: Path, work: Path, **settings: str) -> Path:
+def use_commands(code: Path, work: Path) -> Path:
     """Import, train, append, retrain and set a policy, all while the service runs; then stop it.
 
     Returns the root.
@@ -111,7 +86,7 @@ def use_commands(code: Path, work: Path, **settings: str) -> Path:
     root = work / "tree"
     surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT")}
     surroundings |= {"PYTHONPATH": str(code), "SEQCLASS_STORAGE": str(root), "HOME": str(work)}
-    surroundings |= {"TMPDIR": str(work), **settings}
+    surroundings["TMPDIR"] = str(work)
     seqclass = [sys.executable, "-P", "-m", "flows"]
 
     def run(*words: str) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import glob
 import os
 import pwd
-import re
 import shutil
 import signal
 import subprocess
@@ -55,26 +54,6 @@ def postgres() -> Iterator[str]:
         process.send_signal(signal.SIGINT)  # without waiting for those who are connected
         process.wait(timeout=60)
         shutil.rmtree(folder)
-
-
-def dump(address: str, *empty: str) -> str:
-    """Return a database as SQL, without its owner. empty: tables whose rows are left out."""
-    words = [needed("pg_dump"), "--no-owner", "--no-privileges", "--no-comments"]
-    words += [f"--exclude-table-data={table}" for table in empty]
-    found = subprocess.run([*words, plain(address)], check=True, capture_output=True)
-    # Other versions of psql do not know these two commands, which bear a random key.
-    return re.sub(r"^\\(un)?restrict .*\n", "", found.stdout.decode(), flags=re.MULTILINE)
-
-
-def load(address: str, sql: str) -> None:
-    """Fill an empty database with what ``dump`` returned."""
-    words = [needed("psql"), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1"]
-    subprocess.run([*words, plain(address)], check=True, capture_output=True, input=sql.encode())
-
-
-def plain(address: str) -> str:
-    """Return an address as PostgreSQL's own programs take it."""
-    return address.replace("+asyncpg", "")
 
 
 def is_ready(port: int) -> bool:
