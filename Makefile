@@ -18,7 +18,8 @@ install: .venv/installed
 	@test -n "$(PYTHON)" || { echo "make: expected Python 3.11 to 3.13 with venv and ensurepip on the PATH, found none; install it (Debian: python3-venv)" >&2; exit 2; }
 	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
 	@rm -f $@
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@echo "downloading about 670 MB of packages, once per machine"
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@echo "compiling the LSTM kernel, once per machine"
 	@$(BIN)/python -c "from seqclass.networks.kernel import compile_kernel; compile_kernel()"
