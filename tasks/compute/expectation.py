@@ -17,7 +17,7 @@ from seqclass.store.split import Split
 from seqclass.training.recipe import CURVE_SHARE, MAX_CLOSED, MAX_LANDMARKS, Recipe
 from seqclass.training.row_order import PARTS
 from seqclass.training.spec import TrainingSpec
-from seqclass.training.splits import HELD_ROWS
+from seqclass.training.splits import HELD_ROWS, MAX_NESTED
 from seqclass.workers import at_once
 
 REFERENCE_S, MEASURED_S = 0.025, 0.5
@@ -27,7 +27,7 @@ MARGIN = 1.3
 """The announced bound by the expected longest time: other work may come while a training lasts."""
 BEFORE_S = 8.0
 """Seconds before the seeds: server, processes, split."""
-AFTER_S = (3.0, 1.5, 4e-5)
+AFTER_S = (3.0, 1.5, 1.2e-5)
 """Seconds after the seeds: comparison, registration and pages; and for each turn of classifiers
 that answer the test rows, with the seconds per step of such a row."""
 CLOSED_S = (0.2, 4e-3, 6e-4, 3.5e-6)
@@ -75,6 +75,8 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     least += min(rows, MAX_CLOSED) * (a_row + a_value * size.steps * size.channels)
     folds = min(round(1 / fraction), math.ceil(HELD_ROWS / (fraction * rows)))
     limit = spec.recipe.update_limit(min(rows, spec.window or rows))
+    while rows > MAX_NESTED and 2 * limit <= spec.recipe.longest:
+        limit *= 2
     most = least
     if "view-kernels" in spec.members:
         a_seed, a_landmark, a_row = KERNELS_S
