@@ -26,7 +26,8 @@ class Fit:
     """A trained network and its training.
 
     losses: training loss (nats) of every update ``(updates,)``. held_back_logits: ``(n, classes)``,
-    for the held-back rows. seen: number of the rows that it learnt from.
+    for the held-back rows. seen: number of the rows that it learnt from, at least if it was taken
+    further.
     """
 
     network: keras.Model

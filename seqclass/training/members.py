@@ -388,6 +388,7 @@ class LstmMember:
         done: int = 0,
     ) -> Fit:
         training, (kept, held) = self.training, self.training.folds[number]
+        seed = training.seed + FOLD_STRIDE * number + done  # rows come in another order each time
 
         def watch(update: int, of: int, loss: float) -> None:
             training.watch(LSTM, done + update, done + of, loss)
@@ -396,7 +397,7 @@ class LstmMember:
             Learner(self.build, self.views, begin),
             self._learnt(kept, held),
             training.rows.x[held],
-            FitConfig(recipe, training.seed + FOLD_STRIDE * number, watch, training.prior, stop),
+            FitConfig(recipe, seed, watch, training.prior, stop),
         )
 
     def _learnt(self, kept: np.ndarray, held: np.ndarray) -> LearntRows:

@@ -67,7 +67,7 @@ def test_what_is_held_back_is_not_learnt_from(grouped: bool) -> None:
 def test_an_lstm_learns_from_windows_and_all_else_from_a_sample() -> None:
     rows, read = lines(20_000), list[np.ndarray]()
     source = windowed(rows, read)
-    recipe = Recipe(updates=150, epochs=0, solved=0.0)
+    recipe = Recipe(updates=150, epochs=0, longest=150, solved=0.0)
     members: tuple[Member, ...] = ("convolutions", LSTM)
     spec = TrainingSpec(members=members, recipe=recipe, window=WINDOW)
     own = Rows(rows.x[source.sample], rows.y[source.sample])
