@@ -40,8 +40,6 @@ SAMPLE_ROWS, SAMPLE_STEPS, MIN_SAMPLED = 100, 20_000, 8
 rows, the most steps of all rows together, and the fewest rows."""
 LEAST = 1e-6
 """Least mean win of which the root is taken: 0 has no gradient."""
-CONVOLUTIONS = "convolutions"
-"""Name of the network that pools the features."""
 AROUND, ABOVE, HIGHEST, LOWEST = "around_", "above_", "highest_", "lowest_"
 """Names of a bank's layers, before its number: the padding of its view, the products for the
 thresholds, and those that compete."""
@@ -83,7 +81,7 @@ class Convolutions:
             above = _above(steps, bank, f"{ABOVE}{number}")
             best = f"{HIGHEST if bank.counts_highest else LOWEST}{number}"
             found += [masked_mean(above, inside), _wins(steps, bank, inside, best)]
-        return keras.Model(raw, ops.concatenate(found, axis=-1), name=CONVOLUTIONS)
+        return keras.Model(raw, ops.concatenate(found, axis=-1), name="convolutions")
 
     @property
     def views(self) -> list[slice]:
