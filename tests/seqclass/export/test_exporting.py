@@ -23,6 +23,7 @@ from seqclass.store.models import Model
 from seqclass.store.root import open_root
 from seqclass.training.learnt_rows import Rows
 from tests.support.exports import store_answered, whole_committee
+from tests.support.places import REPOSITORY
 from tests.support.stored import store_series
 
 ALONE = """
@@ -39,6 +40,18 @@ import decide
 
 found = decide.Classifier().answers(list(numpy.load(sys.argv[1])))
 json.dump({k: v.tolist() if hasattr(v, "tolist") else v for k, v in found.items()}, sys.stdout)
+"""
+GUEST = """
+import os, sys
+import pandas as pd
+from threadpoolctl import threadpool_info
+from seqclass.export.mlflow_loader import _load_pyfunc
+
+before = dict(os.environ), threadpool_info()
+found = _load_pyfunc(sys.argv[1]).predict(pd.DataFrame({"value": [[0.0, 1.0], [1.0, None, 3.0]]}))
+assert len(found) == 2
+assert before == (dict(os.environ), threadpool_info())
+assert not {"tensorflow", "keras"} & set(sys.modules)
 """
 RULE = Decision((0.1, 0.0), 0.52, 1.0, 0.0, 0.2, (0.45, 0.5))
 
@@ -164,6 +177,13 @@ def test_mlflow_is_told_how_to_load_it(exported: Callable[..., Exported]) -> Non
     for name in ("possible", "nearest"):
         assert told[name]["items"] == {"type": "string"}
         assert all(isinstance(one, str) for cell in found[name] for one in cell)
+
+
+def test_mlflow_s_caller_stays_as_it_was(model: Model) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", GUEST, model.folder], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_mlflows_files_name_versions(tmp_path: Path) -> None:
