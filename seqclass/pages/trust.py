@@ -177,12 +177,11 @@ def _rivals(metrics: "Metrics") -> Iterator[str]:
     if best is None or not evidence:
         return
     name, beside = best[0], evidence["baselines"][best[0]]
-    ahead, behind = beside["lost"], beside["won"]
     if _better_p(beside) < ALPHA:
         return
     yield (
-        f"It is not significantly better than {name.replace('_', ' ')} (rows that only it answers "
-        f"correctly: {ahead}, only the baseline: {behind}). The simpler model is enough here."
+        f"It is not significantly better than {name.replace('_', ' ')} in balanced accuracy. The "
+        "simpler model is enough here."
     )
 
 
