@@ -17,7 +17,7 @@ from seqclass.store.split import Split
 from seqclass.training.recipe import CURVE_SHARE, MAX_CLOSED, MAX_LANDMARKS, Recipe
 from seqclass.training.row_order import PARTS
 from seqclass.training.spec import TrainingSpec
-from seqclass.training.splits import HELD_ROWS, MAX_NESTED
+from seqclass.training.splits import HELD_ROWS
 from seqclass.workers import at_once
 
 REFERENCE_S, MEASURED_S = 0.025, 0.5
@@ -67,7 +67,8 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     """Return the least and the most seconds of a training with all its seeds, on the reference.
 
     The least is for data that the members in closed form solve, and that the LSTM learns in its
-    fewest updates; the most is for networks that all train to the last update.
+    fewest updates; the most is for networks that all train to their first limit. One that goes on
+    from there has the time announced anew.
     """
     rows, fraction = size.rows, spec.validation_fraction
     a_seed, a_step, a_row, a_value = CLOSED_S
@@ -75,8 +76,6 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     least += min(rows, MAX_CLOSED) * (a_row + a_value * size.steps * size.channels)
     folds = min(round(1 / fraction), math.ceil(HELD_ROWS / (fraction * rows)))
     limit = spec.recipe.update_limit(min(rows, spec.window or rows))
-    while rows > MAX_NESTED and 2 * limit <= spec.recipe.longest:
-        limit *= 2
     most = least
     if "view-kernels" in spec.members:
         a_seed, a_landmark, a_row = KERNELS_S
