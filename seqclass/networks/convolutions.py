@@ -128,8 +128,8 @@ def _outputs(view: np.ndarray, bank: Bank, inside: np.ndarray) -> np.ndarray:
     ends = [padded.shape[1] - 2 * around + k * bank.dilation for k in range(WIDTH)]
     beside = [padded[:, k * bank.dilation : end][inside] for k, end in enumerate(ends)]
     weights = bank.weights.reshape(-1, bank.weights.shape[-1])
-    found: np.ndarray = (np.concatenate(beside, axis=1) @ weights).T
-    return found
+    outputs: np.ndarray = (np.concatenate(beside, axis=1) @ weights).T
+    return outputs
 
 
 def _with_thresholds(bank: Bank, outputs: np.ndarray, each: int, rng: np.random.Generator) -> Bank:

@@ -54,6 +54,7 @@ class Sgemm(types.WrapperAddressProtocol):  # type: ignore[misc]
 SGEMM = Sgemm()
 compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 summing = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc"})
+"""Decorator of sums, whose order may change so that they become vector instructions."""
 STEPS = 512
 """Steps that are convolved at once: their outputs fit the processor's cache."""
 

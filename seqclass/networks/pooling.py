@@ -1,6 +1,7 @@
-"""Pooled features of fixed convolutions by the compiled kernel: the same to 1e-5, ten times faster.
+"""Pooled features of fixed convolutions by the compiled kernel, several times as fast.
 
-The stock layers stay what is stored, and give the features where the kernel can't run.
+They are the same to 1e-5; to about 1e-4 for series of three steps, whose outputs hardly vary and
+are scaled up. The stock layers are what is stored, and give the features where there is no kernel.
 """
 
 from typing import Any, NamedTuple
@@ -74,8 +75,8 @@ class Pooling:
     def __call__(self, x: Source) -> np.ndarray:
         """Return features ``(n, p)`` of ``(n, steps, channels)``."""
         batch = max(1, BATCH_STEPS // x.shape[1])
-        found: np.ndarray = answer_in_batches(self.infer, x, batch)
-        return found
+        features: np.ndarray = answer_in_batches(self.infer, x, batch)
+        return features
 
     def infer(self, raw: tf.Tensor) -> tf.Tensor:
         """Return features of a batch."""
@@ -85,63 +86,58 @@ class Pooling:
     def _run(self, lengths: tf.Tensor, *views: tf.Tensor) -> tf.Tensor:
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(*views: tf.Tensor) -> tf.Tensor:
-            found = tf.numpy_function(self._pooled, [lengths, *views], tf.float32)
+            features = tf.numpy_function(self._pooled, [lengths, *views], tf.float32)
             shape = views[0].shape[0], self.network.output_shape[1]
 
             def gradient(given: tf.Tensor) -> list[tf.Tensor]:
-                kinds = [tf.float32] * len(views)
-                slopes = tf.numpy_function(self._gradient, [lengths, given, *views], kinds)
+                inputs, kinds = [lengths, features, given, *views], [tf.float32] * len(views)
+                slopes = tf.numpy_function(self._gradient, inputs, kinds)
                 shapes = [view.shape for view in views]
                 return [tf.ensure_shape(*pair) for pair in zip(slopes, shapes, strict=True)]
 
-            return tf.ensure_shape(found, shape), gradient
+            return tf.ensure_shape(features, shape), gradient
 
         return run(*views)
 
     def _pooled(self, lengths: np.ndarray, *views: np.ndarray) -> np.ndarray:
-        found = list[np.ndarray]()
+        n, counts, features = len(lengths), _counts(lengths), list[np.ndarray]()
         for bank in self._banks:
-            above, wins = _means(bank, lengths, views)
+            above = np.empty((n, *bank.offsets.shape), np.float32)
+            wins = np.empty((n, len(ORDER)), np.float32)
+            kernel.pool_bank(views[bank.view], lengths, *bank.settings, above, wins)
             shares = np.empty_like(above)
-            shares[..., ORDER] = above
-            found += [shares.reshape(len(wins), -1) / 6, np.sqrt(np.maximum(wins, LEAST))]
-        return np.concatenate(found, axis=1)
+            shares[..., ORDER] = above / counts[..., None]
+            features += [shares.reshape(n, -1) / 6, np.sqrt(np.maximum(wins / counts, LEAST))]
+        return np.concatenate(features, axis=1)
 
     def _gradient(
-        self, lengths: np.ndarray, given: np.ndarray, *views: np.ndarray
+        self, lengths: np.ndarray, features: np.ndarray, given: np.ndarray, *views: np.ndarray
     ) -> list[np.ndarray]:
-        found, start = [np.zeros_like(view) for view in views], 0
-        counts = np.maximum(lengths, 1).astype(np.float32)[:, None]
+        slopes, counts, start = [np.zeros_like(view) for view in views], _counts(lengths), 0
         for bank in self._banks:
-            n_above, view = bank.offsets.size, views[bank.view]
-            wins = _means(bank, lengths, views)[1]
-            d_above = given[:, start : start + n_above].reshape(-1, *bank.offsets.shape)[..., ORDER]
-            d_wins = given[:, start + n_above : start + n_above + len(ORDER)]
-            d_wins = np.where(wins > LEAST, d_wins / np.sqrt(4 * np.maximum(wins, LEAST)), 0)
-            slope = np.empty_like(view)
+            middle = start + bank.offsets.size
+            end = middle + len(ORDER)
+            d_above = given[:, start:middle].reshape(-1, *bank.offsets.shape)[..., ORDER]
+            roots = features[:, middle:end]
+            d_wins = np.where(roots > np.sqrt(np.float32(LEAST)), given[:, middle:end], 0)
+            slope = np.empty_like(views[bank.view])
             kernel.pool_bank_gradient(
-                view, lengths, *bank.settings,
-                np.ascontiguousarray(d_above / (6 * counts[..., None])), d_wins / counts, slope,
+                views[bank.view], lengths, *bank.settings,
+                np.ascontiguousarray(d_above / (6 * counts[..., None])),
+                d_wins / (2 * roots * counts), slope,
             )  # fmt: skip
-            found[bank.view] += slope
-            start += n_above + len(ORDER)
-        return found
+            slopes[bank.view] += slope
+            start = end
+        return slopes
+
+
+def _counts(lengths: np.ndarray) -> np.ndarray:
+    """Return the steps ``(n, 1)`` inside each series, at least 1."""
+    return np.maximum(lengths, 1).astype(np.float32)[:, None]
 
 
 def _lengths(raw: np.ndarray) -> np.ndarray:
     return series_lengths(~np.isnan(raw).all(axis=-1))
-
-
-def _means(
-    bank: _Bank, lengths: np.ndarray, views: tuple[np.ndarray, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return means over the steps inside of what ``pool_bank`` sums."""
-    n = len(lengths)
-    counts = np.maximum(lengths, 1).astype(np.float32)[:, None]
-    above = np.empty((n, *bank.offsets.shape), np.float32)
-    wins = np.empty((n, len(ORDER)), np.float32)
-    kernel.pool_bank(views[bank.view], lengths, *bank.settings, above, wins)
-    return above / counts[..., None], wins / counts
 
 
 def pool_by_kernel(model: keras.Model) -> None:

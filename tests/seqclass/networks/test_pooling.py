@@ -70,6 +70,7 @@ def test_a_model_on_the_kernel_is_stored_as_before(tmp_path: Path) -> None:
     answers = eager(model, x)
     pool_by_kernel(model)
     np.testing.assert_allclose(eager(model, x), answers, atol=1e-5)
+    assert not np.array_equal(eager(model, x), answers)  # by another way
     model.save(tmp_path / "model.keras")
     stored = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(eager(stored, x), answers)
