@@ -322,9 +322,9 @@ class LstmMember:
         if number == 0:
             self.limit = done
             made = self._taken_further(made, began) if may_go_on else made
-            done = self.limit
-        while done < self.limit and not self._is_solved(made):
-            made, done = self._further(number, made, done), 2 * done
+        else:
+            while done < self.limit and not self._is_solved(made):
+                made, done = self._further(number, made, done), 2 * done
         self.fits.append(made)
         self.seconds += time.monotonic() - began
 
@@ -335,18 +335,19 @@ class LstmMember:
         The learning rate begins anew each time (Loshchilov and Hutter 2017, "SGDR"). Where rows are
         so few that those held back are evidence for the model, these choose nothing here.
         """
-        training, longest = self.training, self.training.spec.recipe.longest
-        gains = len(training.own) > MAX_NESTED
-        while gains and not self._is_solved(made):
-            self.still_learns = self.limit > self._updates(0)
-            if 2 * self.limit > longest or training.is_late(time.monotonic() - began):
+        training, first, longest = self.training, self.limit, self.training.spec.recipe.longest
+        if len(training.own) <= MAX_NESTED:
+            return made
+        while 2 * self.limit <= longest and not self._is_solved(made):
+            if training.is_late(time.monotonic() - began):
                 return made
             longer = self._further(0, made, self.limit)
             gain = self._held_losses(made) - self._held_losses(longer)
             error, freedom = training.error_of_mean(gain)
-            if gains := bool(freedom and gain.mean() > error):
-                made, self.limit = longer, 2 * self.limit
-        self.still_learns = False
+            if not freedom or gain.mean() <= error:
+                return made
+            made, self.limit = longer, 2 * self.limit
+        self.still_learns = self.limit > first and not self._is_solved(made)
         return made
 
     def _held_losses(self, made: Fit) -> np.ndarray:
