@@ -265,8 +265,8 @@ def answer_author(store: Root, ref: str) -> None:
 
 def limit_line(spread: "Stability") -> str | None:
     """Return at which limit LSTMs still learnt, and what takes them further; None if none did."""
-    members = [own for seed in spread["seeds"] for own in seed.get("members", [])]
-    limits = [own.get("limit", 0) for own in members if own["why"] == "still learning"]
+    members = [member for seed in spread["seeds"] for member in seed.get("members", [])]
+    limits = [member.get("limit", 0) for member in members if member["why"] == "still learning"]
     if not limits:
         return None
     longest = json.dumps({"recipe": {"longest": 2 * max(limits)}})

@@ -55,7 +55,7 @@ def answer_in_full(
     x, classifier = dataset.series(chosen.test), load_fast(dataset.root, model_path)
     found = predict_all(classifier, x)
     probabilities = found["probabilities"]
-    first = _first(len(x), x.shape[1], dataset.labels())
+    first = _first(dataset, len(x), x.shape[1])
     hardest = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
     explained = np.union1d(np.arange(first), hardest)
     answers = predict_labels(probabilities, offsets)[explained]
@@ -68,9 +68,9 @@ def answer_in_full(
     )  # fmt: skip
 
 
-def _first(n_rows: int, n_steps: int, table: pa.Table) -> int:
+def _first(dataset: Dataset, n_rows: int, n_steps: int) -> int:
     """Return how many of the first test rows are explained."""
-    most = MAX_ROWS if EVENT[0] in table.column_names else FEW_ROWS
+    most = MAX_ROWS if EVENT[0] in dataset.manifest["columns"] else FEW_ROWS
     return min(n_rows, most, max(1, MAX_VALUES // n_steps))
 
 
@@ -81,9 +81,9 @@ def explain(
 
     Returns how often they hit the event; hits are counted only among the first rows.
     """
-    rows, table = chosen.test[answers.explained], dataset.labels()
-    first = _first(len(given), answers.evidence.shape[1], table)
-    table = table.take(pa.array(rows))
+    rows = chosen.test[answers.explained]
+    first = _first(dataset, len(given), answers.evidence.shape[1])
+    table = dataset.labels().take(pa.array(rows))
     _write(dataset.root, workspace, table, answers.evidence, answers.steps)
     counted = (given[answers.explained] == chosen.codes[rows]) & (answers.explained < first)
     return {"explained_rows": first, "where": _where(table, answers.steps, counted)}

@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -243,21 +242,16 @@ def _answer(
 
 def _lstm(replica: Any, x: SeriesReader, y: np.ndarray, classes: list[str]) -> LstmScores | None:
     """Return scores of a seed's LSTM alone; None if the spec names no LSTM."""
+    import keras
+
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
 
-    alone = only(replica.members_alone, [LSTM])
-    if alone is None:
+    members = replica.members_alone
+    if LSTM not in members.output:
         return None
-    return lstm_scores(predict_all(accelerate(alone), x)[LSTM], y, classes)
-
-
-def only(members: Any, names: Sequence[str]) -> Any:
-    """Return the members of these names from a network of members; None if it has none of them."""
-    import keras
-
-    found = {name: part for name, part in members.output.items() if name in names}
-    return keras.Model(members.input, found, name="members") if found else None
+    alone = accelerate(keras.Model(members.input, members.output[LSTM], name="lstm"))
+    return lstm_scores(predict_all(alone, x), y, classes)
 
 
 def _keep(root: Root, path: str, record: RunRecord) -> RunRecord:

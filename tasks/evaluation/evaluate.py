@@ -203,13 +203,14 @@ def _answers(
         (answer_in_full, (dataset, chosen, path, decision.offsets)),
         (baseline_rows, (dataset, chosen, candidate.training.split_seed)),
     ])  # fmt: skip
+    pairs = list(zip(assembled.seeds, by_member, strict=True))
+    alone = {record["seed"]: members for record, members in pairs}
     by_seed = {
         record["seed"]: _mixed(record, members, "registered", record["temperature"])
-        for record, members in zip(assembled.seeds, by_member, strict=True)
+        for record, members in pairs
     }
     if assembled.ensemble is None:
         by_seed[best] = answers.probabilities
-    alone = {record["seed"]: own for record, own in zip(assembled.seeds, by_member, strict=True)}
     return TestPredictions(answers, alone, by_seed, baselines)
 
 
