@@ -75,8 +75,10 @@ def _half_made(root: Root, intent: Intent) -> list[str]:
 
 
 def _is_abandoned(root: Root, path: str) -> bool:
-    if not root.is_local or path.endswith(".new"):
+    if not root.is_local:
         return _age_s(path) > LEFTOVER_AGE_S
+    if path.endswith(".new") and _age_s(path) < DRAFT_AGE_S:
+        return False
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:

@@ -84,7 +84,8 @@ def kill_often(
     last = start([part.format(i=99, csv=path) for part in COMMANDS[command]], environment)
     assert last.wait() == 0
     check_tree(root, seqclass_json)
-    assert list(Path(root.path, ".staging").iterdir()) == []
+    left = [path for path in Path(root.path, ".staging").iterdir() if path.suffix != ".new"]
+    assert left == [], "a name that ends in .new may be a writer's that has not locked it yet"
 
 
 @pytest.mark.timeout(900)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,16 @@ def test_sweep_removes_what_a_killed_copy_left_and_nothing_beside_it(
     assert bucket.join(*half) in collect_garbage(bucket)
     assert bucket.names(*place) == ["0" * 16, "2" * 16]
     assert bucket.names(".staging") == []
+
+
+def test_what_a_writer_left_before_it_had_its_name_goes_after_a_minute(root: Root) -> None:
+    staging = Path(root.join(".staging"))
+    staging.mkdir(parents=True)
+    young, old = (staging / f"{int(time.time()) - age}-c33adc22.intent.new" for age in (1, 120))
+    young.touch()
+    old.touch()
+    assert collect_garbage(root) == [str(old)]
+    assert list(staging.iterdir()) == [young]
 
 
 def test_a_taken_place_is_not_written_over(root: Root) -> None:
