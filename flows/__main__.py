@@ -106,7 +106,6 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         model_commands.policy,
         prune_commands.prune,
         prune_commands.delete,
-        inspection_commands.sign,
         inspection_commands.verify,
     ),
     "Look": (

@@ -18,7 +18,6 @@ from seqclass.store.pruning import DATASETS, MODELS, PRUNINGS
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.scores import SCORES
 from seqclass.store.seeds import UNFINISHED
-from seqclass.store.signatures import SIGNATURES
 from seqclass.store.staging import STAGING
 from seqclass.store.studies import SEARCHES, STUDIES
 from tasks.retraining.prometheus import METRICS
@@ -31,7 +30,7 @@ PAGES = [
 ]
 SCRIPTS = "\n".join(path.read_text() for path in (REPOSITORY / "benchmarks").glob("*.py"))
 PLACES = (DATASETS, MODELS, SCORES, INBOX, RETRAININGS, STUDIES, SEARCHES, PRUNINGS, UNFINISHED,
-          STAGING, HOME, METRICS, POLICY, SIGNATURES, COMPARISONS, DIGESTS)  # fmt: skip
+          STAGING, HOME, METRICS, POLICY, COMPARISONS, DIGESTS)  # fmt: skip
 each_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY))
 )

@@ -187,16 +187,13 @@ def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
 def verify(
     ref: Annotated[str | None, typer.Argument(help="A model or dataset (default: all).")] = None,
-    key: Annotated[
-        str | None, typer.Option(help="Public key (PEM) that every model version is signed with.")
-    ] = None,
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Check every stored file against its digest."""
     from seqclass.store.catalogue import verify_tree
 
-    found = verify_tree(existing(root), ref, key)
+    found = verify_tree(existing(root), ref)
     if as_json:
         print_json(found)
     else:
@@ -205,21 +202,6 @@ def verify(
         typer.echo(f"{found['checked']} files checked, {len(found['bad'])} bad")
     if found["bad"]:
         raise typer.Exit(REFUSED)
-
-
-def sign(
-    model: Annotated[str, typer.Argument(help="A model version: NAME@vN, or NAME: its champion.")],
-    key: Annotated[str, typer.Option(help="Private key (PEM, Ed25519) without a password.")],
-    root: RootOption = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """Sign a version with your key; 'verify --key' checks it."""
-    from seqclass.store.registry import open_model
-    from seqclass.store.signatures import sign_version
-
-    version = open_model(existing(root), model)
-    outcome = {"model": version.ref, "signature": sign_version(version, key)}
-    print_json(outcome) if as_json else typer.echo(f"{version.ref}: {outcome['signature']}")
 
 
 def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:

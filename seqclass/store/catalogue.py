@@ -44,7 +44,6 @@ from seqclass.store.root import (
     readable,
 )
 from seqclass.store.scores import SCORES
-from seqclass.store.signatures import unsigned_versions
 from seqclass.store.studies import SEARCHES, STUDIES
 
 LIST = "models.json"
@@ -129,11 +128,10 @@ class Verified(TypedDict):
     bad: Damages
 
 
-def verify_tree(root: Root, ref: str | None = None, key: str | None = None) -> Verified:
+def verify_tree(root: Root, ref: str | None = None) -> Verified:
     """Check every digest in the tree, in one dataset or model, or in one version of it.
 
-    key: file of the public key with which every model version there must be signed. Returns the
-    number of files that were checked and, for each bad one, its path and problem.
+    Returns the number of files that were checked and, for each bad one, its path and problem.
     """
     bad = Damages()
     folders = _version_folders(root, ref)
@@ -143,16 +141,14 @@ def verify_tree(root: Root, ref: str | None = None, key: str | None = None) -> V
             "'seqclass datasets' and 'seqclass models' list them"
         )
     parts = [root.parts_of(folder) for folder in folders]
-    models = [ModelRef(name, version) for kind, name, version in parts if kind == ModelRef.kind]
-    if key is not None:
-        bad += unsigned_versions(root, key, models)
     checked = sum(verify_folder(root, folder, bad) for folder in folders)
     for name in sorted({name for kind, name, _ in parts if kind == DatasetRef.kind}):
         n_files, damaged = damaged_quarantines(root, name)
         checked, bad = checked + n_files, bad + damaged
     scores = _score_folders(root, ref)
     checked += sum(verify_folder(root, folder, bad) for folder in scores)
-    for name in sorted({model.name for model in models}) if ref else root.names("models"):
+    models = {name for kind, name, _ in parts if kind == ModelRef.kind}
+    for name in sorted(models) if ref else root.names("models"):
         checked += verify_registry(root, name, bad)
     bad += verify_citations(root, [tuple(root.parts_of(own)) for own in folders + scores])
     areas = {area_of(tuple(root.parts_of(own)))[0] for own in folders + scores} if ref else {()}

@@ -69,14 +69,6 @@ class AuditHead(TypedDict):
     sha256: str
 
 
-class Signature(TypedDict):
-    """A signature of a version. manifest_sha256: digest of the version's manifest. signature:
-    Ed25519, hexadecimal."""
-
-    manifest_sha256: str
-    signature: str
-
-
 class Overdue(TypedDict):
     """A decision that is overdue, of which somebody was told. dataset: the version it is about."""
 

@@ -55,7 +55,6 @@ LAYOUT = (
     Place(r"models/NAME/audit/\.head\.json", KEPT, "whatever decides"),
     Place("models/NAME/audit/NAME", CHECKED, "whatever decides"),
     Place(r"models/NAME/policy\.json", KEPT, "policy"),
-    Place(r"models/NAME/signatures/v\d+\.json", KEPT, "sign"),
     Place("models/NAME/INDEX", AGAIN, "pages"),
     Place("(studies|searches)/NAME/DIGEST", SEALED, "stability, search"),
     Place("(studies|searches)/NAME/runs/RECORD", KEPT, "stability, search"),

@@ -57,7 +57,6 @@ from seqclass.store.root import (
     read_manifest,
 )
 from seqclass.store.scores import SCORES, score_folders
-from seqclass.store.signatures import SIGNATURES
 from seqclass.store.staging import remove
 from seqclass.store.studies import RUNS, study_versions
 
@@ -164,8 +163,8 @@ def _dependents(root: Root, wanted: Reference) -> list[str]:
 
 
 def _beside_versions(root: Root, name: str) -> Iterator[Item]:
-    """Yield a model's scores, retrainings, questions and signatures."""
-    for area in ((SCORES, name), (RETRAININGS, name), (QUEUES, name), (MODELS, name, SIGNATURES)):
+    """Yield a model's scores, retrainings and questions."""
+    for area in ((SCORES, name), (RETRAININGS, name), (QUEUES, name)):
         for parts in within(root, area):
             yield Item("/".join(parts), root.join(*parts))
 

@@ -57,7 +57,7 @@ WRITES = ("put_object", "copy_object", "delete_object", "delete_objects", "uploa
 DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 DEPTHS = {"datasets": 3, "models": 3, "retrainings": 3, "scores": 5}
 """How many folders lead to a version of each kind."""
-BESIDE = ("aliases", "audit", "signatures", "quarantine")
+BESIDE = ("aliases", "audit", "quarantine")
 """Folders that lie beside versions."""
 CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate")
 

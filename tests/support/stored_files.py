@@ -41,7 +41,6 @@ from seqclass.store.kept_records import (
     Overdue,
     Pointer,
     Pruning,
-    Signature,
 )
 from seqclass.store.manifests import SEALED_TYPES, SeedManifest
 from seqclass.store.retrainings import Attempt
@@ -89,7 +88,6 @@ STORED_FILES: dict[str, Any] = {
     "models/<name>/audit/<number>.json": AuditEntry,
     "models/<name>/audit/.head.json": AuditHead,
     "models/<name>/policy.json": ModelPolicy,
-    "models/<name>/signatures/<version>.json": Signature,
     "models/<name>/index.json": ModelSummary,
     "scores/<model>/<version>/<source>/<digest>/manifest.json": SEALED_TYPES["scores"],
     "scores/<model>/<version>/votes-<digest>.json": Poll,

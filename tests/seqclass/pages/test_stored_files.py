@@ -2,17 +2,14 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from seqclass.pages import index_pages
 from seqclass.store.layout import AGAIN, CHECKED, KEPT, LAYOUT, SEALED, WORK, place_of
-from seqclass.store.registry import open_model
 from seqclass.store.retrainings import Attempt, note_told, write_attempt
 from seqclass.store.root import Root
-from seqclass.store.signatures import sign_version
 from tests.support.places import NOW
 from tests.support.small_roots import store_all
 from tests.support.stored_files import (
@@ -51,9 +48,6 @@ def test_a_small_root_holds_what_is_declared(root: Root, tmp_path: Path) -> None
     store_all(root)
     write_attempt(root, "m", Attempt("models/m@v2", "datasets/toy@0", 1, NOW.isoformat()))
     note_told(root, "m", "datasets/toy@0")
-    key = tmp_path / "key.pem"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
-    sign_version(open_model(root, "m@v2"), str(key))
     index_pages.write_all(root)
     made_up = ("votes-", "/stability.json", "comparison.json", "/runs/")
     assert [own for own in undeclared(root) if not any(part in own for part in made_up)] == []

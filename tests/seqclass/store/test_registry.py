@@ -26,7 +26,7 @@ def refused(root: Root) -> Root:
 NEEDS_ONE = [
     "score m toy", "show m", "reproduce m", "serve m", "export m --to onnx --out new",
     "queue m --out q.csv", "label m answers.csv", "vote m toy", "name-raga song.wav --model m",
-    "compare m m@v1", "sign m --key private.pem",
+    "compare m m@v1",
 ]  # fmt: skip
 
 

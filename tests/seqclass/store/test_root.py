@@ -176,7 +176,7 @@ PLACES = [
     "index.html", "datasets/toy/latest.json", "models/m/aliases/champion.json",
     "models/m/audit/20260102T030405.000000Z-promote.json", "models/m/audit/.head.json",
     "inbox/toy/quarantine/0-a.csv.reason.txt", "studies/toy/runs/0.json",
-    "models/m/signatures/v1.json", "prunings/20260102T030405.000000Z.json",
+    "prunings/20260102T030405.000000Z.json",
 ]  # fmt: skip
 
 
