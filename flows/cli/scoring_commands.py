@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +12,6 @@ from flows.cli.command_line import (
     ModelArgument,
     leave_on_interrupt,
     prepare_prefect,
-    remark,
 )
 from flows.cli.option_groups import ReadingOptions, SpreadPlace
 from flows.cli.printing import print_json
@@ -111,28 +110,16 @@ def needs_prefect(store: Root) -> bool:
 
 def answer_here(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
     """Answer the rows of a dataset or file as the flow does, without Prefect."""
-    from flows.service.announcement import running_server
     from seqclass.inference.assessment import assess_answers
-    from seqclass.inference.running_server import RunningServer
-    from seqclass.inference.score_data import Share, in_turn, score_data
+    from seqclass.inference.score_data import in_turn, score_data
     from seqclass.runtime import set_environment
     from seqclass.store.garbage import collect_garbage
-    from seqclass.store.references import ModelRef
     from seqclass.store.registry import open_model
 
     leave_on_interrupt()
     collect_garbage(store)
     set_environment()
-    name = ModelRef.parse(ref).name
-    found = running_server(store, name)
-    server = found and RunningServer(*found)
-    if server:
-        remark("score", f"asking {server.url}, where seqclass serve runs")
-
-    def answer(shares: list[Share]) -> None:
-        in_turn([replace(share, server=server) for share in shares], _run)
-
-    answered = score_data(store, ref, data, spec, answer)
+    answered = score_data(store, ref, data, spec, lambda shares: in_turn(shares, _run))
     model = open_model(store, ref)
     return {**answered, **assess_answers(model, answered["tables"], spec)}
 

@@ -1,6 +1,5 @@
 """Commands that let other programs ask a model: serve and export."""
 
-import contextlib
 import ipaddress
 import signal
 import socket
@@ -15,7 +14,6 @@ import typer
 from flows.cli.command_line import JsonFlag, ModelArgument, RootOption, existing, remark
 from flows.cli.option_groups import Place
 from flows.cli.printing import print_json
-from flows.service.announcement import announced
 from flows.service.secrecy import TOKEN, make_token, private_folder, read_token
 from flows.service.server import home_of
 from seqclass.store.root import Root
@@ -53,12 +51,6 @@ class ServingOptions:
             return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
-
-    @property
-    def is_told(self) -> bool:
-        """True if commands of this root may ask: by its own token, and nothing is kept twice."""
-        own_token = self.token_file is None and not self.no_token
-        return self.is_local and own_token and not self.log_requests
 
     def check(self) -> None:
         """Refuse options that exclude each other."""
@@ -107,9 +99,7 @@ def serve(
     settings = ServingSettings(access, limits, log=log)
     app = create_app(served, settings, lambda line: remark("serve", line))
     url = _url_of(listener)
-    tell = announced(home_of(store), url, models) if options.is_told else contextlib.nullcontext()
-    with tell:
-        _run(app, listener, lambda: say_ready(served, url, token_file, began, place.as_json))
+    _run(app, listener, lambda: say_ready(served, url, token_file, began, place.as_json))
 
 
 def _token_file(store: Root, options: ServingOptions) -> Path:

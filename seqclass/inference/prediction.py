@@ -19,12 +19,10 @@ from seqclass.inference.answers import (
     predict_block,
     spans,
 )
-from seqclass.inference.running_server import REQUEST_VALUES, RunningServer
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model, load_keras
-from seqclass.store.references import ModelRef
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import check_rows, to_dense
 
@@ -81,42 +79,15 @@ def _references(model: Model) -> tuple[str, ...]:
         return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())
 
 
-def score_part(
-    root_url: str,
-    part: RowGroups,
-    scorer: Scorer,
-    target: str,
-    server: RunningServer | None = None,
-) -> int:
-    """Write the answers for a part's series to ``target``; returns the number of series.
-
-    server: is asked first; what it does not answer is answered here.
-    """
+def score_part(root_url: str, part: RowGroups, scorer: Scorer, target: str) -> int:
+    """Write the answers for a part's series to ``target``; returns the number of series."""
     root, n_rows = open_root(root_url), 0
     schema = schema_of(scorer)
     with root.fs.open(target, "wb") as sink, pq.ParquetWriter(sink, schema) as writer:
         for table in _tables(root, part, scorer):
-            found = None if server is None else _ask(server, table, scorer)
-            if found is None:
-                found = answer(_classifier(root_url, scorer.path), table, scorer)
-            writer.write_table(found)
+            writer.write_table(_answer(_classifier(root_url, scorer.path), table, scorer))
             n_rows += len(table)
     return n_rows
-
-
-def _ask(server: RunningServer, table: pa.Table, scorer: Scorer) -> pa.Table | None:
-    """Return the scores that a server gives; None where it gives none."""
-    ref = ModelRef.parse(scorer.ref)
-    try:
-        sent = table.select(["series_id", "label", "n_steps", *scorer.channels])
-        bounds = spans(
-            table["n_steps"].to_numpy(), BLOCK_ROWS, REQUEST_VALUES // len(scorer.channels)
-        )
-        parts = [server.scores(ref, sent.slice(start, stop - start)) for start, stop in bounds]
-        found = pa.concat_tables(parts).cast(schema_of(scorer))
-    except (ValueError, pa.ArrowException):
-        return None
-    return found if found["series_id"].equals(table["series_id"]) else None
 
 
 def join_parts(root_url: str, paths: list[str], target: str) -> int:
@@ -193,16 +164,12 @@ def nearest_names(nearest: np.ndarray, references: pa.ChunkedArray | pa.Array) -
     return pa.array(rows, pa.list_(pa.string()))
 
 
-def answer(infer: Infer, table: pa.Table, scorer: Scorer) -> pa.Table:
+def _answer(infer: Infer, table: pa.Table, scorer: Scorer) -> pa.Table:
     """Return the scores of a table of series in the stored form, in its order."""
-    found = answers_of(predict_block(infer, *dense(table, scorer.channels)), scorer.decision)
-    return as_scores(found, table, scorer)
-
-
-def dense(table: pa.Table, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return series ``(n, steps, channels)``, padded with NaN to the longest, and their lengths."""
     lengths = table["n_steps"].to_numpy()
-    return np.stack([to_dense(table[c], int(lengths.max())) for c in channels], axis=-1), lengths
+    channels = [to_dense(table[name], int(lengths.max())) for name in scorer.channels]
+    outputs = predict_block(infer, np.stack(channels, axis=-1), lengths)
+    return as_scores(answers_of(outputs, scorer.decision), table, scorer)
 
 
 def as_scores(found: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
@@ -261,20 +228,15 @@ def outputs_of(model: Any) -> Infer:
 
 
 def _tables(root: Root, part: RowGroups, scorer: Scorer) -> Iterator[pa.Table]:
-    """Yield the series of a part in blocks of bounded size."""
+    """Yield neighbouring series of a part that fit into memory when padded to the longest."""
     with opened(root, part) as file, pq.ParquetFile(file) as parquet:
         for group in part.groups:
             for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
                 table = pa.Table.from_batches([batch])
-                yield from blocks_of(
-                    table if part.is_stored else checked_rows(part.path, table, scorer)
-                )
-
-
-def blocks_of(table: pa.Table) -> Iterator[pa.Table]:
-    """Yield blocks of neighbouring series that fit into memory when padded to the longest."""
-    for start, stop in spans(table["n_steps"].to_numpy(), BLOCK_ROWS, BLOCK_VALUES):
-        yield table.slice(start, stop - start)
+                if not part.is_stored:
+                    table = _checked_rows(part.path, table, scorer)
+                for start, stop in spans(table["n_steps"].to_numpy(), BLOCK_ROWS, BLOCK_VALUES):
+                    yield table.slice(start, stop - start)
 
 
 def opened(root: Root, part: RowGroups) -> Any:
@@ -291,7 +253,7 @@ def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
     return max(1, min(BLOCK_ROWS, BLOCK_VALUES // typical))
 
 
-def checked_rows(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
+def _checked_rows(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
     """Check the user's rows and bring them into the stored form; a label column may be absent."""
     from seqclass.inference.partitions import check_channels  # with pandas, which stored rows lack
     from seqclass.store.formats.parquet import wide_rows

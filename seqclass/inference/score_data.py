@@ -21,7 +21,6 @@ from seqclass.inference.prediction import (
     score_part,
     scorer_of,
 )
-from seqclass.inference.running_server import RunningServer
 from seqclass.store.formats import ColumnNames, Limits, names_of
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.models import Model
@@ -66,17 +65,13 @@ class Answered(TypedDict):
 
 @dataclass(frozen=True)
 class Share:
-    """Partitions that one task run scores; it holds only names and digests.
-
-    server: answers partitions of one part, which take less time than loading the model.
-    """
+    """Partitions that one task run scores; it holds only names and digests."""
 
     root_url: str
     model: str
     partitions: tuple[Partition, ...]
     columns: ColumnNames
     limits: Limits
-    server: RunningServer | None = None
 
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -183,9 +178,8 @@ def _score_partition(
         if not parts:
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
         targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
-        server = share.server if len(parts) == 1 else None
         pairs = zip(parts, targets, strict=True)
-        counted = run([(score_part, (root.url, part, scorer, to, server)) for part, to in pairs])
+        counted = run([(score_part, (root.url, part, scorer, to)) for part, to in pairs])
         [unknown] = run([(join_parts, (root.url, targets, f"{workspace}/{TABLE}"))])
         description = {"rows": sum(counted), "path": partition.path, "unknown": unknown,
                        "reading": share.columns.to_record()}  # fmt: skip

@@ -19,20 +19,15 @@ from typing import Any
 
 import orjson
 import prometheus_client as prometheus
-import pyarrow as pa
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from seqclass.inference.prediction import as_scores, blocks_of, dense
-from seqclass.inference.running_server import ARROW_STREAM, as_stream
 from seqclass.serving.access import Access, Gate
-from seqclass.serving.arrow_tables import read_series
 from seqclass.serving.batching import Batches
 from seqclass.serving.limits import Refusal, RequestLimits
 from seqclass.serving.protocol import (
-    InferenceRequest,
     answers_in_words,
     read_request,
     response,
@@ -148,19 +143,19 @@ class _Server:
 
     async def infer(self, request: Request, name: str, version: str | None = None) -> Response:
         began, seconds = time.perf_counter(), self._settings.limits.seconds
-        served, kind = self._models.find(name, version), _content_type(request)
-        answer = self._answer_table if kind == ARROW_STREAM else self._answer
+        served = self._models.find(name, version)
+        _check_content_type(request)
         body = None
         try:
             async with asyncio.timeout(seconds):
                 body = await self._body(request)
-                content, answers = await _while_connected(request, answer(body, served))
+                content, answers = await _while_connected(request, self._answer(body, served))
         except TimeoutError:
             raise _too_late(seconds, body is not None) from None
         except ClientDisconnect:
             raise GONE from None
         self.measures.saw_answers(served, answers, time.perf_counter() - began)
-        return Response(content, media_type=kind)
+        return Response(content, media_type=JSON)
 
     async def _answer(self, body: bytes, served: ServedVersion) -> tuple[bytes, list[str]]:
         """Return the body of the answer, and the answers themselves."""
@@ -171,23 +166,6 @@ class _Server:
         logged = None if self._log is None else self._log.add(served, asked, found)
         content = response((served.name, served.label), asked.id, logged, tensors)
         return content, answers_in_words(scorer, found)
-
-    async def _answer_table(self, body: bytes, served: ServedVersion) -> tuple[bytes, list[str]]:
-        """Return a table of scores as the body of the answer, and the answers themselves."""
-        scorer, found, logged = served.scorer, [], []
-        rows = await asyncio.to_thread(read_series, body, scorer, self._settings.limits)
-        for block in blocks_of(rows):
-            asked = InferenceRequest(*dense(block, scorer.channels))
-            answers = await self._batches.answer(served, asked.series, asked.lengths)
-            found.append(as_scores(answers, block, scorer))
-            if self._log is not None:
-                logged.append(self._log.add(served, asked, answers))
-        said = {
-            "model_version": served.label,
-            **({"logged_as": ",".join(logged)} if logged else {}),
-        }
-        table = pa.concat_tables(found).replace_schema_metadata(said)
-        return as_stream(table).to_pybytes(), table["answer"].to_pylist()
 
     async def _body(self, request: Request) -> bytes:
         """Read a body that is no longer than it may be."""
@@ -218,11 +196,10 @@ async def _while_connected(
         leaving.cancel()
 
 
-def _content_type(request: Request) -> str:
+def _check_content_type(request: Request) -> None:
     kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if kind not in (JSON, ARROW_STREAM):
-        raise Refusal(400, f"content-type: expected {JSON} or {ARROW_STREAM}, got {kind[:80]!r}")
-    return kind
+    if kind != JSON:
+        raise Refusal(400, f"content-type: expected {JSON}, got {kind[:80]!r}")
 
 
 async def _fine() -> Response:

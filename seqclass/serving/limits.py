@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from seqclass.inference.running_server import REQUEST_VALUES
-
 
 @dataclass(frozen=True)
 class RequestLimits:
@@ -20,7 +18,7 @@ class RequestLimits:
     body_bytes: int = 2**24
     series: int = 4096
     steps: int = 2**15
-    values: int = REQUEST_VALUES
+    values: int = 2**17
     seconds: int = 30
     waiting: int = 2**18
 

@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from seqclass.inference.answers import Infer
-from seqclass.inference.prediction import Scorer, answer, load_classifier, scorer_of
-from seqclass.inference.running_server import as_stream
+from seqclass.inference.prediction import Scorer, load_classifier, scorer_of
 from seqclass.runtime import renew_kernel, start_tensorflow
-from seqclass.serving.arrow_tables import read_series
-from seqclass.serving.limits import Refusal, RequestLimits
+from seqclass.serving.limits import Refusal
 from seqclass.serving.protocol import DATATYPES, LENGTHS, SERIES, described, names_of_outputs
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
@@ -21,7 +18,7 @@ from seqclass.store.root import Root, manifest_digest
 
 DIGITS = 16
 WARM_SHAPES = ((1, 100), (8, 100), (32, 100))
-"""Series and steps of the questions that a version answers before it is used, beside a table."""
+"""Series and steps of the questions that a version answers before it is used."""
 PLATFORM = "tensorflow_keras"
 
 
@@ -71,8 +68,6 @@ def load_version(model: Model) -> ServedVersion:
     scorer = scorer_of(model)
     infer = load_classifier(model.root.url, scorer.path)
     seen = [infer(np.zeros((*shape, len(scorer.channels)), np.float32)) for shape in WARM_SHAPES]
-    table = as_stream(pa.table({name: [[0.0]] for name in scorer.channels}))
-    answer(infer, read_series(table.to_pybytes(), scorer, RequestLimits()), scorer)
     digest = manifest_digest(model.manifest)[:DIGITS]
     outputs = names_of_outputs(scorer, seen[0])
     return ServedVersion(model.name, model.version, digest, scorer, infer, outputs)

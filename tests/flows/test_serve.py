@@ -1,6 +1,5 @@
 """``seqclass serve`` as a process: its start, its token, its end, and what its page shows."""
 
-import ast
 import asyncio
 import json
 import re
@@ -15,18 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from flows.cli.serving_commands import bound, say_ready
-from flows.service.announcement import running_server
-from flows.service.server import home_of
 from seqclass.serving.versions import ServedModels
-from seqclass.store.root import Root, open_root
-from seqclass.store.scores import score_folders
+from seqclass.store.root import open_root
 from tests.support.answering_server import asked, outputs
-from tests.support.commands import modules_of
 from tests.support.places import REPOSITORY
 from tests.support.service import surroundings
 from tests.support.stored import make_champion, register, store_series
@@ -109,7 +102,6 @@ def test_what_the_page_shows_works(folder: Path, ready: tuple[subprocess.Popen, 
     words = [sys.executable, "-c", python]
     found = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stdout[:3]) == (0, "v2-"), found.stderr
-    assert len(ast.literal_eval(found.stdout.splitlines()[-1])) == 2
 
 
 def test_the_page_names_every_output_and_limit(ready: tuple[subprocess.Popen, dict]) -> None:
@@ -154,39 +146,6 @@ def test_a_port_that_is_taken_and_a_shared_token_are_refused(
         )  # fmt: skip
         assert (found.returncode, found.stderr.count("\n")) == (2, 1), found.stderr
         assert says in found.stderr
-
-
-def test_score_asks_the_server_of_its_root(folder: Path, tmp_path: Path) -> None:
-    """TensorFlow is imported only where no server answers; a killed one's file changes nothing."""
-    folder = shutil.copytree(folder, tmp_path / "own")
-    root = open_root(folder / ROOT)
-    home = home_of(root)
-    with serving(folder) as (process, said):
-        assert (running_server(root, "toy") or "")[0] == said["url"]
-        assert running_server(root, "another") is None
-        asked_rows = modules_of(root, "score", "toy", str(rows_file(folder, "first")))
-        process.kill()
-        process.wait()
-        assert [path.name for path in home.glob("answers-at-*")] != []
-        assert running_server(root, "toy") is None
-        own_rows = modules_of(root, "score", "toy", str(rows_file(folder, "second")))
-    assert ("tensorflow" in asked_rows, "tensorflow" in own_rows) == (False, True)
-    first, second = (scores_of(root, name) for name in ("first", "second"))
-    assert first.drop(["series_id"]).equals(second.drop(["series_id"]))
-
-
-def rows_file(folder: Path, name: str) -> Path:
-    """Three series whose ids begin with a name, since the same file is not answered twice."""
-    path = folder / f"{name}.csv"
-    rows = [f"{name}-{row},{step},{row - step / 4}" for row in range(3) for step in range(8)]
-    path.write_text("series_id,step,value\n" + "\n".join(rows))
-    return path
-
-
-def scores_of(root: Root, name: str) -> pa.Table:
-    tables = (pq.read_table(f"{one}/scores.parquet") for one in score_folders(root, "toy"))
-    [found] = [one for one in tables if one["series_id"][0].as_py() == f"{name}-0"]
-    return found
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])

@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 
 from tests.journeys.journey import Copy, Journey, refused_argument
@@ -17,7 +16,6 @@ from tests.journeys.made import strokes
 
 READY = r'"url": "([^"]+)"'
 JSON = {"Content-Type": "application/json"}
-ARROW = {"Content-Type": "application/vnd.apache.arrow.stream"}
 
 
 def request(url: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
@@ -64,13 +62,6 @@ def test_http(journey: Journey, press: Copy) -> None:
         journey.run("seqclass score press june.csv --out answers.csv", only=("model",))
         scored = pd.read_csv(journey.folder / "answers.csv")["answer"].to_list()
         journey.keep(outputs["answer"][:3] == scored, "same answers as seqclass score")
-        table = pa.table({"series_id": rows.index.to_list(), "force": rows.to_list()})
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        status, reply = request(infer, sink.getvalue().to_pybytes(), **access, **ARROW)
-        journey.keep(status, "status of an Arrow stream")
-        journey.keep(pa.ipc.open_stream(reply).read_all().schema.names, "columns")
         metadata = json.loads(request(f"{url}/v2/models/press", **access)[1])
         journey.keep(metadata, "metadata")
         right = inputs(series)
