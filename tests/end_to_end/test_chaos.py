@@ -79,7 +79,6 @@ nobody was told; of ``promote``, that the decision is sealed."""
 WHO = ("run worker server", "server", "run", "worker", "run worker", "run server", "worker server")
 FEW = (
     ("sqlite", "run worker server", "train"),
-    ("sqlite", "run", "promote"),
     ("postgres", "run worker server", "judge"),
 )
 EVERY = [(base, who, stage) for base in DATABASES for who in WHO for stage in STAGES]

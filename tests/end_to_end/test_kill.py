@@ -16,11 +16,10 @@ from tests.support.commands import csv, start
 from tests.support.waiting import until
 
 COMMANDS = {
-    "generate": ["generate", "signals", "--n-series", "200000", "--seed", "{i}"],
     "import": ["import", "{csv}", "--name", "mine"],
     "run": ["run", "--n-series", "1300", "--seeds", "2"],
 }
-LONGEST_S = {"generate": 6.0, "import": 5.0, "run": 20.0}
+LONGEST_S = {"import": 5.0, "run": 20.0}
 LOADED_S = 6.0
 """CPU seconds after which a worker has loaded TensorFlow and trains."""
 
@@ -76,12 +75,12 @@ def kill_often(
     environment = {**os.environ, "PREFECT_API_URL": url, "SEQCLASS_STORAGE": root.path}
     path, rng, killed = long_csv(folder), random.Random(0), 0
     for i in range(times):
-        arguments = [part.format(i=i, csv=path) for part in COMMANDS[command]]
+        arguments = [part.format(csv=path) for part in COMMANDS[command]]
         moment = LONGEST_S[command] * (i + rng.random()) / times
         killed += kill_after(start(arguments, environment), moment)
         check_tree(root, seqclass_json)
     assert 2 * killed >= times, f"{killed} of {times} kills came before the command's end"
-    last = start([part.format(i=99, csv=path) for part in COMMANDS[command]], environment)
+    last = start([part.format(csv=path) for part in COMMANDS[command]], environment)
     assert last.wait() == 0
     check_tree(root, seqclass_json)
     left = [path for path in Path(root.path, ".staging").iterdir() if path.suffix != ".new"]

@@ -115,7 +115,7 @@ STARTING: dict[str, Moment] = {
 }
 """What shows that a ``seqclass up`` has come so far."""
 MOMENTS = (*STARTING, "ready", "run", "orphans", "stop")
-FEW = (("sqlite", "server"), ("sqlite", "run"), ("postgres", "orphans"))
+FEW = (("sqlite", "run"), ("postgres", "orphans"))
 EVERY = [(base, moment) for base in DATABASES for moment in MOMENTS]
 
 

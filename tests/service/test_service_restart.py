@@ -25,10 +25,10 @@ from flows.service.server import (
     start_server,
 )
 from flows.service.worker import deploy, deployments_of_file, drop_former_schedules, make_pool
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 from tests.support.databases import DATABASES, server_database
 from tests.support.servers import kept_server
-from tests.support.service import Up, command
+from tests.support.service import command
 from tests.support.waiting import until
 
 AGES = {"old": 91, "young": 89}
@@ -140,19 +140,6 @@ def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(
     sweep = client.read_deployment_by_name("ingest/local")
     assert found.global_concurrency_limit is None
     assert (found.work_queue_name, sweep.work_queue_name) == ("large", "small")
-
-
-@pytest.mark.system
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("base", DATABASES, indirect=True)
-def test_the_service_starts_again_on_its_root(base: dict[str, str], tmp_path: Path) -> None:
-    root = open_root(tmp_path / "tree")
-    for _ in range(2):
-        up = Up(root, port=0, **base)
-        try:
-            assert up.is_online()
-        finally:
-            assert up.stop() == 0
 
 
 @pytest.fixture(scope="module")
