@@ -15,6 +15,7 @@ LOADED = re.compile(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(?:https?:)
 WIDE = ("README", "docs/commands", "docs/data", "docs/peers", "docs/python", "docs/stored-files",
         "storage/README")  # fmt: skip
 """Pages with the widest tables, trees and signatures."""
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")

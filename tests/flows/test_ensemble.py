@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -145,22 +144,6 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
     code, out, _ = seqclass("reproduce", "toy", "--root", copy.path, "--json")
     assert code == 1
     assert "model.keras holds other weights" in json.loads(out)["first_difference"]
-
-
-@pytest.mark.system
-def test_one_flag_makes_an_ensemble(
-    prefect: str, root: Root, seqclass: Command, seqclass_json: Callable[..., dict], tmp_path: Path
-) -> None:
-    store_series(root, n=150)
-    spec = {k: v for k, v in SPEC.items() if k not in ("ensemble", "seeds")}
-    (tmp_path / "quick.json").write_text(json.dumps(spec))
-    words = ("train", "toy", "--seeds", 2, "--spec", tmp_path / "quick.json")
-    assert seqclass_json(*words)["ensemble"] is None
-    code, out, err = seqclass(*words, "--ensemble", "--json")
-    assert code == 1, err
-    found = json.loads(out)
-    assert found["verdict"] == "refused"
-    assert found["ensemble"]["gain"]["macro_f1"]["ensemble"] == found["metrics"]["macro_f1"]
 
 
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:

@@ -174,23 +174,6 @@ def test_a_lost_dataset_that_was_generated_is_generated_again(
     assert (code, out) == (0, "models/signals@v1: identical\n")
 
 
-@pytest.mark.system
-def test_a_lost_dataset_of_sensors_is_generated_again_too(
-    prefect: str, root: Root, seqclass: Command
-) -> None:
-    from flows.generation import generate_iot
-    from flows.training import train_classifier
-    from seqclass.synthesis.iot import IotSpec
-    from seqclass.training.spec import TrainingSpec
-
-    spec = IotSpec(n_series=100, n_steps=(24, 30), classes=("normal", "dropout"))
-    quick = TrainingSpec(seeds=1, members=("conv-lstm",), networks={"conv-lstm": 1})
-    train_classifier(generate_iot("iot", spec, root.path), None, quick, root.path)
-    shutil.rmtree(root.join("datasets"))
-    code, out, _ = seqclass("reproduce", "iot@v1")
-    assert (code, out) == (0, "models/iot@v1: identical\n")
-
-
 def test_another_fingerprint_excuses_what_is_small(copy: Root, seqclass: Command) -> None:
     def change(manifest: dict) -> None:
         manifest["machine"]["cpu"] = "another"

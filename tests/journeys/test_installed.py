@@ -14,7 +14,7 @@ SOURCES = [
     "pyproject.toml", "README.md", "LICENSE", "prefect.yaml", "work-pool.json", "seqclass",
     "tasks", "flows",
 ]  # fmt: skip
-JOURNEYS = "refusals or estimator or onnx or stored_model"
+JOURNEYS = "refusals or stored_model"
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 

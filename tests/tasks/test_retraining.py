@@ -53,7 +53,6 @@ from tasks.retraining.challenge import choose, choose_rows
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
-from tests.support.service import last_run
 from tests.support.stored import DECIDED, register, store_series, store_version
 from tests.support.stored_files import undeclared
 
@@ -444,24 +443,6 @@ def test_a_bad_input_is_one_line(
 def test_an_impossible_spec_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"expected .*, got .*; correct"):
         RetrainSpec(**wrong)
-
-
-@pytest.mark.system
-def test_a_retraining_that_asks_says_so_by_state_verdict_and_exit_code(
-    own: tuple[Root, Path], seqclass: Command
-) -> None:
-    root, folder = own
-    bring(root, folder, series(1000, 100))
-    (folder / "spec.json").write_text('{"approval": true}')
-    words = ("--spec", folder / "spec.json", "--root", root.path, "--json")
-    code, out, err = seqclass("retrain", "toy", *words)
-    assert (code, json.loads(out)["verdict"]) == (3, "awaits_approval")
-    assert "v2 awaits approval until" in err
-    assert "expect about" in err
-    state = last_run("retrain-model").state
-    assert (state.name, state.is_completed()) == ("AwaitsApproval", True)
-    assert champion_of(root, "toy") == "v1"
-    assert "the last retraining looked at" in retrain(root, approval=True)["reasons"][0]
 
 
 @pytest.mark.system

@@ -286,24 +286,6 @@ def test_who_meets_another_is_heard(bucket: Root) -> None:
     assert len(seen) == 2
 
 
-@pytest.mark.system
-@pytest.mark.timeout(300)
-def test_a_classifier_is_trained_from_and_into_a_bucket(bucket: Root, prefect: str) -> None:
-    from flows.training import train_classifier
-    from seqclass.training.spec import TrainingSpec
-    from seqclass.workers import begun_workers
-
-    begun_workers.cache_clear()  # the next processes know the bucket
-    store_series(bucket, n=120)
-    outcome = train_classifier(
-        "toy", spec=TrainingSpec(seeds=1, members=("convolutions",)), root=bucket.url
-    )
-    assert outcome["promoted"]
-    begun_workers.cache_clear()
-    assert verify_tree(bucket)["bad"] == []
-    assert any(path.endswith("report.html") for path in bucket.fs.find(bucket.path))
-
-
 def test_a_record_of_many_packets_is_read_whole(bucket: Root) -> None:
     content = os.urandom(5_000_000)
     replace_file(bucket, bucket.join("large.json"), content)
