@@ -283,8 +283,8 @@ def _write_version(
     if is_new:
         write_pages(root, [(f"{folder}/{version}.json", content)], durable=False)
     pages = [f"{folder}/{own}" for own in [f"{version}.html"] + ["index.html"] * is_newest]
-    ref, made_of = DatasetRef(summary.name, version), [summary, content.decode()]
-    keep_pages(root, str(ref), pages, made_of, lambda: _page(summary, found))
+    made_of = [summary, content.decode()]
+    keep_pages(root, pages, made_of, lambda: _page(summary, found))
     return found if is_newest else None
 
 

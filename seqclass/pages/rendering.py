@@ -15,7 +15,6 @@ from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 from seqclass.pages import drawing
-from seqclass.store.page_seals import seal_page, unsealed
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 
@@ -92,22 +91,25 @@ def pretty(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def keep_pages(
-    root: Root, subject: str, paths: Iterable[str], made_of: Any, draw: Callable[[], str]
-) -> None:
+def keep_pages(root: Root, paths: Iterable[str], made_of: Any, draw: Callable[[], str]) -> None:
     """Write a page to each path, unless the same page by this release is already there undamaged.
 
-    subject: the version or dataset of the page, as its seal names it. made_of: everything that
-    decides the content of the page, as JSON and records.
+    made_of: everything that decides the content of the page, as JSON and records.
     """
     told = json.dumps(made_of, default=vars, sort_keys=True, ensure_ascii=False)
-    inputs = hashlib.sha256(_code() + told.encode(errors="replace")).hexdigest()
+    inputs = _code() + told.encode(errors="replace")
     page = None
     for path in paths:
         there = _there(root, path)
-        if there != seal_page(unsealed(there), subject, inputs):
-            page = page or seal_page(draw().encode(errors="replace"), subject, inputs)
+        content, _, _ = there.rpartition(b"<!-- ")
+        if there != _marked(content, inputs):
+            page = page or _marked(draw().encode(errors="replace"), inputs)
             replace_file(root, path, page, durable=False)
+
+
+def _marked(page: bytes, inputs: bytes) -> bytes:
+    """Return a page with a comment at its end that holds a digest of its inputs and its content."""
+    return page + f"<!-- {hashlib.sha256(inputs + page).hexdigest()} -->\n".encode()
 
 
 @cache

@@ -16,8 +16,7 @@ from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.audit import MOVES
 from seqclass.store.few_references import too_few_references
 from seqclass.store.models import COMPARISON, DRAWINGS, REPORT, Model, read_model
-from seqclass.store.page_seals import version_subject
-from seqclass.store.references import DatasetRef, ModelRef
+from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
@@ -69,7 +68,6 @@ def write_report(
     standing = [summary.champion, summary.since, version, others, dataset, moves]
     keep_pages(
         root,
-        version_subject(ModelRef(model.name, model.version), model.manifest),
         [f"{model.folder}/{REPORT}"],
         [summary.name, model.manifest, standing],
         lambda: _page(model, summary, version, others=others, dataset=dataset, **moves),

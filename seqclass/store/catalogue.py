@@ -13,17 +13,15 @@ from seqclass.store.conformity import problem_of
 from seqclass.store.datasets import committed_versions
 from seqclass.store.inventory import area_of, inventory_problems
 from seqclass.store.kept_facts import inventory_tags, keep_facts, read_facts
-from seqclass.store.kept_records import ListedVersions, SummaryVersions
+from seqclass.store.kept_records import ListedVersions
 from seqclass.store.layout import Parts, sealed_folders, strangers
 from seqclass.store.manifests import (
     SEALED_TYPES,
     DatasetManifest,
     ListedModel,
-    Manifest,
     ModelManifest,
 )
-from seqclass.store.models import CLAIM, DRAWINGS, REPORT, SUMMARY, model_versions
-from seqclass.store.page_seals import subject_of, version_subject
+from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.policy_file import POLICY, read_policy
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.queues import LABELS, QUEUES
@@ -31,16 +29,13 @@ from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import CHAMPION, champion_of, pointer_problem
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import (
-    LISTED,
     MANIFEST,
     DamagedError,
     Damages,
     Root,
     check_file,
     note,
-    read_bytes,
     read_manifest,
-    read_record,
     readable,
 )
 from seqclass.store.scores import SCORES
@@ -48,7 +43,6 @@ from seqclass.store.studies import SEARCHES, STUDIES
 
 LIST = "models.json"
 """The file of an object store that lists all model versions."""
-AGAIN = "'seqclass pages' draws it again"
 
 
 def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifest]:
@@ -225,8 +219,6 @@ def verify_folder(root: Root, folder: str, bad: Damages) -> int:
     listed = [MANIFEST, CLAIM, *drawn, *(entry["path"] for entry in manifest["files"])]
     for path in _unlisted(root, folder, re.compile("|".join(map(re.escape, listed)))):
         bad.append({"path": path, "problem": "expected only what the manifest names"})
-    if drawn:
-        bad += _verify_report(root, folder, manifest)
     return 1 + len(manifest["files"])
 
 
@@ -245,42 +237,6 @@ def verify_registry(root: Root, name: str, bad: Damages) -> int:
         bad.append({"path": path, "problem": problem})
     bad += _verify_policy(root, name)
     return int(champion is not None)
-
-
-def _verify_report(root: Root, folder: str, manifest: Manifest) -> Damages:
-    """Check that a version's page is there if it was drawn, and that it is the version's own."""
-    path, names = f"{folder}/{REPORT}", [entry["path"] for entry in manifest["files"]]
-    if REPORT in names or not manifest.get(LISTED):
-        return []
-    if not root.fs.exists(path) and not (DRAWINGS in names and _has_pages(root, folder)):
-        return []
-    problem = _report_problem(root, path, manifest)
-    return [{"path": path, "problem": f"{problem}; {AGAIN}"}] if problem else []
-
-
-def _has_pages(root: Root, folder: str) -> bool:
-    """Check whether the model's summary lists a version, which it does once the page is drawn."""
-    kind, name, version = root.parts_of(folder)
-    try:
-        summary = read_record(root, root.join(kind, name, SUMMARY), SummaryVersions)
-    except DamagedError:
-        return False
-    return version in [own["version"] for own in summary["versions"]]
-
-
-def _report_problem(root: Root, path: str, manifest: Manifest) -> str | None:
-    try:
-        subject = subject_of(read_bytes(root, path))
-    except DamagedError as error:
-        is_there = root.exists(*root.parts_of(path))
-        return f"{error}; remove it" if is_there else "expected the version's page, it is missing"
-    _, name, version, _ = root.parts_of(path)
-    if subject is None:
-        return "expected the page as it was drawn, it was replaced"
-    if subject not in ("", version_subject(ModelRef(name, version), manifest)):
-        other = subject.partition(" ")[0]
-        return f"expected the report of this version, got that of another, {other:.80}"
-    return None
 
 
 def _verify_policy(root: Root, name: str) -> Damages:

@@ -103,18 +103,6 @@ class ListedVersions(TypedDict):
     versions: list[ListedModel]
 
 
-class SummaryVersion(TypedDict):
-    """A version in its model's summary. version: its number, ``v1``."""
-
-    version: str
-
-
-class SummaryVersions(TypedDict):
-    """The part of a model's summary that the store reads. versions: those that have their pages."""
-
-    versions: list[SummaryVersion]
-
-
 class KeptFacts(TypedDict):
     """Facts of models. facts: by model. sha256: digest of ``facts``."""
 

@@ -51,6 +51,7 @@ LAYOUT = (
     Place("datasets/NAME/INDEX", AGAIN, "pages"),
     Place(r"datasets/NAME/[0-9a-f]{16}\.(html|json)", AGAIN, "pages"),
     Place("models/NAME/VERSION", SEALED, "train, retrain"),
+    Place(r"models/NAME/VERSION/report\.html", AGAIN, "pages"),
     Place(r"models/NAME/aliases/champion\.json", KEPT, "train, retrain, promote, rollback"),
     Place(r"models/NAME/audit/\.head\.json", KEPT, "whatever decides"),
     Place("models/NAME/audit/NAME", CHECKED, "whatever decides"),

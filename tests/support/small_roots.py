@@ -14,13 +14,12 @@ from seqclass.policies import set_policy
 from seqclass.store.datasets import recordings_folder
 from seqclass.store.inventory import digest_of, keep, listing
 from seqclass.store.models import DRAWINGS, REPORT
-from seqclass.store.page_seals import seal_page, unsealed, version_subject
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.queues import write_labels, write_queue
-from seqclass.store.references import ModelRef, StudyRef
+from seqclass.store.references import StudyRef
 from seqclass.store.registry import MoveReason, write_refusal
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import MANIFEST, Record, Root, read_manifest
+from seqclass.store.root import MANIFEST, Root
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, run_path
@@ -39,9 +38,7 @@ def store_all(root: Root) -> None:
     for number, dataset in enumerate((old, new, new)):
         known = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
         model = store_version(root, "m", records={DRAWINGS: NOTHING_DRAWN}, **known)
-        subject = version_subject(ModelRef("m", model.version), model.manifest)
-        page = f"{model.folder}/{REPORT}"
-        keep_pages(root, subject, [page], number, lambda: "<html>report</html>")
+        keep_pages(root, [f"{model.folder}/{REPORT}"], number, lambda: "<html>report</html>")
         if number < 2:
             make_champion(root, "m", model.version, number)
     write_refusal(root, "m", "v3", MoveReason("me", "worse", {}, NOW + timedelta(seconds=2)))
@@ -84,14 +81,7 @@ def _put(root: Root, folder: str, name: str, content: bytes) -> None:
 
 
 def list_again(root: Root, folder: Path) -> None:
-    """List a sealed folder by the manifest that it has now, and let its report name that, as a
-    careful forger would."""
+    """List a sealed folder by the manifest that it has now, as a careful forger would."""
     digest = digest_of((folder / MANIFEST).read_bytes())
     with listing(root, tuple(root.parts_of(str(folder))), digest):
         pass
-    if (report := folder / REPORT).exists():
-        body = unsealed(report.read_bytes())
-        _, name, version = root.parts_of(str(folder))
-        manifest = read_manifest(root, str(folder), Record)
-        subject = version_subject(ModelRef(name, version), manifest)
-        report.write_bytes(seal_page(body, subject, "0" * 64))

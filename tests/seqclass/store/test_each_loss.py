@@ -11,15 +11,12 @@ import pytest
 from seqclass.store.catalogue import beside, verify_tree
 from seqclass.store.citations import cited_by
 from seqclass.store.layout import AGAIN, SEALED, place_of
-from seqclass.store.models import DRAWINGS
-from seqclass.store.page_seals import seal_page, subject_of, unsealed
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import DamagedError, Root, open_root
 from tasks.registry.promote import promote_version
-from tests.support.small_roots import NOTHING_DRAWN, store_all
+from tests.support.small_roots import store_all
 from tests.support.store_commands import COMMANDS, LATER, SLOW_COMMANDS
-from tests.support.stored import SCORES, store_version
 
 
 def lose(path: Path, aside: Path) -> None:
@@ -259,30 +256,6 @@ def test_no_champion_moves_to_a_link(whole: Path, tmp_path: Path) -> None:
         with pytest.raises(DamagedError, match="expected a folder, got a symbolic link"):
             promote_version(root, "m@v1", "why", True, LATER)
         assert champion_of(root, "m") == "v2"
-
-
-def test_a_page_of_which_a_byte_was_changed_is_not_as_drawn() -> None:
-    for facts, subject in ((["models/m@v1", "0" * 64], "models/m@v1"), (["0" * 64], "")):
-        page = seal_page(b"<html><!-- a report --></html>", *facts)
-        assert subject_of(page) == subject
-        for at in range(len(page)):
-            assert subject_of(page[:at] + bytes([page[at] ^ 1]) + page[at + 1 :]) is None
-    assert subject_of(b"") is None
-
-
-def test_a_report_that_an_earlier_release_drew_is_accepted(whole: Path, tmp_path: Path) -> None:
-    with damaged(whole, tmp_path, ("scores",), lambda *_: None) as root:
-        report = Path(root.join("models", "m", "v1", "report.html"))
-        report.write_bytes(seal_page(unsealed(report.read_bytes()), "0" * 64))
-        assert verify_tree(root)["bad"] == []
-
-
-def test_a_report_that_was_never_drawn_is_not_lost(whole: Path, tmp_path: Path) -> None:
-    """A training that is killed after it sealed its version has drawn no page of it."""
-    with damaged(whole, tmp_path, ("scores",), lambda *_: None) as root:
-        store_version(root, "m", records={DRAWINGS: NOTHING_DRAWN}, metrics=SCORES, spec={},
-                      dataset=open_model(root, "m@v3").manifest["dataset"])  # fmt: skip
-        assert verify_tree(root)["bad"] == []
 
 
 def test_a_manifest_refers_to_versions_and_to_nothing_else() -> None:
