@@ -179,7 +179,7 @@ def prefect_url(served_home: Path) -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=120)
 
 
 @pytest.fixture(scope="session")

@@ -222,7 +222,7 @@ def test_a_service_and_its_runs_do_neither(
     up = Up(root, port=0, folder=data, PREFECT_API_AUTH_STRING=SECRET)
     try:
         run_id = up.ask("import-dataset/local", name="toy", spec={"paths": [f"{data}/in.csv"]})
-        state = ended(up, run_id, 120)
+        state = ended(up, run_id)
         assert state.is_completed(), state
     finally:
         up.stop()

@@ -46,7 +46,7 @@ def test_two_machines_train_side_by_side_and_one_goes_on_for_the_other(
             asked = {str(first.ask("retrain-model/local", model=name)): name for name in MODELS}
             for run in asked:
                 started(first, run)
-            assert ended(first, first.ask("ingest/local"), 90).is_completed()
+            assert ended(first, first.ask("ingest/local")).is_completed()
             assert all(first.run(run).state.is_running() for run in asked)
             [lost] = in_hand(second) & set(asked)
             lose(second)

@@ -125,7 +125,7 @@ def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals) 
         headers = {"Authorization": "Bearer a-token-of-my-own"}
         assert httpx.get(f"{said['url']}/v2", headers=headers).status_code == 200
         process.send_signal(number)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
     assert sorted(Path(folder, "storage").rglob("*")) == before
 
 

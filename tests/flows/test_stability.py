@@ -105,7 +105,7 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_table(
         [sys.executable, "-m", "flows", *words], env=environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    until(lambda: process.poll() is not None or len(list(runs.glob("*.json"))) > 1, 120)
+    until(lambda: process.poll() is not None or len(list(runs.glob("*.json"))) > 1)
     assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

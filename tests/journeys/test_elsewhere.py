@@ -51,7 +51,7 @@ def bucket(journey: Journey) -> Iterator[None]:
 def await_decision(journey: Journey, version: str) -> None:
     """Wait until the history of ``press`` names a version that a retraining has made."""
     while f'"{version}"' not in json.dumps(journey.asked("seqclass history press --json")):
-        time.sleep(1)
+        time.sleep(3)  # each look is a process, and two cores train meanwhile
 
 
 def test_bucket(journey: Journey) -> None:

@@ -96,7 +96,7 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     announce_move(root, "seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})
     last = {"reasons": ["the last one"], "challenger": "models/last@v2"}
     announce_move(root, "seqclass.model.refused", "models/last@v1", last)
-    until(lambda: len(told) >= 8, 120)
+    until(lambda: len(told) >= 8)
     subjects = sorted(post["subject"] for post in told)
     assert [s for s in subjects if not s.startswith("prefect.flow-run.Crashed: ")] == [
         "seqclass.approval.needed: models/toy@v2",

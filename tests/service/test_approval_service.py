@@ -31,12 +31,12 @@ def test_a_form_answers_after_the_service_was_stopped_and_started(root: Root) ->
         assert fields["decision"]["enum"] == ["approve", "decline"]
         said = {"model": "toy@v2", "decision": "approve", "name": "Ann", "reason": "I looked"}
         run = second.ask("answer-approval/local", **said)
-        assert ended(second, run, 120).is_completed()
+        assert ended(second, run).is_completed()
         assert champion_of(root, "toy") == "v2"
         entry = read_audit(root, "toy")[-1]
         assert entry["actor"] == f"Ann (by the form in Prefect, run by {actor()})"
         again = second.ask("answer-approval/local", **said)
-        state = ended(second, again, 120)
+        state = ended(second, again)
         assert state.is_failed()
         assert "expected a version that awaits approval" in state.message
     finally:

@@ -40,7 +40,7 @@ def thrown_away(home: Path) -> Iterator[Service]:
         yield server.service
     finally:
         server.process.stdin.close()  # type: ignore[union-attr]
-        server.process.wait(timeout=30)
+        server.process.wait(timeout=120)
 
 
 @pytest.fixture(scope="module", params=[kept_server, thrown_away], ids=["service", "throw-away"])
@@ -75,7 +75,7 @@ def ask(
         {"Content-Type": "application/json", **headers}, method=method,
     )  # fmt: skip
     try:
-        with urllib.request.urlopen(wanted, timeout=10) as reply:  # noqa: S310 - loopback
+        with urllib.request.urlopen(wanted, timeout=60) as reply:  # noqa: S310 - loopback
             return reply.status, reply.headers
     except urllib.error.HTTPError as error:
         return error.code, error.headers
@@ -131,7 +131,7 @@ def hear(service: Service, path: str, token: str | None, **headers: str) -> Any:
     url = f"{service.url}/{path}".replace("http", "ws", 1)
     with connect(url, subprotocols=["prefect"], additional_headers=headers) as socket:  # type: ignore[list-item]
         socket.send(json.dumps({"type": "auth", "token": token}))
-        return json.loads(socket.recv(timeout=20))
+        return json.loads(socket.recv(timeout=60))
 
 
 @pytest.mark.parametrize("path", SOCKETS)

@@ -33,7 +33,7 @@ def family(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen]]:
     mark = f"test-{os.getpid()}-{time.monotonic_ns()}"
     script = FAMILY.format(script=WORK, run=RUN)
     top = begin([sys.executable, "-c", script], {**os.environ, MARK: mark}, tmp_path / "log")
-    until(lambda: len(marked(mark)) == 3, 20)
+    until(lambda: len(marked(mark)) == 3)
     yield mark, top
     tell(marked(mark), signal.SIGKILL)
     top.wait(timeout=10)

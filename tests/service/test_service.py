@@ -88,7 +88,7 @@ def test_a_run_has_no_command_and_no_root_of_its_own(service: Up, tmp_path: Path
             )
         body = {"parameters": {"root": str(tree)}, "enforce_parameter_schema": False}
         reply = client._client.post(f"/deployments/{found}/create_flow_run", json=body)
-    state = ended(service, reply.json()["id"], 90)
+    state = ended(service, reply.json()["id"])
     assert state.is_failed()
     assert "root: expected none" in state.message
     assert not canary.exists()
@@ -116,7 +116,7 @@ def dropped(up: Up, first: int) -> Any:
     """Put a file of 60 series into the inbox; the retraining that it leads to."""
     before = len(up.runs("retrain-model"))
     drop(open_root(up.root.join("inbox", "toy")), f"{first}.parquet", rows(first, 60))
-    return until(lambda: up.runs("retrain-model")[before:], 120)[0].id
+    return until(lambda: up.runs("retrain-model")[before:], every_s=0.5)[0].id
 
 
 def check_sound(root: Root) -> None:
@@ -128,14 +128,14 @@ def test_a_killed_retraining_comes_to_its_decision_by_itself(service: Up) -> Non
     """No further file is dropped: the run is killed as it trains, and nobody does anything."""
     before = len(retrainings_of(service.root, "toy"))
     lost = started(service, dropped(service, 300))
-    until(lambda: read_attempt(service.root, "toy"), 60)
+    until(lambda: read_attempt(service.root, "toy"))
     os.kill(service.process_of(lost), signal.SIGKILL)
-    assert ended(service, lost, 60).name == "Crashed"
+    assert ended(service, lost).name == "Crashed"
     until(lambda: retrainings_of(service.root, "toy")[before:], 300)
     [record] = retrainings_of(service.root, "toy")[before:]
     assert record["decision"] in ("promoted", "refused")
     assert record["dataset"] == open_dataset(service.root, "toy").ref
-    until(lambda: read_attempt(service.root, "toy") is None, 30)
+    until(lambda: read_attempt(service.root, "toy") is None)
     check_sound(service.root)
 
 
@@ -144,7 +144,7 @@ def test_a_killed_worker_and_a_stop_leave_a_sound_tree(service: Up) -> None:
     first = started(service, dropped(service, 200))
     for worker in service.pids_of("worker"):
         os.kill(worker, signal.SIGKILL)
-    assert ended(service, first, 300).name in ("Promoted", "Refused")
+    assert ended(service, first).name in ("Promoted", "Refused")
     check_sound(service.root)
     started(service, dropped(service, 400))
     assert service.stop(signal.SIGTERM) == 0

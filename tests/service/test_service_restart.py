@@ -157,7 +157,7 @@ def restarted(
         lease = take_slot_and_run(service)
     finally:
         first.kill()
-        first.wait(timeout=30)
+        first.wait(timeout=120)
     with closing(sqlite3.connect(home / "prefect.db")) as database, database:
         for name, days in AGES.items():
             words = "UPDATE flow_run SET end_time = datetime('now', ?) WHERE name = ?"

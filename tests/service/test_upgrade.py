@@ -100,7 +100,7 @@ def test_the_service_goes_on_where_that_of_an_earlier_commit_stopped(
     try:
         assert contents(up) == new
         assert has_history(up)
-        until(partial(is_at_rest, up, began), 240)
+        until(partial(is_at_rest, up, began), every_s=0.5)
         assert state_of(root) == before
         add_rows(root)
         until(lambda: len(retrainings_of(root, "toy")) > len(before[2]), 300)

@@ -39,7 +39,7 @@ def answering(
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            until(lambda: server.started, 30)
+            until(lambda: server.started)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             headers = {"Authorization": f"Bearer {TOKEN}"}
             with httpx.Client(base_url=url, headers=headers, timeout=60) as client:

@@ -87,7 +87,7 @@ def browse(folder: Path) -> Iterator[Page]:
             yield Page(socket)
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def _port(process: subprocess.Popen, log: Path) -> str:

@@ -53,4 +53,4 @@ def cluster(log: Path, workers: int = 2) -> Iterator[Cluster]:
 
 def _end(process: subprocess.Popen) -> None:
     process.terminate()
-    process.wait(timeout=60)
+    process.wait(timeout=120)

@@ -106,7 +106,7 @@ def use_commands(code: Path, work: Path) -> Path:
         run("retrain", "toy")
     finally:
         up.send_signal(signal.SIGINT)
-        up.wait(timeout=60)
+        up.wait(timeout=120)
     return root
 
 

@@ -50,7 +50,7 @@ def fleet_server(home: Path, database: str) -> Iterator[Service]:
         yield Service(f"{url}/api", "", own["PREFECT_SERVER_API_AUTH_STRING"])
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=120)
 
 
 @contextlib.contextmanager

@@ -52,7 +52,7 @@ def postgres() -> Iterator[str]:
         yield f"postgresql+asyncpg://tester@127.0.0.1:{port}/postgres"
     finally:
         process.send_signal(signal.SIGINT)  # without waiting for those who are connected
-        process.wait(timeout=60)
+        process.wait(timeout=120)
         shutil.rmtree(folder)
 
 

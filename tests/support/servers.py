@@ -57,4 +57,4 @@ def kept_server(home: Path) -> Iterator[Service]:
         yield service
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)

@@ -78,7 +78,7 @@ class Up:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=120)
 
     @contextmanager
     def client(self) -> Iterator[Any]:
@@ -110,7 +110,7 @@ class Up:
         def found() -> list[int]:
             return [pid for pid in runs(self.service.mark) if wanted in environment_of(pid)]
 
-        return until(found, 60)[0]
+        return until(found)[0]
 
     def pids_of(self, kind: str) -> set[int]:
         """The server, or the workers of both queues."""
@@ -124,14 +124,14 @@ class Up:
         return False
 
 
-def ended(up: Up, run_id: Any, seconds: float) -> Any:
+def ended(up: Up, run_id: Any) -> Any:
     """The state in which a run ended."""
-    return until(lambda: (state := up.run(run_id).state).is_final() and state, seconds)
+    return until(lambda: (state := up.run(run_id).state).is_final() and state, every_s=0.5)
 
 
 def started(up: Up, run_id: Any) -> Any:
     """Wait until a run is at work."""
-    until(lambda: up.run(run_id).state.is_running(), 90)
+    until(lambda: up.run(run_id).state.is_running(), every_s=0.5)
     return run_id
 
 

@@ -7,8 +7,11 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def until(find: Callable[[], Found], seconds: float = 60, every_s: float = 0.1) -> Found:
-    """What is found, once it is true; an AssertionError where that takes too long."""
+def until(find: Callable[[], Found], seconds: float = 300, every_s: float = 0.1) -> Found:
+    """What is found, once it is true; an AssertionError where that takes too long.
+
+    seconds: generous, since a busy machine is slow: only a failure waits for its end.
+    """
     deadline = time.monotonic() + seconds
     while not (found := find()):
         assert time.monotonic() < deadline, f"waited for {seconds:g} s: {find}"

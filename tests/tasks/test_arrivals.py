@@ -443,7 +443,7 @@ def test_of_three_sweeps_at_once_each_file_is_taken_by_one(root: Root, inbox: Ro
         drop(inbox, f"f{i}.parquet", rows(10 * i))
     words = [sys.executable, "-c", KILLED, root.path, "0"]
     sweeps = [subprocess.Popen(words, cwd=REPOSITORY, stdout=subprocess.DEVNULL) for _ in range(3)]
-    assert [sweep.wait(timeout=60) for sweep in sweeps] == [0, 0, 0]
+    assert [sweep.wait(timeout=120) for sweep in sweeps] == [0, 0, 0]
     assert len(ids(root)) == len(set(ids(root))) == 80
     assert len(dataset_versions(root, "toy")) == 2
     assert len(folder(inbox, "done")) == 5
@@ -532,7 +532,7 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     assert (state.name, state.message) == ("TakenIn", "4 series to toy")
     assert "dataset:toy" in last_run("ingest").tags
     ref = open_dataset(root, "toy").ref
-    (event,) = until(told_of(root, 1), 20)
+    (event,) = until(told_of(root, 1))
     assert event["resource"]["prefect.resource.id"] == "seqclass.dataset.toy"
     assert event["payload"] == {"dataset": ref, "added": 4, "root": root.url}
     drop(inbox, "again.parquet", rows(0))
@@ -571,7 +571,7 @@ def test_new_rows_are_announced_for_each_model_of_their_dataset(
     for model, dataset in (("line", "toy"), ("other", "elsewhere"), ("second", "toy")):
         store_champion(root, model, dataset=f"datasets/{dataset}@0")
     announce_arrival(root, "datasets/toy@1", 4)
-    found = until(told_of(root, 2), 20)
+    found = until(told_of(root, 2))
     assert {event["payload"]["model"] for event in found} == {"line", "second"}
     related = {event["related"][0]["prefect.resource.id"] for event in found}
     assert related == {"seqclass.model.line", "seqclass.model.second"}
@@ -585,7 +585,7 @@ def test_an_import_announces_what_it_appends_once(
         code, _, err = seqclass("import", path, "--name", "toy", "--append")
         assert code == 0, err
     announce_arrival(root, "datasets/last@0", 1)
-    found = until(told_of(root, 2), 20)
+    found = until(told_of(root, 2))
     told = [event["payload"]["dataset"] for event in found]
     assert told == [open_dataset(root, "toy").ref, "datasets/last@0"]
     assert became(sweep(root, inbox)) == {"a.parquet": "repeated"}
@@ -609,7 +609,7 @@ def test_an_inbox_is_taken_while_a_file_of_another_is_read(
     words = [sys.executable, "-m", "flows", "ingest", "--root", root.path, *ENDLESS]
     run = subprocess.Popen(words, cwd=REPOSITORY, env={**os.environ, "PREFECT_API_URL": prefect})
     try:
-        until(lambda: folder(inbox, "done") == ["a.parquet"], 120)
+        until(lambda: folder(inbox, "done") == ["a.parquet"])
         os.utime(drop(inbox, "b.parquet", rows(10)), (0, 0))
         code, out, err = seqclass("ingest", *ENDLESS, "--json")
         assert code == 0, err

@@ -105,7 +105,7 @@ def test_the_event_of_a_command_names_the_owner(
     def named() -> bool:
         return owner in [found["payload"]["owner"] for found in events_of(event)]
 
-    until(named, 20)
+    until(named)
 
 
 @pytest.mark.parametrize("way", ["command", "form"])
@@ -128,11 +128,11 @@ def test_a_promotion_that_needs_approval_is_announced(
         return [event for event in found if event["payload"]["owner"] == owner]
 
     promote()
-    [event] = until(told, 20)
+    [event] = until(told)
     assert f"seqclass approve {version}" in event["payload"]["reason"]
     promote()
     assert seqclass("promote", version, "--force")[0] == 0
-    until(lambda: owner in [own["payload"]["owner"] for own in events_of(PROMOTED)], 20)
+    until(lambda: owner in [own["payload"]["owner"] for own in events_of(PROMOTED)])
     assert len(told()) == 1, "the same question is announced once"
 
 

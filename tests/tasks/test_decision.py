@@ -215,9 +215,9 @@ def test_a_refusal_and_the_drop_of_quality_behind_it_are_one_alert(two: Root, pr
 
     outcome = {**apply_verdict(two, REFUSED), "quality": FALLEN, "seen": ["accuracy fell"]}
     announce.fn(outcome, two.url)
-    [event] = until(lambda: events_by_owner("seqclass.model.refused"), 20)
+    [event] = until(lambda: events_by_owner("seqclass.model.refused"))
     assert "accuracy fell" in event["payload"]["reasons"]
     announce.fn({**outcome, "decision": "promoted", "drift": None}, two.url)
-    assert until(lambda: events_by_owner("seqclass.model.promoted"), 20)
-    [dropped] = until(lambda: events_by_owner("seqclass.quality.dropped"), 20)
+    assert until(lambda: events_by_owner("seqclass.model.promoted"))
+    [dropped] = until(lambda: events_by_owner("seqclass.quality.dropped"))
     assert dropped["payload"]["decision"] == "promoted"

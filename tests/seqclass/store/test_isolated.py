@@ -125,10 +125,10 @@ def test_a_reader_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
         [sys.executable, "-c", KILLED, str(slow)], cwd=REPOSITORY, stdout=subprocess.PIPE
     )
     reader = int(asker.stdout.readline())
-    until(lambda: Path(f"/proc/{reader}/statm").read_text().split()[1] > "20000", 60)
+    until(lambda: Path(f"/proc/{reader}/statm").read_text().split()[1] > "20000")
     asker.kill()
     asker.wait()
-    until(lambda: not os.path.exists(f"/proc/{reader}"), 60)
+    until(lambda: not os.path.exists(f"/proc/{reader}"))
 
 
 def test_a_file_that_runs_over_its_time_is_set_aside_alone(root: Root, inbox: Root) -> None:
