@@ -68,10 +68,10 @@ def study(name: str, seeds: int, root: str) -> dict[str, Any]:
     """Import a set and train its seeds, as ``seqclass import`` and ``seqclass stability`` do."""
     from flows.ingestion import import_dataset
     from flows.stability import study_stability
+    from seqclass.screening.incoming import ImportSpec
     from seqclass.store.root import open_root
     from seqclass.store.studies import open_study
     from seqclass.training.study_spec import StudySpec
-    from tasks.data.ingest import ImportSpec
 
     dataset = import_dataset(name, ImportSpec((str(DATA / f"{name}.npz"),)), root)
     outcome = study_stability(dataset["dataset"], StudySpec(seeds=seeds), root)

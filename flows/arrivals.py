@@ -6,24 +6,16 @@ from prefect import flow
 from prefect.futures import wait
 from prefect.states import Completed, State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-from typing_extensions import TypedDict
 
 from flows.place import check_place, label_run, resolve_root
+from seqclass.pipeline.ingest import Arrivals, inbox_places
 from seqclass.screening.incoming import ArrivalSpec
-from seqclass.store.inbox import Sweep, inbox_url, inboxes
+from seqclass.store.inbox import Sweep
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import Root, check_name, printable
-from tasks.data.collect import collect
+from seqclass.store.root import Root, printable
+from tasks.data.ingest import ingest_inbox
 from tasks.data.leftovers import collect_leftovers
 from tasks.registry.refresh import refresh_catalogue
-
-
-class Arrivals(TypedDict):
-    """Rows that datasets gained, and the outcome of each inbox."""
-
-    added: int
-    sweeps: list[Sweep]
-
 
 BESIDE_EACH_OTHER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
 
@@ -72,7 +64,7 @@ def ingest_arrivals(
 
 def _sweep(places: list[tuple[str, str]], spec: ArrivalSpec, store: Root) -> list[State[Sweep]]:
     """Sweep all inboxes concurrently; returns their final states."""
-    sweeps = [collect.submit(name, place, spec, store.url) for name, place in places]
+    sweeps = [ingest_inbox.submit(name, place, spec, store.url) for name, place in places]
     wait(sweeps)
     return [sweep.state for sweep in sweeps]
 
@@ -84,14 +76,3 @@ def _gained(reports: list[Sweep]) -> str:
         for report in reports
         if report["added"] and report["dataset"]
     )
-
-
-def inbox_places(store: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:
-    """Return datasets with the folder or prefix in which their files arrive."""
-    names = inboxes(store) if dataset is None else [check_name(dataset, "DATASET")]
-    return [(name, inbox or inbox_url(store, name)) for name in names]
-
-
-def outcome_of(found: Any) -> Arrivals:
-    """Return the flow's result, whether it is wrapped in a named state or not."""
-    return found.result() if isinstance(found, State) else found

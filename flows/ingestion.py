@@ -3,13 +3,12 @@
 from prefect import flow
 
 from flows.place import resolve_root
+from seqclass.pipeline.import_files import Imported
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.references import DatasetRef
 from tasks.compute.assets import materializing
-from tasks.data.ingest import Imported, ingest
-from tasks.data.leftovers import collect_leftovers
+from tasks.data.import_files import import_files
 from tasks.data.notify import notify
-from tasks.registry.refresh import refresh_catalogue
 
 
 @flow(name="import-dataset", flow_run_name="import {name}")
@@ -21,9 +20,7 @@ def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> Impo
         spec: Which files, how they are read, and what becomes of rows that break the contract.
     """
     root_url = resolve_root(root).url
-    collect_leftovers(root_url)
-    outcome = materializing(ingest, DatasetRef(name), root_url)(spec, name, root_url)
+    outcome = materializing(import_files, DatasetRef(name), root_url)(spec, name, root_url)
     if spec.append and outcome["added"]:
         notify(outcome["dataset"], outcome["added"], root_url)
-    refresh_catalogue(root_url, outcome["dataset"])
     return outcome

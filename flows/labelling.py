@@ -7,10 +7,8 @@ from seqclass.labelling.relabelling import LabelsSpec, Relabelled, dataset_name
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from tasks.compute.assets import materializing
-from tasks.data.leftovers import collect_leftovers
+from tasks.data.label import label
 from tasks.data.notify import notify
-from tasks.data.relabel import take_labels as take
-from tasks.registry.refresh import refresh_catalogue
 
 
 @flow(name="take-labels", flow_run_name="labels of {model}")
@@ -22,10 +20,8 @@ def take_labels(model: str, spec: LabelsSpec, root: str | None = None) -> Relabe
         spec: The file of labels, and who gave them.
     """
     store = resolve_root(root)
-    collect_leftovers(store.url)
     name = dataset_name(open_model(store, model))
-    outcome = materializing(take, DatasetRef(name), store.url)(model, spec, store.url)
+    outcome = materializing(label, DatasetRef(name), store.url)(model, spec, store.url)
     if added := outcome["changed"] + outcome["added"]:
         notify(outcome["dataset"], added, store.url)
-    refresh_catalogue(store.url, outcome["dataset"], outcome["model"])
     return outcome

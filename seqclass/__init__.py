@@ -1,4 +1,4 @@
-"""Classification of sequences from Python: train a classifier, load a model, read a store.
+"""Classification of sequences from Python: train a classifier, load a model, work in a store.
 
 It needs neither Prefect nor a server, and importing it imports neither Prefect nor TensorFlow.
 """
@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqclass.estimator import SequenceClassifier
-    from seqclass.loading import StoredClassifier, load_model, open_store
+    from seqclass.loading import StoredClassifier, load_model
+    from seqclass.pipeline.store import open_store
 
 __all__ = ["SequenceClassifier", "StoredClassifier", "load_model", "open_store"]
 
-_MODULES = {"SequenceClassifier": "estimator"} | dict.fromkeys(__all__[1:], "loading")
+_MODULES = {
+    "SequenceClassifier": "estimator",
+    "StoredClassifier": "loading",
+    "load_model": "loading",
+    "open_store": "pipeline.store",
+}
 
 
 def __getattr__(name: str) -> Any:

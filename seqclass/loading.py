@@ -12,11 +12,11 @@ from seqclass.answering import Answering
 from seqclass.evaluation.contribution import LSTM
 from seqclass.inference.prediction import scorer_of
 from seqclass.network_process import Network
-from seqclass.store.datasets import dataset_versions, open_dataset
-from seqclass.store.models import HISTORY, Model, model_versions
-from seqclass.store.references import DatasetRef, ModelRef
-from seqclass.store.registry import champion_of, open_model
-from seqclass.store.root import Root, open_root
+from seqclass.store.datasets import open_dataset
+from seqclass.store.models import HISTORY, Model
+from seqclass.store.references import ModelRef
+from seqclass.store.registry import open_model
+from seqclass.store.root import open_root
 from seqclass.store.tables import read_table
 
 if TYPE_CHECKING:
@@ -188,132 +188,3 @@ def load_model(
 def _is_path(text: str) -> bool:
     """Check whether a text can only mean a path; ``models/NAME@vN`` is a reference."""
     return text.endswith(".seqclass") or os.sep in text.removeprefix(f"{ModelRef.kind}/")
-
-
-def open_store(root: str | os.PathLike[str] | None = None) -> "Store":
-    """Open a store to read its models and datasets.
-
-    Parameters
-    ----------
-    root : str or path, optional
-        Folder or URL of the store; by default ``SEQCLASS_STORAGE`` or ``storage/artifacts``.
-
-    Returns
-    -------
-    Store
-        The store, which is only read. A folder that does not exist is an empty store.
-
-    Raises
-    ------
-    ValueError
-        If no installed file system can open the URL.
-
-    Examples
-    --------
-    >>> from seqclass import open_store
-    >>> store = open_store("my-store")  # a folder that the commands have filled
-    >>> store.models()
-    ['courses@v1']
-    """
-    return Store(open_root(root))
-
-
-class Store:
-    """A store of models and datasets for reading, as ``open_store`` returns it.
-
-    Attributes
-    ----------
-    url : str
-        Absolute path or URL of the store.
-
-    Examples
-    --------
-    >>> from seqclass import open_store
-    >>> store = open_store("my-store")
-    >>> model = store.model("courses")
-    >>> x, labels = store.dataset("courses")
-    >>> bool((model.predict(x) == labels).mean() > 0.9)
-    True
-    """
-
-    def __init__(self, root: Root) -> None:
-        self._root = root
-        self.url = root.url
-
-    def __repr__(self) -> str:
-        return f"Store({self.url!r})"
-
-    def models(self) -> list[str]:
-        """Return references of all model versions, ``name@v1``, by name, the oldest first.
-
-        Examples
-        --------
-        >>> store.models()
-        ['courses@v1']
-        """
-        return [
-            ModelRef(name, version).short
-            for name in self._root.names("models")
-            for version in model_versions(self._root, name)
-        ]
-
-    def champion(self, name: str) -> str | None:
-        """Return the reference of a model's champion, or None without one.
-
-        Examples
-        --------
-        >>> store.champion("courses")
-        'courses@v1'
-        """
-        version = champion_of(self._root, name)
-        return version and ModelRef(name, version).short
-
-    def model(self, ref: str) -> StoredClassifier:
-        """Load a model version, ``name@v1``, or the champion of a ``name``.
-
-        ValueError if there is no such version or no champion.
-
-        Examples
-        --------
-        >>> store.model("courses@v1")
-        StoredClassifier('models/courses@v1')
-        """
-        return StoredClassifier(open_model(self._root, ref))
-
-    def datasets(self) -> list[str]:
-        """Return references of all dataset versions, ``name@digest``, by name, the oldest first.
-
-        Examples
-        --------
-        >>> [ref.partition("@")[0] for ref in store.datasets()]
-        ['courses']
-        """
-        return [
-            DatasetRef(name, version).short
-            for name in self._root.names("datasets")
-            for version in dataset_versions(self._root, name)
-        ]
-
-    def dataset(self, ref: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the series and labels of a dataset, ``name@digest`` or the newest of a ``name``.
-
-        Returns
-        -------
-        series : array (n, steps, channels) of float32
-            Series, padded with NaN to the longest.
-        labels : array (n,) of object
-            Labels as text; None for a series without one.
-
-        Raises
-        ------
-        ValueError
-            If there is no such dataset, or its files were changed.
-
-        Examples
-        --------
-        >>> series, labels = store.dataset("courses")
-        >>> series.shape, labels[0]
-        ((60, 24, 1), 'falls')
-        """
-        found = open_dataset(self._root, ref)
-        return found.values(), np.array(found.labels()["label"].to_pylist(), dtype=object)

@@ -34,6 +34,8 @@ SEQCLASS = {
     "labelling": "store screening inference monitoring evaluation",
     "pages": "store monitoring evaluation labelling auxiliary_rows stored_records",
     "ragas": "store synthesis evaluation inference pages recordings",
+    "bars": "",
+    "pipeline": "store screening labelling pages ragas bars synthesis",
 }
 """Rooms of the library, and what each may import beside itself."""
 STAGES = [

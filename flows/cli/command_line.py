@@ -262,6 +262,35 @@ def prepare_prefect(
         use(server.service, {"flows.heartbeat_frequency": None})
 
 
+def prepare_step(store: Root) -> None:
+    """Prepare a command that works in this process, without Prefect, and writes to a root."""
+    set_defaults()
+    check_disk(store)
+    leave_on_interrupt()
+
+
+def can_announce(store: Root, what: str) -> bool:
+    """Prepare Prefect to send events if a server is configured, or runs for the root.
+
+    False if there is none, or, after a line that says so, if it does not answer.
+    """
+    from flows.service.server import may_have_server, prefect_url, use_service
+
+    if not may_have_server(store):
+        return False
+    from flows.service.diagnosis import server_problem
+
+    set_defaults()
+    use_service(store)
+    url = prefect_url()
+    if url and (problem := server_problem(url)):
+        complain(f"done, but not announced: PREFECT_API_URL leads to {problem}", 0)
+        return False
+    if url:
+        remark(what, f"announced to Prefect on {url}")
+    return bool(url)
+
+
 LONGEST_LINE = 2000
 
 

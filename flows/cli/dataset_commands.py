@@ -1,5 +1,6 @@
 """Commands that make a dataset: generate (signals, iot), import and ingest; and inspect."""
 
+import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +15,10 @@ from flows.cli.command_line import (
     PolicyOption,
     SeedOption,
     WeightsOption,
+    can_announce,
     numbers,
     prepare_prefect,
+    prepare_step,
     span_of,
 )
 from flows.cli.dataset_printing import show_dataset, show_import, show_overview
@@ -24,7 +27,8 @@ from flows.cli.printing import print_json
 from seqclass.store.root import printable
 
 if TYPE_CHECKING:
-    from flows.arrivals import Arrivals
+    from seqclass.pipeline.ingest import Arrivals
+    from seqclass.store.inbox import FileReport
     from seqclass.synthesis.signals import SignalSpec
 
 
@@ -136,8 +140,9 @@ def import_files(
     place: Place,
 ) -> None:
     """Read your series into a new dataset, or add them to one."""
+    from seqclass.pipeline.import_files import import_files as run
     from seqclass.screening.actions import policy_of
-    from seqclass.screening.incoming import ImportSpec, rehearse
+    from seqclass.screening.incoming import ImportSpec
     from seqclass.store.formats import limits_of
 
     answers, limits = policy_of(options.policy or []), limits_of(options.limit or [])
@@ -145,11 +150,13 @@ def import_files(
     columns, append = reading.names(), options.append
     spec = ImportSpec(*files, columns, answers, append, options.new_contract, limits)
     store = place.store() if append else place.new_store()
-    rehearse(store, name, spec)
-    prepare_prefect("import", "flows.ingestion", store)
-    from flows.ingestion import import_dataset as flow
+    prepare_step(store)
+    outcome = run(store, name, spec)
+    if append and outcome["added"] and can_announce(store, "import"):
+        from tasks.data.notify import announce_arrival
 
-    show_import(store, flow(name, spec, store.url), place.as_json)
+        announce_arrival(store, outcome["dataset"], outcome["added"])
+    show_import(store, outcome, place.as_json)
 
 
 def inspect(
@@ -218,24 +225,27 @@ def ingest(
         raise ValueError("DATASET: expected a name where --inbox is given, got none; name it")
     if inbox is not None:
         check_inbox(store, "--inbox", inbox)
-    prepare_prefect("ingest", "flows.arrivals", store)
-    from flows.arrivals import inbox_places, ingest_arrivals, outcome_of
+    from seqclass.pipeline.ingest import ingest as run
     from seqclass.screening.incoming import ArrivalSpec
 
-    for _, folder in inbox_places(store, dataset, inbox) if dataset else []:
-        check_inbox(store, "--inbox", folder)
-        _make_inbox(folder)
-    found = ingest_arrivals(dataset, inbox, ArrivalSpec(policy=answers, limits=limits), store.url)
-    _show_arrivals(outcome_of(found), place.as_json)
+    prepare_step(store)
+    tells = functools.cache(lambda: can_announce(store, "ingest"))
 
+    def announce(ref: str, added: int) -> None:
+        if tells():
+            from tasks.data.notify import announce_arrival
 
-def _make_inbox(place: str) -> None:
-    """Create an inbox that is named for the first time."""
-    from seqclass.store.inbox import DONE
-    from seqclass.store.root import open_root
+            announce_arrival(store, ref, added)
 
-    folder = open_root(place)
-    folder.fs.makedirs(folder.join(DONE), exist_ok=True)
+    def refuse(name: str, file: "FileReport") -> None:
+        if tells():
+            from tasks.data.notify import announce_refusal
+
+            announce_refusal(store, name, file["file"], file["reason"])
+
+    spec = ArrivalSpec(policy=answers, limits=limits)
+    outcome = run(store, dataset, inbox, spec, announce, refuse)
+    _show_arrivals(outcome, place.as_json)
 
 
 def _show_arrivals(outcome: "Arrivals", as_json: bool) -> None:

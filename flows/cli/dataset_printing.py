@@ -23,9 +23,9 @@ from seqclass.store.root import Root, printable
 if TYPE_CHECKING:
     import numpy as np
 
+    from seqclass.pipeline.import_files import Imported
     from seqclass.store.datasets import Dataset
     from seqclass.store.formats.overview import Inspected
-    from tasks.data.ingest import Imported
 
 
 MANY_COLUMNS, MANY_CHANNELS = 4, 8

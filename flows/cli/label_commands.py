@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import LimitOption, ModelArgument, name_damaged, prepare_prefect
+from flows.cli.command_line import (
+    LimitOption,
+    ModelArgument,
+    can_announce,
+    name_damaged,
+    prepare_step,
+)
 from flows.cli.option_groups import Place
 from flows.cli.printing import command_line, print_json
 from seqclass.store.root import Damages
@@ -75,14 +81,15 @@ def label(
 
     store, limits = place.store(), limits_of(limit or [])
     version = open_model(store, model)
-    from seqclass.labelling.relabelling import LabelsSpec, read_given, words_of
+    from seqclass.labelling.relabelling import LabelsSpec, words_of
+    from seqclass.pipeline.label import take_labels
 
-    spec = LabelsSpec(answers, by, limits)
-    read_given(version, spec, datetime.now(UTC))
-    prepare_prefect("label", "flows.labelling", store)
-    from flows.labelling import take_labels as flow
+    prepare_step(store)
+    outcome = take_labels(version, LabelsSpec(answers, by, limits))
+    if (added := outcome["changed"] + outcome["added"]) and can_announce(store, "label"):
+        from tasks.data.notify import announce_arrival
 
-    outcome = flow(version.ref, spec, store.url)
+        announce_arrival(store, outcome["dataset"], added)
     if place.as_json:
         print_json(outcome)
         return

@@ -16,6 +16,7 @@ from flows.cli.command_line import (
     ReasonOption,
     RetrainSpecOption,
     SeedOption,
+    can_announce,
     complain,
     conclude,
     existing,
@@ -141,15 +142,7 @@ def _refresh_index(store: Root, outcome: "Move") -> None:
 
 def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
     """Emit an event if a server is configured, or runs for the root; it is not required."""
-    from flows.service.diagnosis import server_problem
-    from flows.service.server import prefect_url, use_service
-
-    use_service(store)
-    url = prefect_url()
-    if url and (problem := server_problem(url)):
-        complain(f"decided, but not announced: PREFECT_API_URL leads to {problem}", 0)
-    elif url:
-        prepare_prefect(event.rpartition(".")[2], "tasks.retraining.announce")
+    if can_announce(store, event.rpartition(".")[2]):
         from tasks.retraining.announce import announce_move
 
         announce_move(store, event, outcome["model"], {**outcome, "reason": reason})

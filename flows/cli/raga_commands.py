@@ -150,7 +150,7 @@ def name_raga(
     check_recording(path)
     check_target(store, page)
     names = ColumnNames(rate_hz=of.rate_hz, tonic_hz=tonic_hz)
-    from tasks.compute.bars import RecordingBars, bars
+    from seqclass.bars import RecordingBars, bars
 
     leave_on_interrupt()
     with bars() as progress:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 AT_ONCE = 50
 """Draws of a bootstrap that are held at once."""
@@ -14,7 +14,7 @@ AT_ONCE = 50
 
 def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of a share of ``n`` rows (Wilson 1927); ``n`` may be a fraction."""
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = float(ndtri(0.5 + confidence / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
     return max(middle - half, 0.0), min(middle + half, 1.0)
@@ -120,7 +120,7 @@ def widened(ends: np.ndarray, found: np.ndarray | float, n: int) -> np.ndarray:
     """
     if n == 1:
         return np.broadcast_to([-np.inf, np.inf], ends.shape)
-    return found + (ends - found) * math.sqrt(n / (n - 1)) * t.ppf(0.975, n - 1) / norm.ppf(0.975)
+    return found + (ends - found) * math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975) / ndtri(0.975)
 
 
 def outer_ends(one: np.ndarray, other: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:

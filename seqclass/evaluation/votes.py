@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.decisions import UNKNOWN
@@ -180,7 +180,7 @@ def effective_sample_size(right: np.ndarray, owners: np.ndarray) -> float:
 
 
 def _quantile(freedom: float) -> float:
-    return float(t.ppf(0.975, freedom) if np.isfinite(freedom) else norm.ppf(0.975))
+    return float(stdtrit(freedom, 0.975) if np.isfinite(freedom) else ndtri(0.975))
 
 
 def names_of(codes: np.ndarray, classes: list[str]) -> list[str]:

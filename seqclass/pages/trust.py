@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from scipy.stats import binomtest, fisher_exact
-
 from seqclass.store.split import of_groups
 
 if TYPE_CHECKING:
@@ -125,6 +123,8 @@ def _newest(metrics: "Metrics", retrained: "Verdict") -> Iterator[str]:
 
     None with groups: a new machine may be harder than others, which says nothing of the time.
     """
+    from scipy.stats import fisher_exact  # takes a second, which other pages would pay
+
     old, newest = retrained.get("old"), retrained.get("newest")
     if not old or not newest or of_groups(metrics):
         return
@@ -192,5 +192,7 @@ def _better_p(beside: "BaselineEvidence") -> float:
     """
     if "model_better_p" in beside:
         return beside["model_better_p"]
+    from scipy.stats import binomtest
+
     ahead, apart = beside["lost"], beside["lost"] + beside["won"]
     return binomtest(ahead, apart, 0.5, "greater").pvalue if apart else 1.0

@@ -1,7 +1,5 @@
-"""The spec of an import, the rules for its rows, and a rehearsal that stores nothing."""
+"""The spec of an import, and the rules for its rows."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -9,14 +7,14 @@ import pyarrow as pa
 
 from seqclass.screening.actions import Policy
 from seqclass.screening.contract import Contract, Profile
-from seqclass.screening.screening import Screening, ValidationContext, add_rows, contract_of
-from seqclass.store.datasets import Dataset, check_parent, committed_versions, open_dataset
+from seqclass.screening.screening import ValidationContext, add_rows, contract_of
+from seqclass.store.datasets import Dataset, committed_versions, open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
-from seqclass.store.formats.isolated import SMALL_BYTES, IsolatedReader, preview
-from seqclass.store.formats.recording import Listener, check_recordings, is_recording
-from seqclass.store.quarantine import Quarantine, quarantined_before
+from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.formats.recording import Listener, check_recordings
+from seqclass.store.quarantine import quarantined_before
 from seqclass.store.repeats import DuplicateIndex
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 
 
 @dataclass(frozen=True)
@@ -123,32 +121,3 @@ def profiled(tables: Iterable[pa.Table], profile: Profile) -> Iterator[pa.Table]
     for table in tables:
         add_rows(profile, table)
         yield table
-
-
-def rehearse(root: Root, name: str, spec: ImportSpec) -> None:
-    """Refuse with ValueError everything that an import would refuse; nothing is stored.
-
-    Small files are read whole and checked as in an import; of large ones, or beside a large
-    dataset, only each file's beginning is read. Recordings are read by the import alone.
-    """
-    check_parent(root, name, spec.append)
-    paths, test_paths = spec.files()
-    terms, parent = terms_of(root, name, spec)
-    spec = spec.beside(parent)
-    are_heard = any(map(is_recording, (*paths, *test_paths)))
-    paths, test_paths = ([p for p in own if not is_recording(p)] for own in (paths, test_paths))
-    sizes = [os.path.getsize(path) for path in (*paths, *test_paths)]
-    sizes += [entry["bytes"] for entry in parent.manifest["files"]] if parent else []
-    if sum(sizes) > SMALL_BYTES:
-        for _ in preview([*paths, *test_paths], spec.columns, spec.keeps_infinite, spec.limits):
-            pass
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        screening = Screening(terms, Quarantine(open_root(folder), folder))
-        if parent is not None:
-            screening.duplicates.learn(parent.tables())
-        profile = Profile()
-        for _ in profiled(screening.passing(tables_of(paths, test_paths, spec)), profile):
-            pass
-    if parent is None and screening.kept and not are_heard:
-        check_trainable(profile.contract(), screening.kept)

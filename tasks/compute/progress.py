@@ -15,8 +15,8 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.exceptions import PrefectException
 from rich.progress import Progress, TaskID
 
+from seqclass.bars import bars
 from seqclass.workers import Progress as Training
-from tasks.compute.bars import bars
 
 if TYPE_CHECKING:
     from seqclass.stored_records import SeedRecord

@@ -11,6 +11,7 @@ import pyarrow as pa
 from prefect import get_run_logger, task, unmapped
 from pydantic import TypeAdapter
 
+from seqclass.bars import counted
 from seqclass.ragas.raga_series import generate_ragas
 from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.store.datasets import write_dataset
@@ -22,7 +23,6 @@ from seqclass.synthesis.iot import IotSpec, channel_names, generate_iot
 from seqclass.synthesis.random_series import Block
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 from tasks.compute.assets import describe_asset
-from tasks.compute.bars import counted
 from tasks.compute.progress import followed, trainings
 from tasks.compute.retries import AGAIN, results_of
 from tasks.compute.runner import is_spread

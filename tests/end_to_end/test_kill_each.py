@@ -25,7 +25,9 @@ from s3fs import S3FileSystem
 
 import seqclass.store.garbage
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pipeline.import_files import import_files
 from seqclass.policies import policy_of, set_policy
+from seqclass.screening.incoming import ImportSpec
 from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import committed_versions, open_dataset
@@ -39,7 +41,6 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.store.staging import staging
 from tasks.compute.candidates import Candidate
-from tasks.data.ingest import ImportSpec, ingest
 from tasks.evaluation.evaluate import read_evaluated
 from tasks.registry.promote import promote, promote_version, roll_back
 from tasks.registry.refresh import refresh_catalogue
@@ -132,7 +133,7 @@ class Deed:
 
 def take_in(root: Root, files: Path, append: bool) -> None:
     name = "more.parquet" if append else "first.parquet"
-    ingest.fn(ImportSpec((str(files / name),), append=append), "mine", root.url)
+    import_files(root, "mine", ImportSpec((str(files / name),), append=append))
     refresh_catalogue.fn(root.url)
 
 

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from seqclass.pipeline.import_files import import_files
+from seqclass.screening.incoming import ImportSpec
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, dataset_versions, open_dataset
-from seqclass.store.root import Root
+from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
 from tests.support.stored import store_series
 
@@ -44,13 +46,11 @@ def write(folder: Path, rows: pd.DataFrame, name: str = "in.csv") -> Path:
 
 
 @pytest.fixture(scope="module")
-def imported(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree with one imported dataset, to be copied."""
-    from flows.ingestion import import_dataset
-    from tasks.data.ingest import ImportSpec
 
     folder = tmp_path_factory.mktemp("imported")
-    import_dataset("mine", ImportSpec((str(write(folder, frame())),)), str(folder / "tree"))
+    import_files(open_root(folder / "tree"), "mine", ImportSpec((str(write(folder, frame())),)))
     return folder / "tree"
 
 
@@ -114,7 +114,7 @@ FEW = ("new_class", "out_of_range")
 
 
 def test_a_first_import_says_which_channel_is_frozen_and_keeps_its_series(
-    prefect: str, seqclass: Command, root: Root, tmp_path: Path
+    seqclass: Command, root: Root, tmp_path: Path
 ) -> None:
     rows = frame()
     rows.loc[of(rows, ["s000"]), "y"] = 0.25
@@ -146,9 +146,7 @@ def test_series_that_break_the_contract_are_set_aside_with_the_reason(
     assert verify_tree(root)["bad"] == []
 
 
-def test_a_first_import_says_what_looks_wrong(
-    prefect: str, seqclass: Command, tmp_path: Path
-) -> None:
+def test_a_first_import_says_what_looks_wrong(seqclass: Command, tmp_path: Path) -> None:
     rows = frame()
     rows["label"] = rows["label"].replace({"b": "-"})
     code, out, _ = seqclass("import", write(tmp_path, rows), "--name", "odd")
@@ -286,7 +284,7 @@ def test_rows_like_those_before_pass(
 
 
 def test_a_contract_is_inferred_where_a_version_has_none(
-    prefect: str, seqclass: Command, root: Root, tmp_path: Path
+    seqclass: Command, root: Root, tmp_path: Path
 ) -> None:
     store_series(root, "mine", n=40)
     rows = frame().drop(columns="y").rename(columns={"x": "value"})
@@ -381,28 +379,25 @@ def test_there_must_be_something_to_add_to_before_a_server_is_started(
 @given(cut=st.integers(3, N_SERIES - 1), again=st.integers(0, 9), seed=st.integers(0, 99))
 @pytest.mark.system
 def test_two_appends_are_the_same_rows_as_one_import(
-    prefect: str, tmp_path_factory: pytest.TempPathFactory, cut: int, again: int, seed: int
+    tmp_path_factory: pytest.TempPathFactory, cut: int, again: int, seed: int
 ) -> None:
-    from flows.ingestion import import_dataset
-    from tasks.data.ingest import ImportSpec
 
     folder, rows = tmp_path_factory.mktemp("appends"), frame(seed=seed)
     place = cut * N_STEPS
     first = write(folder, rows[:place], "first.csv")
     second = write(folder, rows[max(cut - again, 0) * N_STEPS :], "second.csv")
     whole = write(folder, rows, "whole.csv")
-    tree = str(folder / "tree")
-    import_dataset("parts", ImportSpec((str(first),)), tree)
-    parts = import_dataset(
-        "parts", ImportSpec((str(second),), append=True, new_contract=True), tree
-    )
-    once = import_dataset("once", ImportSpec((str(whole),)), tree)
+    root = open_root(folder / "tree")
+    import_files(root, "parts", ImportSpec((str(first),)))
+    more = ImportSpec((str(second),), append=True, new_contract=True)
+    parts = import_files(root, "parts", more)
+    once = import_files(root, "once", ImportSpec((str(whole),)))
     assert parts["dataset"].partition("@")[2] == once["dataset"].partition("@")[2]
     assert parts["repeats"] == min(again, cut)
 
 
 def test_show_tells_groups_holes_and_a_name_that_was_meant(
-    prefect: str, seqclass: Command, tmp_path: Path
+    seqclass: Command, tmp_path: Path
 ) -> None:
     rows = thinned().assign(group=lambda r: r["series_id"].str[:3])
     assert seqclass("import", write(tmp_path, rows), "--name", "machines")[0] == 0
@@ -413,7 +408,7 @@ def test_show_tells_groups_holes_and_a_name_that_was_meant(
 
 
 def test_repeats_within_an_import_count_once(
-    prefect: str, seqclass_json: Callable[..., dict], root: Root, tmp_path: Path
+    seqclass_json: Callable[..., dict], root: Root, tmp_path: Path
 ) -> None:
     first = write(tmp_path, frame(), "a.csv")
     second = write(tmp_path, pd.concat([frame(), frame(60, seed=3)]), "b.csv")
@@ -423,7 +418,7 @@ def test_repeats_within_an_import_count_once(
 
 
 def test_dropped_rows_are_counted_and_later_files_are_read_alike(
-    prefect: str, seqclass: Command, seqclass_json: Callable[..., dict], root: Root, tmp_path: Path
+    seqclass: Command, seqclass_json: Callable[..., dict], root: Root, tmp_path: Path
 ) -> None:
     first, second, third = (frame(first, seed=first) for first in (0, 60, 120))
     path = write(tmp_path, pd.concat([first, first[7:37]]))
@@ -448,12 +443,8 @@ def test_dropped_rows_are_counted_and_later_files_are_read_alike(
     assert "got 1 that repeat one, 1 of them with other values" in err
 
 
-def test_what_an_import_was_told_counts_for_what_is_appended(
-    prefect: str, root: Root, tmp_path: Path
-) -> None:
-    from flows.ingestion import import_dataset
+def test_what_an_import_was_told_counts_for_what_is_appended(root: Root, tmp_path: Path) -> None:
     from seqclass.store.formats import ColumnNames
-    from tasks.data.ingest import ImportSpec
 
     columns = ColumnNames("unit", "kind", "t", ignore=("note",))
     for number, said in enumerate((columns, ColumnNames())):
@@ -463,7 +454,7 @@ def test_what_an_import_was_told_counts_for_what_is_appended(
         ]
         path.write_text("\n".join(["unit,kind,t,note,x", *rows, ""]))
         spec = ImportSpec((str(path),), columns=said, append=number > 0, new_contract=True)
-        found = import_dataset("told", spec, root.url)
+        found = import_files(root, "told", spec)
     stored = open_dataset(root, found["dataset"])
     assert stored.manifest["n_series"] == 8
     assert stored.channels == ["x"]
@@ -474,14 +465,12 @@ def test_what_an_import_was_told_counts_for_what_is_appended(
 def test_an_import_says_whether_its_rows_were_stored_before(
     mine: Dataset, root: Root, tmp_path: Path
 ) -> None:
-    from flows.ingestion import import_dataset
-    from tasks.data.ingest import ImportSpec
 
     same, other = (
         ImportSpec((str(write(tmp_path, rows, name)),))
         for name, rows in (("same.csv", frame()), ("other.csv", frame(seed=1)))
     )
-    again = import_dataset("mine", same, root.url)
+    again = import_files(root, "mine", same)
     assert again["existed"]
     assert again["dataset"] == mine.ref
-    assert not import_dataset("mine", other, root.url)["existed"]
+    assert not import_files(root, "mine", other)["existed"]

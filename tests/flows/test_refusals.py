@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.screening.incoming import ImportSpec, rehearse
 from seqclass.store.formats.isolated import preview
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import open_root
 from tests.support.commands import CSV
 from tests.support.hints import instead, leads_on, tries_after
 from tests.support.places import REPOSITORY
@@ -258,15 +257,6 @@ def test_what_a_refusal_names_leads_on(
     assert dead == []
     assert {refused for refused, _ in named} == lists
     assert len(tries) > 100
-
-
-def test_a_rehearsal_stores_nothing(folder: Path, root: Root) -> None:
-    """Neither what is refused nor what an import would take."""
-    before = sorted(Path(root.path).rglob("*"))
-    rehearse(root, "new", ImportSpec((str(folder / "good.csv"),)))
-    with pytest.raises(ValueError, match="at least 2 classes"):
-        rehearse(root, "new", ImportSpec((str(folder / "one.csv"),)))
-    assert sorted(Path(root.path).rglob("*")) == before
 
 
 def test_of_a_large_file_the_beginning_is_read(

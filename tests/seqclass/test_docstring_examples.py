@@ -12,7 +12,7 @@ import pytest
 import seqclass
 from seqclass import SequenceClassifier, StoredClassifier, load_model, open_store
 from seqclass.answering import Answering
-from seqclass.loading import Store
+from seqclass.pipeline.store import Store
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model, save_keras
 from seqclass.store.root import open_root
@@ -54,6 +54,15 @@ def fill_store(names: dict[str, Any]) -> None:
         save_keras(clf.keras_model_, root, f"{workspace}/model.keras")
         commit_model(root, workspace, "courses", description, NOW)
     make_champion(root, "courses", "v1")
+    other = {"rises": "falls", "falls": "rises"}
+    answers = zip(["s00", "s01"], [other[names["y"][0]], names["y"][1]], strict=True)
+    Path("answers.csv").write_text("series_id,label\n" + "\n".join(map(",".join, answers)))
+    steps = [
+        f"m{row},{label},{step},{series[step]}"
+        for row, (series, label) in enumerate(zip(x, names["y"], strict=True))
+        for step in range(len(series))
+    ]
+    Path("machines.csv").write_text("\n".join(["machine,label,step,load", *steps]))
 
 
 def test_every_example_gives_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

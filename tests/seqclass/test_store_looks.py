@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqclass.loading import load_model, open_store
+from seqclass.loading import load_model
+from seqclass.pipeline.store import open_store
 from seqclass.store.root import DamagedError, Root
 from tests.support.stored import make_champion, store_series, store_version
 

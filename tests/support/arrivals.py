@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqclass.pipeline.ingest import Inbox, collect_arrivals
 from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
-from tasks.data.collect import Inbox, collect_arrivals
 
 Told = list[tuple[str, int]]
 

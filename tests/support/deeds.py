@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from prefect.logging import disable_run_logger
 
+from seqclass.pipeline.import_files import import_files
+from seqclass.screening.incoming import ImportSpec
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
-from tasks.data.ingest import ImportSpec, ingest
 from tasks.registry.promote import promote_version, roll_back
 from tests.support.arrivals import rows
 from tests.support.stored import store_version
@@ -47,7 +48,7 @@ def append(root: Root, _: np.random.Generator, reason: str) -> dict:
     file = Path(sys.argv[4]).with_suffix(".parquet")
     table = rows(who * 10**7 + turn * ADDED, ADDED)
     pq.write_table(table, file)
-    done = ingest.fn(ImportSpec((str(file),), append=True), DATASET, root.url)
+    done = import_files(root, DATASET, ImportSpec((str(file),), append=True))
     assert done["added"] == ADDED, done
     return {
         "dataset": done["dataset"],

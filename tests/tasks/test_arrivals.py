@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from seqclass.pipeline.ingest import Inbox, collect_arrivals
 from seqclass.screening.actions import Policy
 from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.catalogue import verify_tree
@@ -26,7 +27,6 @@ from seqclass.store.inbox import DONE, look_at, missing_end, put_away
 from seqclass.store.manifests import ImportSummary
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
-from tasks.data.collect import Inbox, collect_arrivals
 from tasks.data.notify import announce_arrival
 from tests.support.arrivals import Told, drop, later, rows, sweep
 from tests.support.commands import Command
@@ -411,7 +411,7 @@ import os, signal, sys
 from datetime import datetime, UTC, timedelta
 from seqclass.store.root import open_root
 from seqclass.screening.incoming import ArrivalSpec
-from tasks.data.collect import Inbox, collect_arrivals
+from seqclass.pipeline.ingest import Inbox, collect_arrivals
 root, moment = open_root(sys.argv[1]), int(sys.argv[2])
 inbox, calls = open_root(root.join("inbox", "toy")), 0
 def count(frame, event, argument):

@@ -1,4 +1,4 @@
-"""Task: take the files of an inbox into a dataset, each exactly once.
+"""Ingest of the files of inboxes into their datasets, each file exactly once.
 
 The version that holds a file's rows names the file's digest. It is committed first, then the
 arrival is announced, then the file is moved. After a kill in between, the file is recognised by
@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from prefect import get_run_logger, task
+from typing_extensions import TypedDict
 
+from seqclass.pages.index_pages import refresh
 from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import ArrivalSpec, profiled
 from seqclass.screening.screening import Screening, ValidationContext, contract_of, counts_of
@@ -28,6 +29,7 @@ from seqclass.store.datasets import (
 )
 from seqclass.store.formats import error_summary, expand, names_of
 from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.garbage import collect_garbage
 from seqclass.store.inbox import (
     DONE,
     QUARANTINE,
@@ -36,6 +38,8 @@ from seqclass.store.inbox import (
     Sweep,
     arrivals,
     digest_of,
+    inbox_url,
+    inboxes,
     local_copy,
     look_at,
     missing_end,
@@ -51,7 +55,6 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root, check_name, open_root, printable, read_manifest
 from seqclass.store.staging import staging
-from tasks.data.notify import announce_arrival, announce_refusal
 
 LONGEST_REASON = 2000
 PATIENCE_S = 10.0
@@ -89,19 +92,59 @@ class _File:
 Announce = Callable[[str, int], None]
 
 
-@task(name="collect")
-def collect(name: str, inbox_url: str, spec: ArrivalSpec, root_url: str) -> Sweep:
-    """Add the files that have arrived to a dataset, announce them, and return the outcomes."""
-    root, logger = open_root(root_url), get_run_logger()
-    found = collect_arrivals(
-        Inbox(root, name, open_root(inbox_url)), spec, datetime.now(UTC),
-        lambda ref, added: announce_arrival(root, ref, added),
-    )  # fmt: skip
-    for file in found["files"]:
-        logger.info("%s: %s %s", file["file"], file["became"], file["reason"])
-        if file["became"] == "quarantined":
-            announce_refusal(root, name, file["file"], file["reason"])
-    return found
+class Arrivals(TypedDict):
+    """Rows that datasets gained, and the outcome of each inbox."""
+
+    added: int
+    sweeps: list[Sweep]
+
+
+def ingest(
+    root: Root,
+    dataset: str | None = None,
+    inbox: str | None = None,
+    spec: ArrivalSpec | None = None,
+    announce: Announce = lambda dataset, added: None,
+    refused: Callable[[str, FileReport], None] = lambda name, file: None,
+) -> Arrivals:
+    """Sweep the inbox of a dataset, or every one of the root; each file is taken exactly once.
+
+    An inbox that fails does not stop the others; its error is raised after them.
+
+    Args:
+        inbox: Folder or prefix to sweep instead of inbox/DATASET of the root; it is made if it
+            does not exist.
+        announce: Called with a dataset's new version and the number of its new rows.
+        refused: Called with a dataset's name and a file that went to quarantine.
+    """
+    collect_garbage(root)
+    now, sweeps, failures = datetime.now(UTC), list[Sweep](), list[Exception]()
+    places = inbox_places(root, dataset, inbox)
+    for name, place in places:
+        folder = open_root(place)
+        try:
+            if dataset is not None:
+                check_inbox(root, "inbox", place)
+                folder.fs.makedirs(folder.join(DONE), exist_ok=True)
+            box = Inbox(root, name, folder)
+            sweep = collect_arrivals(box, spec or ArrivalSpec(), now, announce)
+            sweeps.append(sweep)
+            for file in sweep["files"]:
+                if file["became"] == "quarantined":
+                    refused(name, file)
+        except Exception as error:
+            failures.append(error)
+    if failures or any(sweep["files"] for sweep in sweeps):
+        refresh(root, [f"datasets/{name}" for name, _ in places])
+    if failures:
+        raise failures[0]
+    return {"added": sum(sweep["added"] for sweep in sweeps), "sweeps": sweeps}
+
+
+def inbox_places(root: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:
+    """Return datasets with the folder or prefix in which their files arrive."""
+    names = inboxes(root) if dataset is None else [check_name(dataset, "DATASET")]
+    return [(name, inbox or inbox_url(root, name)) for name in names]
 
 
 class Inbox(NamedTuple):
@@ -364,12 +407,13 @@ def _commit(parent: Dataset, files: list[_File]) -> Dataset:
         screenings = [file.screening for file in files if file.screening]
         for screening in screenings:
             screening.quarantine.commit(name)
-        return {
+        summary: dict[str, Any] = {
             "parents": [parent.ref],
             **counts_of(*screenings),
             "contract": asdict(profile.contract()),
             "reading": reading_of(parent.manifest),
         }
+        return cast(ImportSummary, summary)
 
     tables = profiled(chain(parent.tables(), newer), profile)
     return write_rows(root, name, tables, Provenance(source, remarks=remarks))

@@ -58,6 +58,7 @@ class RecordingBars:
         self._progress, self._lines = progress, dict[str, TaskID]()
 
     def __call__(self, path: str, share: float) -> None:
+        """Show that a share (0 to 1) of a recording has been read."""
         if path not in self._lines:
             name = os.path.basename(path)
             self._lines[path] = self._progress.add_task(name, total=100, note="%")

@@ -1,0 +1,153 @@
+"""Import of the user's files as a dataset, or into one."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import chain
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from seqclass.bars import RecordingBars, bars, count_rows
+from seqclass.pages.index_pages import refresh
+from seqclass.ragas.recording_page import RecordingPages
+from seqclass.screening.contract import Profile, stuck_lines
+from seqclass.screening.incoming import (
+    ImportSpec,
+    check_trainable,
+    profiled,
+    tables_of,
+    terms_of,
+)
+from seqclass.screening.screening import Screening, counts_of
+from seqclass.store.datasets import (
+    Dataset,
+    Provenance,
+    check_parent,
+    committed_versions,
+    write_rows,
+)
+from seqclass.store.formats import ColumnNames
+from seqclass.store.formats.overview import Overview
+from seqclass.store.garbage import collect_garbage
+from seqclass.store.leases import locked
+from seqclass.store.manifests import FileEntry, ImportSummary, SetAside, Source
+from seqclass.store.quarantine import Quarantine
+from seqclass.store.root import Root, check_name
+from seqclass.store.staging import staging
+
+
+class Imported(SetAside):
+    """A dataset's version, the one that it continues, and the number of added series.
+
+    existed: whether the version was stored before. amiss: likely problems of a first version.
+    recordings: what was heard of each recording, and the name of its page.
+    """
+
+    dataset: str
+    existed: bool
+    parent: str | None
+    added: int
+    recordings: Sequence[Mapping[str, Any]]
+    amiss: list[str]
+
+
+def import_files(root: Root, name: str, spec: ImportSpec) -> Imported:
+    """Read every file into one dataset, and bring its pages up to date.
+
+    Returns the dataset's reference and the counts of its rows. ValueError, and nothing is stored,
+    if a file can't be read, or its rows break the contract in a way that the policy refuses.
+    """
+    check_name(name)
+    check_parent(root, name, spec.append)
+    paths, test_paths = spec.files()
+    collect_garbage(root)
+    outcome = _import(root, name, spec, (paths, test_paths))
+    refresh(root, [outcome["dataset"]])
+    return outcome
+
+
+def _import(
+    root: Root, name: str, spec: ImportSpec, files: tuple[list[str], list[str]]
+) -> Imported:
+    paths, test_paths = files
+    source = {"import": [_describe(path) for path in (*paths, *test_paths)]}
+    turn = locked(root, "datasets", name) if spec.append else contextlib.nullcontext()
+    with turn, staging(root, f"quarantine-{name}") as folder, bars() as progress:
+        terms, parent = terms_of(root, name, spec)
+        spec = spec.beside(parent)
+        screening = Screening(terms, Quarantine(root, folder))
+        pages = RecordingPages(spec.columns.rate_hz, RecordingBars(progress))
+        goal = _Goal(name, source, parent, spec.columns, pages.records)
+        tables = tables_of(paths, test_paths, spec, pages.listener)
+        rows = screening.passing(count_rows(progress, tables, None))
+        seen, profile = Overview(), Profile()
+        rows = rows if parent else seen.watch(rows)
+        known = committed_versions(root, name)
+        dataset = _store(root, goal, rows, screening, profile)
+        pages.keep(root, name)
+    return {
+        "dataset": dataset.ref,
+        "existed": dataset.manifest["version"] in known,
+        "parent": parent.ref if parent else None,
+        "added": screening.kept,
+        "recordings": pages.records,
+        "amiss": [] if parent else [*seen.describe()["amiss"], *stuck_lines(profile)],
+        **counts_of(screening),
+    }
+
+
+class _Goal(NamedTuple):
+    """The dataset to write: its name, its parent if rows are added, and the reading options.
+
+    heard: the records of its new recordings, which come while the rows are written.
+    """
+
+    name: str
+    source: Source
+    parent: Dataset | None
+    columns: ColumnNames
+    heard: list[Mapping[str, Any]]
+
+
+def _store(
+    root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening, profile: Profile
+) -> Dataset:
+    """Write a parent's rows, if there is one, and then the new ones; nothing without new ones.
+
+    The profile reads all of them.
+    """
+    name, source, parent, columns, heard = goal
+    if parent is not None:
+        screening.duplicates.learn(parent.tables())
+    first = next(rows, None)
+    if parent is not None and first is None:
+        screening.quarantine.commit(name)
+        return parent
+
+    def remarks() -> ImportSummary:
+        if parent is None:
+            check_trainable(profile.contract(), screening.kept)
+        screening.quarantine.commit(name)
+        recordings = {own["page"]: own for own in (*older_recordings, *heard)}
+        return {
+            "parents": [parent.ref] if parent else [],
+            **counts_of(screening),
+            "contract": asdict(profile.contract()),
+            "reading": columns.to_record(),
+            **({"recordings": list(recordings.values())} if recordings else {}),
+        }
+
+    older_recordings = parent.manifest.get("recordings", []) if parent else []
+    older = parent.tables() if parent else iter(())
+    every = chain(older, () if first is None else (first,), rows)
+    provenance = Provenance(source, remarks=remarks)
+    return write_rows(root, name, profiled(every, profile), provenance)
+
+
+def _describe(path: str) -> FileEntry:
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"path": os.path.abspath(path), "sha256": digest, "bytes": os.path.getsize(path)}
