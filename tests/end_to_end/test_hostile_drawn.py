@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqclass.store.root import Root
-from tests.support.hostile_files import LABELS, SPECS, WORKBOOKS, Harm, harms
+from tests.support.hostile_files import Harm, harms
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_champion, store_series
 
@@ -53,13 +53,12 @@ def refused(harm: Harm, root: Root) -> str:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.system
-def test_sixty_hostile_files_are_refused_in_one_line_each(tmp_path: Path, root: Root) -> None:
+def test_hostile_files_are_refused_in_one_line_each(tmp_path: Path, root: Root) -> None:
     """With ``SEQCLASS_HOSTILE_SEED`` others are drawn."""
     dataset = store_series(root)
     known = {"dataset": dataset.ref, "classes": ["down", "up"], "channels": ["value"], "spec": {}}
     store_champion(root, "toy", **known)
-    found = [(harm.kind, refused(harm, root)) for harm in harms(tmp_path, SEED, 60)]
-    assert {kind for kind, _ in found} == {*WORKBOOKS, *SPECS, *LABELS}
-    assert [wrong for _, wrong in found if wrong] == []
+    found = [refused(harm, root) for harm in harms(tmp_path, SEED)]
+    assert [wrong for wrong in found if wrong] == []
     assert root.names("datasets") == ["toy"]
     assert root.names(".staging") == []

@@ -24,11 +24,10 @@ class Harm:
     words: list[str]
 
 
-def harms(folder: Path, seed: int, n: int) -> Iterator[Harm]:
-    """``n`` files, of every kind as often as any other, give or take one."""
-    rng, kinds = np.random.default_rng(seed), [*WORKBOOKS, *SPECS, *LABELS]
-    for number in range(n):
-        kind = kinds[number % len(kinds)]
+def harms(folder: Path, seed: int) -> Iterator[Harm]:
+    """A file of every kind."""
+    rng = np.random.default_rng(seed)
+    for number, kind in enumerate([*WORKBOOKS, *SPECS, *LABELS]):
         if kind in WORKBOOKS:
             path = write_book(folder / f"{number}.xlsx", WORKBOOKS[kind](rng))
             if kind in DAMAGE:
