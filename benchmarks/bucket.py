@@ -7,13 +7,13 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from seqclass.pipeline.prometheus import write_metrics
 from seqclass.store.catalogue import keep_list
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import commit_model
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tasks.retraining.prometheus import write_metrics
 from tests.support.buckets import ACCESS, Requests, endpoint
 
 MODELS, VERSIONS = 500, 10
@@ -40,7 +40,7 @@ def measure() -> list[dict[str, Any]]:
         plain = _run(requests, "models", root)
         unkept = _run(requests, "metrics", root)
         keep_list(root)
-        write_metrics.fn(datetime.now(UTC), root.url)
+        write_metrics(datetime.now(UTC), root.url)
         rows = [_run(requests, command, root) for command in COMMANDS]
         before = [{**own, "what": f"{own['what']}, nothing kept"} for own in (plain, unkept)]
         return [*before, *rows]

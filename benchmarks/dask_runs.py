@@ -27,6 +27,7 @@ from rich.console import Console
 
 from benchmarks.tables import as_table
 from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.pipeline.generate import SHARD_SERIES
 from seqclass.store.datasets import open_dataset
 from seqclass.store.intents import STAGING
 from seqclass.store.models import read_model
@@ -35,7 +36,6 @@ from seqclass.store.scores import SCORES
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.studies import RUNS, STUDIES
 from tasks.compute.runner import RUNNER
-from tasks.data.generate import SHARD_SERIES
 from tests.support.buckets import ACCESS, endpoint
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL
@@ -141,8 +141,8 @@ def digests(root: Root) -> dict[str, Any]:
 
 def write_files(plan: Plan) -> None:
     """The spec, and files of other series than those that are learnt from."""
+    from seqclass.pipeline.generate import signal_tables
     from seqclass.synthesis.signals import SignalSpec
-    from tasks.data.generate import signal_tables
 
     Path(plan.spec).write_text(json.dumps(SMALL))
     os.makedirs(plan.data)

@@ -137,8 +137,8 @@ def _peak_kib(pid: int) -> int:
 
 def _write_ragged(n_rows: int, path: str) -> None:
     """Write series of 50 to 100 steps, one in fifty of whose values is missing."""
+    from seqclass.pipeline.generate import signal_tables
     from seqclass.synthesis.signals import PRESETS, SignalSpec
-    from tasks.data.generate import signal_tables
 
     rng, writer = np.random.default_rng(0), None
     for table in signal_tables(SignalSpec(n_series=n_rows, **PRESETS["hard"])):

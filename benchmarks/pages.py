@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from seqclass.pages import index_pages
+from seqclass.pipeline.generate import iot_tables
 from seqclass.store.datasets import write_dataset
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import REPORT, Model, commit_model, read_model
@@ -21,7 +22,6 @@ from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from seqclass.synthesis.iot import IotSpec
-from tasks.data.generate import iot_tables
 
 DATASETS, MODELS, VERSIONS = 200, 50, 20
 TRAIN_ROWS, TEST_ROWS, SMALL = 500, 10_000, 40

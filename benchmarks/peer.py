@@ -11,6 +11,8 @@ import numpy as np
 from benchmarks.author import train_author
 from benchmarks.oracle import oracle_answers
 from seqclass.evaluation.metrics import label_scores, scores
+from seqclass.pipeline.generate import signal_tables
+from seqclass.pipeline.replicas import baseline_rows, predict_rows, train_seed
 from seqclass.row_split import select_rows
 from seqclass.runtime import environment
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
@@ -20,8 +22,6 @@ from seqclass.store.split import Split
 from seqclass.synthesis.signals import PRESETS, SignalSpec
 from seqclass.training.spec import TrainingSpec
 from seqclass.workers import workers
-from tasks.compute.replicas import baseline_rows, predict_rows, train_seed
-from tasks.data.generate import signal_tables
 
 SHIPPED = Path(__file__).parent.parent.parent / "shared" / "data" / "author"
 PARTS = ("train", "test")

@@ -217,14 +217,14 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     Prefect; the author's recipe runs once a process, on all cores, as his script did.
     """
     from benchmarks.peer import author_rows
+    from seqclass.pipeline.generate import signal_tables
+    from seqclass.pipeline.replicas import train_seed
     from seqclass.row_split import select_rows
     from seqclass.store.datasets import write_dataset
     from seqclass.store.root import open_root
     from seqclass.synthesis.signals import SignalSpec
     from seqclass.training.spec import TrainingSpec
     from seqclass.workers import workers
-    from tasks.compute.replicas import train_seed
-    from tasks.data.generate import signal_tables
 
     with TemporaryDirectory() as folder:
         root = open_root(folder)

@@ -35,6 +35,7 @@ from benchmarks.tables import as_table
 from flows.service.processes import marked
 from flows.service.server import Service, home_of, is_server, recorded
 from flows.service.worker import is_worker
+from seqclass.pipeline.promote import roll_back
 from seqclass.store.audit import read_audit
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.leases import is_claimed
@@ -45,7 +46,6 @@ from seqclass.store.retrainings import RETRAINING, retrainings_of
 from seqclass.store.root import MANIFEST, Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
-from tasks.registry.promote import roll_back
 
 DAYS, BUSY = 7, 40
 ROWS, NEW_ROWS, STEPS = 150, 60, 12

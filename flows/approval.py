@@ -5,11 +5,12 @@ from typing import Literal
 from prefect import flow
 
 from flows.place import label_run, resolve_root
-from tasks.registry.approve import Answer, answer
-from tasks.registry.by_hand import Person
-from tasks.registry.promote import Move
-from tasks.registry.refresh import refresh_catalogue
-from tasks.retraining.announce import announce_answer
+from seqclass.pipeline.approve import Answer
+from seqclass.pipeline.by_hand import Person
+from seqclass.pipeline.promote import Move
+from tasks.data import refresh_catalogue
+from tasks.events import announce_answer
+from tasks.registry import answer
 
 
 @flow(name="answer-approval", flow_run_name="{decision} {model}")
@@ -31,7 +32,7 @@ def answer_approval(
     store = resolve_root(root)
     label_run(model=model.partition("@")[0])
     said = Answer(decision == "approve", reason, Person(name, reason).actor)
-    move = answer(model, said, store.url)
-    refresh_catalogue(store.url, move["model"])
-    announce_answer(move, reason, store.url)
+    move = answer(model, said, store)
+    refresh_catalogue(store, move["model"])
+    announce_answer(move, reason, store)
     return move

@@ -13,9 +13,7 @@ from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.inbox import Sweep
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, printable
-from tasks.data.ingest import ingest_inbox
-from tasks.data.leftovers import collect_leftovers
-from tasks.registry.refresh import refresh_catalogue
+from tasks.data import collect_leftovers, ingest_inbox, refresh_catalogue
 
 BESIDE_EACH_OTHER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=4)
 
@@ -40,7 +38,7 @@ def ingest_arrivals(
     """
     store, spec = resolve_root(root), spec or ArrivalSpec()
     check_place(store, "inbox", inbox)
-    collect_leftovers(store.url)
+    collect_leftovers(store)
     places = inbox_places(store, dataset, inbox)
     states = _sweep(places, spec, store)
     failed = [state for state in states if not state.is_completed()]
@@ -48,7 +46,7 @@ def ingest_arrivals(
     outcome: Arrivals = {"added": sum(report["added"] for report in reports), "sweeps": reports}
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
-    refresh_catalogue(store.url, *(f"datasets/{name}" for name, _ in places))
+    refresh_catalogue(store, *(f"datasets/{name}" for name, _ in places))
     gained = _gained(reports)
     label_run(f"ingest {gained}" if gained else None, dataset=[name for name, _ in places])
     if failed:
@@ -64,7 +62,7 @@ def ingest_arrivals(
 
 def _sweep(places: list[tuple[str, str]], spec: ArrivalSpec, store: Root) -> list[State[Sweep]]:
     """Sweep all inboxes concurrently; returns their final states."""
-    sweeps = [ingest_inbox.submit(name, place, spec, store.url) for name, place in places]
+    sweeps = [ingest_inbox.submit(name, place, spec, store) for name, place in places]
     wait(sweeps)
     return [sweep.state for sweep in sweeps]
 

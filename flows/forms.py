@@ -4,19 +4,13 @@ from prefect import flow
 
 from flows.place import label_run, resolve_root
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pipeline.by_hand import Person, Pruned
+from seqclass.pipeline.promote import Move
 from seqclass.store.approvals import question_about
 from seqclass.store.prune_spec import PruneSpec
-from tasks.registry.by_hand import (
-    Person,
-    Pruned,
-    promote_by_hand,
-    prune,
-    roll_back_by_hand,
-    set_policy_by_hand,
-)
-from tasks.registry.promote import Move
-from tasks.registry.refresh import refresh_catalogue
-from tasks.retraining.announce import announce_by_hand, announce_question
+from tasks.data import refresh_catalogue
+from tasks.events import announce_by_hand, announce_question
+from tasks.registry import promote_by_hand, prune, roll_back_by_hand, set_policy_by_hand
 
 
 @flow(name="promote-version", flow_run_name="promote {model}")
@@ -32,16 +26,16 @@ def promote_model(
         force: Overrule the gate and the policy's approval, as the audit then says.
     """
     person, store = Person(name, reason), resolve_root(root)
-    asked_before, root_url = question_about(store, model), store.url
+    asked_before = question_about(store, model)
     label_run(model=model.partition("@")[0])
-    move = promote_by_hand(model, person, force, root_url)
+    move = promote_by_hand(model, person, force, store)
     if move["refused"]:
         if not asked_before:
-            announce_question(move["model"], root_url)
+            announce_question(move["model"], store)
         raise ValueError(f"MODEL: expected a version that the gate lets in, got {model}: "
                          f"{move['refused']}; force overrules it")  # fmt: skip
-    refresh_catalogue(root_url, move["model"])
-    announce_by_hand("seqclass.model.promoted", move, reason, root_url)
+    refresh_catalogue(store, move["model"])
+    announce_by_hand("seqclass.model.promoted", move, reason, store)
     return move
 
 
@@ -54,11 +48,11 @@ def roll_back_model(model: str, name: str, reason: str, root: str | None = None)
         name: Who decides; it stands in the audit.
         reason: Why; it stands in the audit.
     """
-    person, root_url = Person(name, reason), resolve_root(root).url
+    person, store = Person(name, reason), resolve_root(root)
     label_run(model=model)
-    move = roll_back_by_hand(model, person, root_url)
-    refresh_catalogue(root_url, move["model"])
-    announce_by_hand("seqclass.model.rolled-back", move, reason, root_url)
+    move = roll_back_by_hand(model, person, store)
+    refresh_catalogue(store, move["model"])
+    announce_by_hand("seqclass.model.rolled-back", move, reason, store)
     return move
 
 
@@ -78,9 +72,9 @@ def set_model_policy(
         reason: Why; it stands in the audit.
         policy: The whole policy; none removes it.
     """
-    person, root_url = Person(name, reason), resolve_root(root).url
+    person, store = Person(name, reason), resolve_root(root)
     label_run(model=model)
-    refresh_catalogue(root_url, set_policy_by_hand(model, policy, person, root_url))
+    refresh_catalogue(store, set_policy_by_hand(model, policy, person, store))
 
 
 @flow(name="prune-store", flow_run_name="prune")
@@ -99,7 +93,7 @@ def prune_store(
         spec: How much is kept: days, and champions before the present one.
         remove: Remove it; else it is only told in the run's log.
     """
-    person, root_url = Person(name, reason), resolve_root(root).url
-    pruned = prune(spec or PruneSpec(), remove, person, root_url)
-    refresh_catalogue(root_url, *pruned["pages"])
+    person, store = Person(name, reason), resolve_root(root)
+    pruned = prune(spec or PruneSpec(), remove, person, store)
+    refresh_catalogue(store, *pruned["pages"])
     return pruned

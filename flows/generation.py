@@ -3,15 +3,14 @@
 from prefect import flow
 
 from flows.place import resolve_root
+from seqclass.pipeline.generate import Spec
 from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.store.references import DatasetRef
 from seqclass.synthesis.iot import IotSpec
 from seqclass.synthesis.signals import SignalSpec
 from tasks.compute.assets import materializing
 from tasks.compute.runner import task_runner
-from tasks.data.generate import Spec, generate_dataset
-from tasks.data.leftovers import collect_leftovers
-from tasks.registry.refresh import refresh_catalogue
+from tasks.data import collect_leftovers, generate_dataset, refresh_catalogue
 
 
 @flow(name="generate-signals", flow_run_name="generate {name}", task_runner=task_runner())
@@ -52,9 +51,9 @@ def generate_ragas(
 
 
 def _generate(generator: str, spec: Spec, name: str, root: str | None) -> str:
-    root_url = resolve_root(root).url
-    collect_leftovers(root_url)
-    task = materializing(generate_dataset, DatasetRef(name), root_url)
-    dataset = task(generator, spec, name, root_url)
-    refresh_catalogue(root_url, dataset)
+    store = resolve_root(root)
+    collect_leftovers(store)
+    task = materializing(generate_dataset, DatasetRef(name), store)
+    dataset = task(generator, spec, name, store)
+    refresh_catalogue(store, dataset)
     return dataset

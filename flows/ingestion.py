@@ -7,8 +7,8 @@ from seqclass.pipeline.import_files import Imported
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.references import DatasetRef
 from tasks.compute.assets import materializing
-from tasks.data.import_files import import_files
-from tasks.data.notify import notify
+from tasks.data import import_files
+from tasks.events import notify
 
 
 @flow(name="import-dataset", flow_run_name="import {name}")
@@ -19,8 +19,8 @@ def import_dataset(name: str, spec: ImportSpec, root: str | None = None) -> Impo
         name: Name of the dataset.
         spec: Which files, how they are read, and what becomes of rows that break the contract.
     """
-    root_url = resolve_root(root).url
-    outcome = materializing(import_files, DatasetRef(name), root_url)(spec, name, root_url)
+    store = resolve_root(root)
+    outcome = materializing(import_files, DatasetRef(name), store)(spec, name, store)
     if spec.append and outcome["added"]:
-        notify(outcome["dataset"], outcome["added"], root_url)
+        notify(outcome["dataset"], outcome["added"], store)
     return outcome

@@ -7,8 +7,8 @@ from seqclass.labelling.relabelling import LabelsSpec, Relabelled, dataset_name
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from tasks.compute.assets import materializing
-from tasks.data.label import label
-from tasks.data.notify import notify
+from tasks.data import take_labels as take_labels_of
+from tasks.events import notify
 
 
 @flow(name="take-labels", flow_run_name="labels of {model}")
@@ -21,7 +21,7 @@ def take_labels(model: str, spec: LabelsSpec, root: str | None = None) -> Relabe
     """
     store = resolve_root(root)
     name = dataset_name(open_model(store, model))
-    outcome = materializing(label, DatasetRef(name), store.url)(model, spec, store.url)
+    outcome = materializing(take_labels_of, DatasetRef(name), store)(model, spec, store)
     if added := outcome["changed"] + outcome["added"]:
-        notify(outcome["dataset"], added, store.url)
+        notify(outcome["dataset"], added, store)
     return outcome

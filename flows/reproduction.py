@@ -3,9 +3,10 @@
 from prefect import flow
 
 from flows.place import resolve_root
+from seqclass.pipeline.reproduce import Reproduction
 from tasks.compute.runner import task_runner
-from tasks.data.leftovers import collect_leftovers
-from tasks.registry.reproduce import Reproduction, reproduce
+from tasks.data import collect_leftovers
+from tasks.registry import reproduce
 
 
 @flow(name="reproduce-model", flow_run_name="reproduce {model}", task_runner=task_runner())
@@ -15,6 +16,6 @@ def reproduce_model(model: str, root: str | None = None) -> Reproduction:
     Args:
         model: NAME, whose champion is meant, or NAME@vN.
     """
-    root_url = resolve_root(root).url
-    collect_leftovers(root_url)
-    return reproduce(model, root_url)
+    store = resolve_root(root)
+    collect_leftovers(store)
+    return reproduce(model, store)

@@ -6,8 +6,8 @@ from flows.place import check_place, resolve_root
 from seqclass.inference.assessment import Assessed
 from seqclass.inference.score_data import ScoringSpec
 from tasks.compute.runner import task_runner
-from tasks.data.leftovers import collect_leftovers
-from tasks.inference.score import assess, predict, resolve_model
+from tasks.data import collect_leftovers
+from tasks.scoring import assess, predict, resolve_model
 
 
 @flow(name="score-dataset", flow_run_name="score {data} by {model}", task_runner=task_runner())
@@ -23,7 +23,7 @@ def score_dataset(
     """
     store, spec = resolve_root(root), spec or ScoringSpec()
     check_place(store, "out", spec.out)
-    collect_leftovers(store.url)
-    version = resolve_model(model, store.url)
-    scored = predict(version, data, spec, store.url)
-    return {**scored, **assess(version, scored["tables"], spec, store.url)}
+    collect_leftovers(store)
+    version = resolve_model(model, store)
+    scored = predict(version, data, spec, store)
+    return {**scored, **assess(version, scored["tables"], spec, store)}

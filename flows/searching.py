@@ -7,8 +7,7 @@ from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.halving import SearchSpec
 from tasks.compute.runner import task_runner
-from tasks.data.leftovers import collect_leftovers
-from tasks.registry.refresh import refresh_catalogue
+from tasks.data import collect_leftovers, refresh_catalogue
 from tasks.studies.search import publish_search, search_architectures, summarise_search
 
 
@@ -32,9 +31,9 @@ def search_architecture(
     """
     spec, store = spec or SearchSpec(), resolve_root(root)
     dataset = open_dataset(store, dataset).ref
-    collect_leftovers(store.url)
+    collect_leftovers(store)
     trained = search_architectures(dataset, spec, store.url)
     search = summarise_search(dataset, spec, store.url)
-    refresh_catalogue(store.url, search)
+    refresh_catalogue(store, search)
     publish_search(search, store.url)
     return {"dataset": dataset, "search": search, "trained": trained}

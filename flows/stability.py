@@ -6,10 +6,10 @@ from typing_extensions import TypedDict
 from flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
 from seqclass.training.study_spec import StudySpec
+from tasks.compute.artifacts import publish_study
 from tasks.compute.runner import task_runner
-from tasks.data.leftovers import collect_leftovers
-from tasks.registry.refresh import refresh_catalogue
-from tasks.studies.study import publish_study, summarise_study, train_study
+from tasks.data import collect_leftovers, refresh_catalogue
+from tasks.studies.stability import summarise_study, train_study
 
 
 class StudyMade(TypedDict):
@@ -31,10 +31,10 @@ def study_stability(
         spec: Recipes, architectures and seeds.
     """
     spec, store = spec or StudySpec(), resolve_root(root)
-    dataset = open_dataset(store, dataset).ref
-    collect_leftovers(store.url)
-    trained = train_study(dataset, spec, store.url)
-    study = summarise_study(dataset, spec, store.url)
-    refresh_catalogue(store.url, study)
-    publish_study(study, store.url)
-    return {"dataset": dataset, "study": study, "trained": trained}
+    rows = open_dataset(store, dataset)
+    collect_leftovers(store)
+    trained = train_study(rows, spec)
+    study = summarise_study(rows, spec)
+    refresh_catalogue(store, study)
+    publish_study(study, store)
+    return {"dataset": rows.ref, "study": study, "trained": trained}

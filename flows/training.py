@@ -1,36 +1,22 @@
 """Flow: train and register a classifier on a dataset."""
 
+from dataclasses import replace
+
 from prefect import flow
 
 from flows.place import label_run, resolve_root
+from flows.steps import TASKS
+from seqclass.pipeline.candidates import Candidate
+from seqclass.pipeline.training import Trained, train
 from seqclass.store.datasets import open_dataset
-from seqclass.store.references import DatasetRef, ModelRef
-from seqclass.store.root import check_name
-from seqclass.store.staging import staging
+from seqclass.store.references import DatasetRef
+from seqclass.store.root import Root, check_name
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.assets import materializing
-from tasks.compute.candidates import Candidate
+from tasks.compute.artifacts import publish
 from tasks.compute.runner import task_runner
-from tasks.data.leftovers import collect_leftovers
-from tasks.data.split_rows import split_rows
-from tasks.evaluation.compare import compare
-from tasks.evaluation.evaluate import Evaluated, evaluate
-from tasks.evaluation.report import write_report
-from tasks.registry.apply_policy import apply_training_policy
-from tasks.registry.promote import Promotion, promote
-from tasks.registry.publish import publish
-from tasks.registry.refresh import refresh_catalogue
-from tasks.registry.register import register
-from tasks.retraining.announce import announce_question
+from tasks.data import split_rows
+from tasks.events import announce_question
 from tasks.training.curve import add_curve
-from tasks.training.train import assemble, forget_finished, train_and_answer
-
-
-class Trained(Promotion):
-    """A registered model, and whether it became champion."""
-
-    dataset: str
-    model: str
 
 
 @flow(name="train-classifier", flow_run_name="train {dataset}", task_runner=task_runner())
@@ -51,26 +37,13 @@ def train_classifier(
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)
     label_run(model=name, dataset=dataset.removeprefix("datasets/"))
-    spec = apply_training_policy(name, spec, store.url)
-    collect_leftovers(store.url)
-    with staging(store, f"model-{name}") as workspace:
-        candidate = add_curve(split_rows(dataset, spec, workspace, store.url))
-        evaluated = train_split(candidate)
-        compare(candidate, evaluated, name)
-        write_report(candidate)
-        made = materializing(register, ModelRef(name), store.url, DatasetRef.parse(dataset))
-        model = made(candidate, evaluated, name)
-    outcome = promote(model, spec, store.url)
-    refresh_catalogue(store.url, model)
-    forget_finished(model, store.url)
-    publish(model, outcome["decision"], store.url)
-    announce_question(model, store.url)
-    verdict = outcome["verdict"].replace("_", " ")
-    label_run(f"train {model.removeprefix('models/')}", outcome=verdict)
-    return {"dataset": dataset, "model": model, **outcome}
+    trained = train(store, dataset, name, spec, replace(TASKS, split_rows=_split_with_curve))
+    publish(trained["model"], trained["decision"], store)
+    announce_question(trained["model"], store)
+    verdict = trained["verdict"].replace("_", " ")
+    label_run(f"train {trained['model'].removeprefix('models/')}", outcome=verdict)
+    return trained
 
 
-def train_split(candidate: Candidate) -> Evaluated:
-    """Train, assemble and evaluate, as a training and a retraining both do."""
-    seeds, answers = train_and_answer(candidate)
-    return evaluate(candidate, assemble(candidate, seeds), answers)
+def _split_with_curve(dataset: str, spec: TrainingSpec, workspace: str, root: Root) -> Candidate:
+    return add_curve(split_rows(dataset, spec, workspace, root))

@@ -9,13 +9,15 @@ from prefect import flow
 from flows.arrivals import ingest_arrivals
 from flows.dispatch import start_retrainings
 from flows.place import is_served, resolve_root
-from flows.retraining import replay_decisions, retrain_model
+from flows.retraining import retrain_model
+from flows.steps import TASKS
+from seqclass.pipeline.training import replay_decisions
 from seqclass.store.retrainings import attempted
-from tasks.registry.approve import decline_unanswered
-from tasks.registry.refresh import refresh_catalogue
-from tasks.retraining.announce import announce_answer
-from tasks.retraining.overdue import find_due, tell_overdue
-from tasks.retraining.prometheus import write_metrics
+from seqclass.store.root import Root
+from tasks.data import refresh_catalogue
+from tasks.events import announce_answer
+from tasks.registry import decline_unanswered
+from tasks.retraining import find_due, tell_overdue, write_metrics
 
 
 @flow(name="upkeep", flow_run_name="upkeep")
@@ -30,13 +32,13 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
     for name in attempted(store):
         with contextlib.suppress(ValueError, OSError):  # of a damaged model the next step tells
-            replay_decisions(name, store.url)
-    _decline_unanswered(store.url)
+            replay_decisions(store, name, TASKS)
+    _decline_unanswered(store)
     now = datetime.now(UTC)
-    due = find_due(now, store.url)
-    tell_overdue(now, store.url)
+    due = find_due(now, store)
+    tell_overdue(now, store)
     started = start_retrainings(due.names, store) if is_served() else []
-    write_metrics(now, store.url)
+    write_metrics(now, store)
     for name in () if is_served() else due.names:
         states[name] = retrain_model(name, root=store.url, return_state=True)
     failed = [name for name, state in states.items() if not state.is_completed()] + due.damaged
@@ -46,7 +48,7 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
             **dict.fromkeys(started, "started")}  # fmt: skip
 
 
-def _decline_unanswered(root_url: str) -> None:
-    for move in decline_unanswered(root_url):
-        refresh_catalogue(root_url, move["model"])
-        announce_answer(move, str(move["refused"]), root_url)
+def _decline_unanswered(store: Root) -> None:
+    for move in decline_unanswered(store):
+        refresh_catalogue(store, move["model"])
+        announce_answer(move, str(move["refused"]), store)

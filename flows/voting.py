@@ -4,10 +4,11 @@ from prefect import flow
 from typing_extensions import TypedDict
 
 from flows.place import resolve_root
+from seqclass.pipeline.vote import PollSpec
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model
-from tasks.data.leftovers import collect_leftovers
-from tasks.evaluation.vote import PollSpec, hold_vote
+from tasks.data import collect_leftovers
+from tasks.evaluation import hold_vote
 
 
 class Voted(TypedDict):
@@ -27,5 +28,5 @@ def vote(model: str, dataset: str, spec: PollSpec | None = None, root: str | Non
     """
     store = resolve_root(root)
     model, dataset = open_model(store, model).ref, open_dataset(store, dataset).ref
-    collect_leftovers(store.url)
-    return {"votes": hold_vote(model, dataset, spec or PollSpec(), store.url)}
+    collect_leftovers(store)
+    return {"votes": hold_vote(model, dataset, spec or PollSpec(), store)}

@@ -3,13 +3,14 @@
 It needs neither Prefect nor a server, and importing it imports neither Prefect nor TensorFlow.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqclass.estimator import SequenceClassifier
     from seqclass.loading import StoredClassifier, load_model
-    from seqclass.pipeline.store import open_store
+    from seqclass.stores import open_store
 
 __all__ = ["SequenceClassifier", "StoredClassifier", "load_model", "open_store"]
 
@@ -17,8 +18,10 @@ _MODULES = {
     "SequenceClassifier": "estimator",
     "StoredClassifier": "loading",
     "load_model": "loading",
-    "open_store": "pipeline.store",
+    "open_store": "stores",
 }
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from benchmarks.__main__ import BENCHMARKS
 from flows.__main__ import app
 from flows.service.server import HOME
 from seqclass.pages.index_pages import COMPARISONS, DIGESTS
+from seqclass.pipeline.prometheus import METRICS
 from seqclass.store.inbox import INBOX
 from seqclass.store.policy_file import POLICY
 from seqclass.store.pruning import DATASETS, MODELS, PRUNINGS
@@ -20,7 +21,6 @@ from seqclass.store.scores import SCORES
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import STAGING
 from seqclass.store.studies import SEARCHES, STUDIES
-from tasks.retraining.prometheus import METRICS
 from tests.support.places import REPOSITORY
 
 PAGES = [

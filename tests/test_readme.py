@@ -54,8 +54,8 @@ def test_the_first_run_takes_as_long_as_the_program_says(monkeypatch: pytest.Mon
     """On two cores as fast as those that the program's estimate was made on."""
     from seqclass.training.spec import TrainingSpec
 
-    monkeypatch.setattr("tasks.compute.expectation.at_once", lambda: 2)
-    monkeypatch.setattr("tasks.compute.expectation._slowness", lambda: 1.0)
+    monkeypatch.setattr("seqclass.pipeline.expectation.at_once", lambda: 2)
+    monkeypatch.setattr("seqclass.pipeline.expectation._slowness", lambda: 1.0)
     [promised] = re.findall(r"about \[(\d+ s) on two idle cores\]", README)
     training = TrainingSpec(seeds=inspect.signature(main_job).parameters["seeds"].default)
     assert f"about {promised} " in expectation_of_run(SignalOptions().spec(), training)

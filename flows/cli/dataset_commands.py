@@ -153,7 +153,7 @@ def import_files(
     prepare_step(store)
     outcome = run(store, name, spec)
     if append and outcome["added"] and can_announce(store, "import"):
-        from tasks.data.notify import announce_arrival
+        from tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["added"])
     show_import(store, outcome, place.as_json)
@@ -233,13 +233,13 @@ def ingest(
 
     def announce(ref: str, added: int) -> None:
         if tells():
-            from tasks.data.notify import announce_arrival
+            from tasks.events import announce_arrival
 
             announce_arrival(store, ref, added)
 
     def refuse(name: str, file: "FileReport") -> None:
         if tells():
-            from tasks.data.notify import announce_refusal
+            from tasks.events import announce_refusal
 
             announce_refusal(store, name, file["file"], file["reason"])
 

@@ -87,7 +87,7 @@ def label(
     prepare_step(store)
     outcome = take_labels(version, LabelsSpec(answers, by, limits))
     if (added := outcome["changed"] + outcome["added"]) and can_announce(store, "label"):
-        from tasks.data.notify import announce_arrival
+        from tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], added)
     if place.as_json:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from flows.cli.simulation import Week
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retrain_spec import RetrainSpec
-    from tasks.registry.promote import Move
-    from tasks.retraining.decision import Outcome
+    from seqclass.pipeline.decision import Outcome
+    from seqclass.pipeline.promote import Move
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def promote(
 
     store = place.store()
     open_version(store, model)
-    from tasks.registry.promote import promote_version
+    from seqclass.pipeline.promote import promote_version
 
     asked_before = question_about(store, model)
     outcome = promote_version(store, model, reason, force)
@@ -124,7 +124,7 @@ def rollback(
 
     store = place.store()
     check_rollback(store, model)
-    from tasks.registry.promote import roll_back
+    from seqclass.pipeline.promote import roll_back
 
     outcome = roll_back(store, model, reason)
     _refresh_index(store, outcome)
@@ -143,7 +143,7 @@ def _refresh_index(store: Root, outcome: "Move") -> None:
 def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
     """Emit an event if a server is configured, or runs for the root; it is not required."""
     if can_announce(store, event.rpartition(".")[2]):
-        from tasks.retraining.announce import announce_move
+        from tasks.events import announce_move
 
         announce_move(store, event, outcome["model"], {**outcome, "reason": reason})
 
@@ -272,8 +272,8 @@ def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
 
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
     from seqclass.pages.index_pages import refresh
+    from seqclass.pipeline.approve import Answer, answer_question
     from seqclass.store.audit import actor
-    from tasks.registry.approve import Answer, answer_question
 
     move = answer_question(store, model, Answer(approved, reason, actor()))
     refresh(store, [move["model"]])

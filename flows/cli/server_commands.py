@@ -283,6 +283,6 @@ def alerts(
 
 def metrics(root: RootOption = None) -> None:
     """Print metrics of models and inboxes for Prometheus."""
-    from tasks.retraining.prometheus import metrics_text
+    from seqclass.pipeline.prometheus import metrics_text
 
     typer.echo(metrics_text(existing(root), datetime.now(UTC)).decode(), nl=False)

@@ -14,13 +14,13 @@ from flows.cli.simulation_spec import SimulationSpec
 from flows.ingestion import import_dataset
 from flows.retraining import retrain_model
 from flows.training import Trained, train_classifier
+from seqclass.pipeline.decision import Outcome
+from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.screening.actions import Policy
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from seqclass.synthesis.arrival_scenarios import SCENARIOS, ArrivalWeek, draw_week
-from tasks.registry.promote import promote_version, roll_back
-from tasks.retraining.decision import Outcome
 
 NAME = "plant"
 OPEN_DOOR = Policy(other_unit="accept", out_of_range="accept", frozen="accept")

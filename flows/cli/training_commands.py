@@ -26,12 +26,12 @@ from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from flows.training import Trained
+    from seqclass.pipeline.expectation import Size
     from seqclass.store.datasets import Dataset
     from seqclass.store.split import Split
     from seqclass.synthesis.signals import SignalSpec
     from seqclass.training.spec import TrainingSpec
     from seqclass.training.study_spec import StudySpec
-    from tasks.compute.expectation import Size
 
 
 def run(
@@ -54,7 +54,7 @@ def run(
 
 def expectation_of_run(wanted: "SignalSpec", training: "TrainingSpec") -> str:
     """Return the expected time of ``run`` in words, before its series are drawn."""
-    from tasks.compute.expectation import Size, announce
+    from seqclass.pipeline.expectation import Size, announce
 
     rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
     size = Size(rows, wanted.n_steps, 1, wanted.n_series - rows)
@@ -103,7 +103,7 @@ def train(
 
     training, store = options.chosen(), place.store()
     stored = open_dataset(store, dataset)
-    from tasks.compute.expectation import announce
+    from seqclass.pipeline.expectation import announce
 
     size = _checked(stored, training)
     expected, memory = announce(size, training), _memory(size, training)
@@ -116,8 +116,8 @@ def train(
 
 
 def _memory(size: "Size", training: Any) -> str:
+    from seqclass.pipeline.expectation import fit_window, memory_line
     from seqclass.store.capacity import free_bytes
-    from tasks.compute.expectation import fit_window, memory_line
 
     free = free_bytes()
     return memory_line(size, fit_window(size, training, free), free)
@@ -126,10 +126,10 @@ def _memory(size: "Size", training: Any) -> str:
 def _checked(dataset: "Dataset", training: Any) -> "Size":
     """Return the size of the training; print problems of its rows, and refuse too few rows."""
     from seqclass.auxiliary_rows import find_auxiliary
+    from seqclass.pipeline.expectation import size_of
+    from seqclass.pipeline.replicas import folds_of
     from seqclass.row_split import describe_split, giveaways_of, select_rows, tested_draws
     from seqclass.training.splits import nested_folds
-    from tasks.compute.expectation import size_of
-    from tasks.compute.replicas import folds_of
 
     chosen = select_rows(dataset, training)
     if auxiliary := find_auxiliary(dataset, chosen, training):

@@ -57,7 +57,7 @@ def vote(
     voting = _voting_spec(chosen, options)
     prepare_prefect("vote", "flows.voting", store)
     from flows.voting import vote as flow
-    from tasks.evaluation.vote import PollSpec
+    from seqclass.pipeline.vote import PollSpec
 
     path = flow(chosen.ref, ref, PollSpec(voting, named), store.url)["votes"]
     found = json.loads(store.fs.cat_file(path))

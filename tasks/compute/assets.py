@@ -16,7 +16,7 @@ from prefect.types.names import MAX_ASSET_KEY_LENGTH
 
 from seqclass.store.inventory import digest_of
 from seqclass.store.references import Reference, reference_of
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,10 +25,9 @@ RESTRICTED = re.compile(r"""[\s#?&%"'<>\[\]{}|\\^`]""")
 
 
 def materializing(
-    task: Task[P, R], made: Reference, root_url: str, *used: Reference
+    task: Task[P, R], made: Reference, root: Root, *used: Reference
 ) -> Callable[P, R]:
     """Make a task write a version of an asset; ``used``: the items that it is made from."""
-    root = open_root(root_url)
     made_by: Any = MaterializingTask(
         task.fn,
         name=task.name,

@@ -5,7 +5,7 @@ from typing import Any, Self
 import distributed
 from prefect_dask import DaskTaskRunner
 
-from tasks.compute.candidates import learning_fingerprint
+from seqclass.pipeline.candidates import learning_fingerprint
 
 
 class ClusterRunner(DaskTaskRunner):

@@ -1,4 +1,4 @@
-"""The rule for retries of tasks: which errors may pass by themselves."""
+"""The rule for retries of tasks, and the results of tasks that run beside each other."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,8 +7,8 @@ from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture, as_completed
 
-from seqclass.workers import end_workers
-from tasks.compute.progress import Trainings
+from seqclass.pipeline import progress
+from seqclass.pipeline.progress import Trainings
 
 PASSING = (ChildProcessError, ConnectionError, TimeoutError)
 """Errors for which another try may help: a killed process, or a store or server that did not
@@ -25,18 +25,5 @@ AGAIN: dict[str, Any] = {"retries": 2, "retry_delay_seconds": 1, "retry_conditio
 
 
 def results_of(futures: Iterable[PrefectFuture], shown: Trainings) -> list[Any]:
-    """Return results in the futures' order.
-
-    If one fails, or this process is interrupted, the others are called off and their processes
-    ended.
-    """
-    futures = list(futures)
-    try:
-        for done, future in enumerate(as_completed(futures), start=1):
-            future.result()
-            shown.reach(done)
-    except BaseException:
-        shown.call_off()
-        end_workers()
-        raise
-    return [future.result() for future in futures]
+    """Return results of task runs in their order; if one fails, the others are called off."""
+    return progress.results_of(futures, shown, as_completed)

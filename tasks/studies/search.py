@@ -13,6 +13,10 @@ from prefect import get_run_logger, task, unmapped
 from prefect.artifacts import create_table_artifact
 from typing_extensions import TypedDict
 
+from seqclass.pipeline.progress import followed, summary, trainings
+from seqclass.pipeline.replicas import search_fold
+from seqclass.pipeline.study import run_of
+from seqclass.pipeline.train import check_validation
 from seqclass.row_split import select_rows
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
@@ -48,12 +52,8 @@ from seqclass.training.halving import (
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import assign_folds
 from seqclass.workers import at_once, workers
-from tasks.compute.progress import followed, summary, trainings
-from tasks.compute.replicas import search_fold
+from tasks.compute.artifacts import artifact_key
 from tasks.compute.retries import AGAIN, results_of
-from tasks.registry.publish import artifact_key
-from tasks.studies.study import run_of
-from tasks.training.train import check_validation
 
 TABLE, SUMMARY, CHOSEN = "runs.parquet", "search.json", "spec.json"
 SEARCHED: Member = "conv-lstm"

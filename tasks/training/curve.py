@@ -6,14 +6,14 @@ from dataclasses import replace
 from prefect import get_run_logger, task
 
 from seqclass.evaluation.learning_curve import LearningCurve, curve_line, learning_curve
+from seqclass.pipeline.candidates import Candidate
+from seqclass.pipeline.progress import followed, trainings
+from seqclass.pipeline.replicas import fit_parts, folds_of
+from seqclass.pipeline.train import check_validation
 from seqclass.store.split import Split, write_split
 from seqclass.training.row_order import PARTS, part_of
 from seqclass.workers import log, workers
-from tasks.compute.candidates import Candidate
-from tasks.compute.progress import followed, trainings
-from tasks.compute.replicas import fit_parts, folds_of
 from tasks.compute.retries import AGAIN
-from tasks.training.train import check_validation
 
 
 def add_curve(candidate: Candidate) -> Candidate:
@@ -22,7 +22,7 @@ def add_curve(candidate: Candidate) -> Candidate:
     With a time budget and a flat curve, a third of the rows is what it trains on: the rest of them
     is taken out of its split, and every later step of the candidate reads that.
     """
-    chosen, spec = candidate.read_split(), candidate.training
+    chosen, spec = candidate.split, candidate.training
     if not spec.has_curve(len(chosen.train)):
         return candidate
     check_validation(chosen, spec)
@@ -37,8 +37,9 @@ def add_curve(candidate: Candidate) -> Candidate:
     with contextlib.suppress(ValueError):  # too few of a class, or of its groups, to hold some back
         if spec.budget_s is not None and curve["is_flat"]:
             check_validation(third, spec)
-            names = candidate.read_rows().labels()["series_id"]
+            names = candidate.dataset.labels()["series_id"]
             write_split(candidate.root, candidate.workspace, third, names)
+            candidate = replace(candidate, split=third)
             curve = {**curve, "is_enough": True}
     log(curve_line(curve))
     return replace(candidate, curve=curve)
@@ -50,7 +51,7 @@ def fit_curve(candidate: Candidate) -> LearningCurve | None:
 
     The test rows are not read. None if a fifth of the time budget does not suffice.
     """
-    dataset, chosen, spec = candidate.read_rows(), candidate.read_split(), candidate.training
+    dataset, chosen, spec = candidate.dataset, candidate.split, candidate.training
     with trainings(1, "learning curve"), followed("learning curve") as watch:
         losses = workers().call(fit_parts, dataset, chosen, spec, watch=watch)
         if losses is None:

@@ -25,12 +25,16 @@ from s3fs import S3FileSystem
 
 import seqclass.store.garbage
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pipeline.candidates import Candidate
+from seqclass.pipeline.evaluate import read_evaluated
 from seqclass.pipeline.import_files import import_files
+from seqclass.pipeline.promote import promote, promote_version, roll_back
+from seqclass.pipeline.register import register
 from seqclass.policies import policy_of, set_policy
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import committed_versions, open_dataset
+from seqclass.store.datasets import committed_versions, open_checked, open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.intents import intending
 from seqclass.store.models import model_versions
@@ -39,12 +43,9 @@ from seqclass.store.pruning import delete_all, find_name, plan_pruning, remove_i
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
+from seqclass.store.split import SPLIT, read_split
 from seqclass.store.staging import staging
-from tasks.compute.candidates import Candidate
-from tasks.evaluation.evaluate import read_evaluated
-from tasks.registry.promote import promote, promote_version, roll_back
-from tasks.registry.refresh import refresh_catalogue
-from tasks.registry.register import register
+from tasks.data import refresh_catalogue
 from tests.support.arrivals import rows
 from tests.support.candidates import make_candidate
 from tests.support.places import NOW
@@ -134,7 +135,7 @@ class Deed:
 def take_in(root: Root, files: Path, append: bool) -> None:
     name = "more.parquet" if append else "first.parquet"
     import_files(root, "mine", ImportSpec((str(files / name),), append=append))
-    refresh_catalogue.fn(root.url)
+    refresh_catalogue.fn(root)
 
 
 def n_rows(root: Root) -> int:
@@ -171,10 +172,12 @@ def put_folder(root: Root, folder: Path, workspace: str) -> None:
 def register_trained(root: Root, files: Path) -> None:
     with staging(root, "model-toy") as workspace:
         put_folder(root, files / "candidate", workspace)
-        candidate = Candidate("toy", QUICK, workspace, root.url)
-        ref = register.fn(candidate, read_evaluated(root, workspace), "toy")
-    promote.fn(ref, QUICK, root.url)
-    refresh_catalogue.fn(root.url)
+        candidate = Candidate(
+            open_checked(root, "toy"), read_split(root, f"{workspace}/{SPLIT}"), QUICK, workspace
+        )
+        ref = register(candidate, read_evaluated(root, workspace), "toy")
+    promote(ref, QUICK, root)
+    refresh_catalogue.fn(root)
 
 
 def write_scores(root: Root, files: Path) -> None:

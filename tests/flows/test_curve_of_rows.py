@@ -62,12 +62,12 @@ def test_a_budget_ends_a_flat_curve_with_a_third_of_the_rows(
 
 
 def test_parts_of_rare_classes_alone_have_no_curve(root: Root) -> None:
-    from tasks.data.split_rows import split_rows
+    from seqclass.pipeline.split_rows import split_rows
     from tasks.training.curve import add_curve
 
     dataset = store_series(root, n=60)
     spec = replace(MANY, curve_above=10)
-    candidate = split_rows.fn(dataset.ref, spec, root.join("candidate"), root.url)
+    candidate = split_rows(dataset.ref, spec, root.join("candidate"), root)
     assert add_curve(candidate) == candidate
 
 

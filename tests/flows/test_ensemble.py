@@ -149,9 +149,9 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
 def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
     from seqclass.networks.architecture import Architecture
     from seqclass.networks.outputs import predict_all
+    from seqclass.pipeline.replicas import load_fast, predict_rows
     from seqclass.training.assembly import committee_classifier
     from seqclass.training.committee import Mixture
-    from tasks.compute.replicas import load_fast, predict_rows
     from tests.support.networks import PLAIN, branch, build_network
 
     dataset, paths = store_series(root, n=10), []

@@ -180,11 +180,11 @@ def test_the_report_stands_alone(trained: tuple[Root, dict]) -> None:
 
 def test_a_seed_tells_which_of_its_networks_it_is_at(root: Root) -> None:
     from seqclass.networks.architecture import Architecture
+    from seqclass.pipeline.replicas import train_seed
     from seqclass.row_split import select_rows
     from seqclass.training.recipe import Recipe
     from seqclass.training.spec import TrainingSpec
     from seqclass.workers import Progress, workers
-    from tasks.compute.replicas import train_seed
 
     dataset = store_series(root, n=60)
     small = Architecture(filters=4, units=4)
@@ -257,7 +257,7 @@ def test_prefect_shows_scores_and_seeds(trained: tuple[Root, dict], prefect: str
 def test_a_seed_does_not_depend_on_its_company(trained: tuple[Root, dict]) -> None:
     root, _ = trained
     script = (
-        "from tasks.compute.replicas import train_seed\n"
+        "from seqclass.pipeline.replicas import train_seed\n"
         "from seqclass.training.spec import TrainingSpec\n"
         "from seqclass.runtime import environment; import os; os.environ.update(environment())\n"
         f"spec, to = TrainingSpec(**{WHOLE}), {root.join('alone.keras')!r}\n"

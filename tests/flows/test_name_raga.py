@@ -11,6 +11,7 @@ import soundfile
 
 from seqclass.inference.answers import Answers
 from seqclass.inference.loaded_model import LoadedModel
+from seqclass.pipeline.generate import raga_tables
 from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_song
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_spec import RagaSpec
@@ -18,7 +19,6 @@ from seqclass.ragas.sound import Line
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Record, Root, open_root, read_record
-from tasks.data.generate import raga_tables
 from tests.support.commands import Command, run_alone
 from tests.support.singers import RATE, Singer, song, sung
 from tests.support.stored import QUICK

@@ -12,6 +12,8 @@ from prefect.logging import disable_run_logger
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.apply_policy import apply_training_policy
+from seqclass.pipeline.promote import promote
 from seqclass.policies import present_verdict, set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import read_audit
@@ -19,8 +21,6 @@ from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
 from seqclass.training.spec import Limits, TrainingSpec
-from tasks.registry.apply_policy import apply_training_policy
-from tasks.registry.promote import promote
 from tests.support.commands import Command
 from tests.support.evidence import WORSE, paired, stored
 from tests.support.stored import QUICK, SCORES, store_champion, store_series, store_version
@@ -34,7 +34,7 @@ def under(root: Root, spec: RetrainSpec) -> None:
 
 
 def trained_as(root: Root, given: TrainingSpec) -> TrainingSpec:
-    return apply_training_policy.fn("toy", given, root.url)
+    return apply_training_policy("toy", given, root)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_version_that_gains_nothing_is_refused_by_every_command_alike(
     same = paired(before=0.9, after=0.9)
     version = store_version(two, "toy", stored(new_rows=0, old=same), **KNOWN)
     with disable_run_logger():
-        trained: Any = promote.fn(version.ref, TrainingSpec(), two.url)
+        trained: Any = promote(version.ref, TrainingSpec(), two)
     code, out, err = seqclass("promote", version.ref, "--json")
     verdicts = [trained["verdict"], json.loads(out)["verdict"], present_verdict(version)[0]]
     assert (code, verdicts) == (1, ["refused"] * 3)
@@ -143,7 +143,7 @@ def test_a_run_s_own_limits_and_split_seed_loosen_nothing(two: Root) -> None:
 def test_a_training_promotes_nothing_below_the_floor_of_the_policy(two: Root) -> None:
     under(two, HIGH)
     with disable_run_logger():
-        found: Any = promote.fn("toy@v2", TrainingSpec(), two.url)
+        found: Any = promote("toy@v2", TrainingSpec(), two)
     assert (found["promoted"], champion_of(two, "toy")) == (False, "v1")
     assert "below the floor of 0.95" in found["refused"]
     entry = read_audit(two, "toy")[-1]
@@ -159,7 +159,7 @@ def test_limits_that_are_loosened_during_a_training_hold_at_its_decision(root: R
     store_version(root, "toy", stored(seeds=seeds), **spread)
     under(root, RetrainSpec(training=TrainingSpec(limits=Limits(spread=0.5))))
     with disable_run_logger():
-        found: Any = promote.fn("toy@v2", TrainingSpec(), root.url)
+        found: Any = promote("toy@v2", TrainingSpec(), root)
     assert (found["promoted"], found["refused"]) == (True, None)
     assert champion_of(root, "toy") == "v2"
 

@@ -14,6 +14,7 @@ from prefect.logging import disable_run_logger
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pages.index_pages import write_all
+from seqclass.pipeline.apply_policy import apply_policy
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.approvals import ask
 from seqclass.store.audit import read_audit
@@ -23,8 +24,7 @@ from seqclass.store.inventory import discard, keep
 from seqclass.store.registry import MoveReason, champion_of
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
-from tasks.registry.apply_policy import apply_policy
-from tasks.retraining.overdue import find_due
+from tasks.retraining import find_due
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.service import last_run
@@ -51,7 +51,7 @@ def written(folder: Path, content: object) -> str:
 
 def resolved(root: Root, given: RetrainSpec | None) -> RetrainSpec:
     with disable_run_logger():
-        return apply_policy.fn("toy", given, root.url)
+        return apply_policy("toy", given, root)
 
 
 def test_what_a_new_policy_changes_is_printed(
@@ -197,7 +197,7 @@ def test_a_run_that_fails_is_found_by_its_model(kept: Root, prefect: str) -> Non
 def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(kept: Root) -> None:
     def due() -> list[str]:
         with disable_run_logger():
-            return find_due.fn(NOW + timedelta(days=1), kept.url).names
+            return find_due.fn(NOW + timedelta(days=1), kept).names
 
     assert due() == []
     set_policy(kept, "toy", None, "", NOW + timedelta(seconds=2))
@@ -255,7 +255,7 @@ def test_a_pause_ends_retrainings_and_leaves_the_policy(
 
     def due() -> list[str]:
         with disable_run_logger():
-            return find_due.fn(NOW + timedelta(days=1), kept.url).names
+            return find_due.fn(NOW + timedelta(days=1), kept).names
 
     policy = ModelPolicy(RetrainSpec(least_rows=1, debounce_s=0), owner="ann")
     set_policy(kept, "toy", policy, "few", NOW + timedelta(seconds=2))

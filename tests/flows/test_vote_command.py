@@ -9,14 +9,7 @@ import pyarrow as pa
 import pytest
 
 from seqclass.evaluation.votes import UNDECIDED, accuracy_of
-from seqclass.row_split import select_rows
-from seqclass.store.datasets import Dataset, open_dataset, write_dataset
-from seqclass.store.models import Model
-from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root
-from seqclass.store.rows import from_dense
-from seqclass.training.spec import TrainingSpec
-from tasks.evaluation.vote import (
+from seqclass.pipeline.vote import (
     OURS,
     _labels,
     _leads,
@@ -26,6 +19,13 @@ from tasks.evaluation.vote import (
     tonic_accuracies,
     unseen_rows,
 )
+from seqclass.row_split import select_rows
+from seqclass.store.datasets import Dataset, open_dataset, write_dataset
+from seqclass.store.models import Model
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, open_root
+from seqclass.store.rows import from_dense
+from seqclass.training.spec import TrainingSpec
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import QUICK

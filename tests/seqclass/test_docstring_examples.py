@@ -12,12 +12,12 @@ import pytest
 import seqclass
 from seqclass import SequenceClassifier, StoredClassifier, load_model, open_store
 from seqclass.answering import Answering
-from seqclass.pipeline.store import Store
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model, save_keras
 from seqclass.store.root import open_root
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
+from seqclass.stores import Store
 from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion
 

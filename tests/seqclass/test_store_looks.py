@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from seqclass.loading import load_model
-from seqclass.pipeline.store import open_store
 from seqclass.store.root import DamagedError, Root
+from seqclass.stores import open_store
 from tests.support.stored import make_champion, store_series, store_version
 
 

@@ -18,9 +18,8 @@ from seqclass.policies import set_policy
 from seqclass.store.approvals import ask
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
-from tasks.data.notify import announce_refusal
-from tasks.retraining.announce import announce_move, announce_question
-from tasks.retraining.overdue import tell_overdue
+from tasks.events import announce_move, announce_question, announce_refusal
+from tasks.retraining import tell_overdue
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
@@ -89,10 +88,10 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     announce_refusal(root, "toy", "b.parquet", "another unit")
     crashing(return_state=True)
     with disable_run_logger():
-        announce_question.fn("models/toy@v1", root.url)
-        announce_question.fn(asked.ref, root.url)
-        assert tell_overdue.fn(datetime.now(UTC), root.url) == ["toy"]
-        assert tell_overdue.fn(datetime.now(UTC), root.url) == []
+        announce_question.fn("models/toy@v1", root)
+        announce_question.fn(asked.ref, root)
+        assert tell_overdue.fn(datetime.now(UTC), root) == ["toy"]
+        assert tell_overdue.fn(datetime.now(UTC), root) == []
     announce_move(root, "seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})
     last = {"reasons": ["the last one"], "challenger": "models/last@v2"}
     announce_move(root, "seqclass.model.refused", "models/last@v1", last)

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from prefect.logging import disable_run_logger
 
 from seqclass.pipeline.import_files import import_files
+from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
-from tasks.registry.promote import promote_version, roll_back
 from tests.support.arrivals import rows
 from tests.support.stored import store_version
 

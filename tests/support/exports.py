@@ -14,6 +14,7 @@ from seqclass.networks.convolutions import fit_convolutions
 from seqclass.networks.outputs import Predictor
 from seqclass.networks.scaling import fit_scaling
 from seqclass.networks.symbols import find_alphabets
+from seqclass.pipeline.evaluate import Answers, predictions
 from seqclass.store.datasets import Dataset
 from seqclass.store.models import ANSWERS, Model, commit_model, save_keras
 from seqclass.store.split import Split
@@ -26,7 +27,6 @@ from seqclass.training.learnt_rows import Rows
 from seqclass.training.ridge import RidgeConfig
 from seqclass.training.steps import fit_steps
 from seqclass.training.view_kernels import KernelRows, fit_view_kernels, view_kernel_scores
-from tasks.evaluation.evaluate import Answers, predictions
 from tests.support.networks import SMALL
 from tests.support.places import NOW
 

@@ -13,6 +13,10 @@ from prefect.logging import disable_run_logger
 from seqclass.inference.score_data import Share, score_data, scores_of
 from seqclass.labelling.relabelling import LabelsSpec, take_in
 from seqclass.pages.index_pages import write_all
+from seqclass.pipeline.approve import decline_if_over
+from seqclass.pipeline.decision import resume_interrupted
+from seqclass.pipeline.prometheus import write_metrics
+from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
@@ -21,11 +25,7 @@ from seqclass.store.retrainings import attempted, note_told
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE
 from seqclass.store.staging import staging
-from tasks.registry.approve import decline_if_over
-from tasks.registry.promote import promote_version, roll_back
-from tasks.retraining.decision import resume_interrupted
-from tasks.retraining.overdue import find_due
-from tasks.retraining.prometheus import write_metrics
+from tasks.retraining import find_due
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.places import NOW
 from tests.support.stored import store_series
@@ -77,8 +77,8 @@ def keep_up(root: Root) -> None:
         for step in (
             lambda: decline_if_over(root, "m", LATER),
             lambda: [resume_interrupted(name, root.url) for name in attempted(root)],
-            lambda: [note_told(root, name, "x") for name in find_due.fn(LATER, root.url).names],
-            lambda: write_metrics.fn(LATER, root.url),
+            lambda: [note_told(root, name, "x") for name in find_due.fn(LATER, root).names],
+            lambda: write_metrics(LATER, root),
         ):
             with contextlib.suppress(*REFUSED):
                 step()

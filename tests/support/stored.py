@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from seqclass.pipeline.replicas import train_seed
 from seqclass.row_split import select_rows
 from seqclass.store import objects
 from seqclass.store.datasets import Dataset, write_dataset
@@ -20,7 +21,6 @@ from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from seqclass.workers import workers
-from tasks.compute.replicas import train_seed
 from tests.support.places import NOW
 
 RECORDS = ("metrics.json", "stability.json", "comparison.json", "report.json")

@@ -5,13 +5,13 @@ from typing import Any
 
 from prefect.logging import disable_run_logger
 
-import tasks.retraining.decision
+import seqclass.pipeline.decision
 from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
+from seqclass.pipeline.compare import verdict_of
+from seqclass.pipeline.decision import Challenge
+from seqclass.pipeline.detection import NewData, RetrainRun
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
-from tasks.evaluation.compare import verdict_of
-from tasks.retraining.decision import Challenge
-from tasks.retraining.detection import NewData, RetrainRun
 from tests.support.evidence import WORSE, evidence
 from tests.support.places import NOW
 from tests.support.stored import SCORES, store_champion, store_series, store_version
@@ -44,9 +44,9 @@ def apply_verdict(
     known = next(iter(root.names("datasets", "toy")))
     new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", FRESH)
     spec = spec or RetrainSpec()
-    turn = RetrainRun("toy", spec, "", now or NOW, root.url, now)
+    turn = RetrainRun("toy", spec, "", now or NOW, root, now)
     judged = {**verdict, "rules": {**verdict["rules"], "approval": spec.approval}}
     with disable_run_logger(), staging(root, "retraining-toy") as folder:
-        return tasks.retraining.decision.apply_decision.fn(
+        return seqclass.pipeline.decision.apply_decision(
             new_data, SEEN, Challenge(f"models/toy@{challenger}", judged), folder, turn
         )

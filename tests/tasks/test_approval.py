@@ -11,6 +11,7 @@ from prefect.logging import disable_run_logger
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.approve import Answer, answer_question, decline_if_over
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import actor, read_audit
@@ -26,7 +27,6 @@ from seqclass.store.retrainings import (
     write_attempt,
 )
 from seqclass.store.root import Root
-from tasks.registry.approve import Answer, answer_question, decline_if_over
 from tests.support.commands import Command
 from tests.support.evidence import stored
 from tests.support.places import NOW
@@ -251,14 +251,14 @@ def test_the_upkeep_declines_what_nobody_answered(root: Root, prefect: str) -> N
 
 
 def test_a_training_under_a_policy_asks(root: Root) -> None:
-    from tasks.registry.promote import promote
+    from seqclass.pipeline.promote import promote
 
     store_version(root, "toy", stored(None))
     set_policy(root, "toy", ModelPolicy(DAY), "", datetime.now(UTC))
     from seqclass.training.spec import TrainingSpec
 
     with disable_run_logger():
-        found: Any = promote.fn("toy@v1", TrainingSpec(), root.url)
+        found: Any = promote("toy@v1", TrainingSpec(), root)
     assert (found["verdict"], found["refused"]) == ("awaits_approval", None)
     assert "seqclass approve toy@v1" in found["decision"]
     assert champion_of(root, "toy") is None

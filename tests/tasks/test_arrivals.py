@@ -27,7 +27,7 @@ from seqclass.store.inbox import DONE, look_at, missing_end, put_away
 from seqclass.store.manifests import ImportSummary
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
-from tasks.data.notify import announce_arrival
+from tasks.events import announce_arrival
 from tests.support.arrivals import Told, drop, later, rows, sweep
 from tests.support.commands import Command
 from tests.support.events import events_of

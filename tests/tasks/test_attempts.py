@@ -9,6 +9,8 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.pipeline.decision import note_failure
+from seqclass.pipeline.detection import NewData, RetrainRun, begin_try, find_new_data
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.leases import try_lock
 from seqclass.store.retrainings import (
@@ -20,8 +22,6 @@ from seqclass.store.retrainings import (
     write_attempt,
 )
 from seqclass.store.root import Damages, Root
-from tasks.retraining.decision import note_failure
-from tasks.retraining.detection import NewData, RetrainRun, begin_try, find_new_data
 from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
 
@@ -43,14 +43,14 @@ def news(root: Root, now: datetime = NOW, spec: RetrainSpec = SPEC) -> NewData:
 
 def attempt(root: Root, now: datetime, spec: RetrainSpec = SPEC, error: str = "") -> Any:
     """A try, which fails where there is an error and else is killed; what it decides."""
-    found, turn = news(root, now, spec), RetrainRun("toy", spec, "", now, root.url)
+    found, turn = news(root, now, spec), RetrainRun("toy", spec, "", now, root)
     assert found.waiting is None
     with disable_run_logger():
         try:
-            begin_try.fn(found, turn)
+            begin_try(found, turn)
         except ChildProcessError as exhausted:
             error = str(exhausted)
-        return note_failure.fn(found, error, turn) if error else None
+        return note_failure(found, error, turn) if error else None
 
 
 def later(seconds: float) -> datetime:

@@ -16,11 +16,13 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from pydantic import TypeAdapter
 
-import tasks.data.generate
+import seqclass.pipeline.generate
 from flows.generation import generate_signals
 from flows.scoring import score_dataset
 from flows.stability import study_stability
 from flows.training import train_classifier
+from seqclass.pipeline.candidates import learning_fingerprint
+from seqclass.pipeline.study import train_run
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
@@ -28,10 +30,8 @@ from seqclass.synthesis.signals import SignalSpec
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec
 from seqclass.workers import end_workers, pids
-from tasks.compute.candidates import learning_fingerprint
 from tasks.compute.cluster import ClusterRunner, check_same
 from tasks.compute.runner import RUNNER, scheduler_of, task_runner
-from tasks.studies.study import train_run
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL, store_series
 from tests.support.waiting import until
@@ -148,7 +148,7 @@ def test_seeds_and_partitions_are_the_same_to_the_byte(
 def test_shards_are_the_rows_of_a_generator_to_the_byte(
     two_workers: Cluster, prefect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks.data.generate, "SHARD_SERIES", 700)
+    monkeypatch.setattr(seqclass.pipeline.generate, "SHARD_SERIES", 700)
     spec, here, there = SignalSpec(2500), open_root(tmp_path / "a"), open_root(tmp_path / "b")
     state = spread(generate_signals)("drawn", spec, there.url, return_state=True)
     drawn = [name for name, _ in runs_of(state.state_details.flow_run_id) if "shard" in name]

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+import seqclass.pipeline.decision
 import seqclass.store.registry
-import tasks.retraining.decision
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec, Rules
+from seqclass.pipeline.compare import verdict_of
+from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import read_audit
@@ -30,9 +32,7 @@ from seqclass.store.retrainings import (
     write_attempt,
 )
 from seqclass.store.root import Root
-from tasks.evaluation.compare import verdict_of
-from tasks.registry.promote import promote_version, roll_back
-from tasks.retraining.announce import announce
+from tasks.events import announce
 from tests.support.events import events_of
 from tests.support.evidence import evidence
 from tests.support.places import NOW
@@ -42,7 +42,7 @@ from tests.support.waiting import until
 
 ASKING = RetrainSpec(approval=True, approval_s=60)
 STEPS = {
-    "before it is sealed": (tasks.retraining.decision, "commit_retraining"),
+    "before it is sealed": (seqclass.pipeline.decision, "commit_retraining"),
     "before the audit": (seqclass.store.registry, "write_audit"),
     "before the move": (seqclass.store.registry, "swap_file"),
 }
@@ -214,10 +214,10 @@ def test_a_refusal_and_the_drop_of_quality_behind_it_are_one_alert(two: Root, pr
         return [own for own in events_of(event) if own["payload"]["owner"] == owner]
 
     outcome = {**apply_verdict(two, REFUSED), "quality": FALLEN, "seen": ["accuracy fell"]}
-    announce.fn(outcome, two.url)
+    announce.fn(outcome, two)
     [event] = until(lambda: events_by_owner("seqclass.model.refused"))
     assert "accuracy fell" in event["payload"]["reasons"]
-    announce.fn({**outcome, "decision": "promoted", "drift": None}, two.url)
+    announce.fn({**outcome, "decision": "promoted", "drift": None}, two)
     assert until(lambda: events_by_owner("seqclass.model.promoted"))
     [dropped] = until(lambda: events_by_owner("seqclass.quality.dropped"))
     assert dropped["payload"]["decision"] == "promoted"

@@ -11,10 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.store.capacity import GIB
-from seqclass.training.row_order import WINDOW
-from seqclass.training.spec import TrainingSpec
-from tasks.compute.expectation import (
+from seqclass.pipeline.expectation import (
     BEFORE_S,
     Outlook,
     Size,
@@ -26,6 +23,9 @@ from tasks.compute.expectation import (
     fit_window,
     memory_line,
 )
+from seqclass.store.capacity import GIB
+from seqclass.training.row_order import WINDOW
+from seqclass.training.spec import TrainingSpec
 
 SPEC = TrainingSpec(seeds=1)
 COUNTS = ((3, 60_000), (1, 2000), (1, 20), (1, 20_000))
@@ -87,9 +87,9 @@ def test_the_machine_is_measured_with_as_many_threads_as_seeds_train_at_a_time(
         meet.wait()
         return sort(*given, **more)
 
-    monkeypatch.setattr("tasks.compute.expectation.MEASURED_S", 0)
+    monkeypatch.setattr("seqclass.pipeline.expectation.MEASURED_S", 0)
     monkeypatch.setattr("numpy.sort", sort_together)
-    monkeypatch.setattr("tasks.compute.expectation.at_once", lambda: 3)
+    monkeypatch.setattr("seqclass.pipeline.expectation.at_once", lambda: 3)
     announce(Size(300, 100, 1, 75), replace(SPEC, seeds=5))  # would break the barrier otherwise
 
 
@@ -102,7 +102,7 @@ def test_an_announcement_is_for_one_training() -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Two trainings at a time; the returned function sets the time."""
-    monkeypatch.setattr("tasks.compute.expectation.at_once", lambda: 2)
+    monkeypatch.setattr("seqclass.pipeline.expectation.at_once", lambda: 2)
 
     def at(seconds: float) -> None:
         monkeypatch.setattr("time.monotonic", lambda: seconds)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.compute.held_rows import by_others
+from seqclass.pipeline.held_rows import by_others
 
 
 def test_a_fold_has_no_say_in_which_seed_answers_it() -> None:

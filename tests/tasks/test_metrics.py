@@ -8,11 +8,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from seqclass.pages.model_facts import FACTS, facts_of_models
+from seqclass.pipeline.prometheus import METRICS, _text, metrics_text, write_metrics
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.retrainings import Attempt, commit_retraining, write_attempt
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tasks.retraining.prometheus import METRICS, _text, metrics_text, write_metrics
 from tests.support.commands import Command, CountRequests
 from tests.support.places import NOW
 from tests.support.rights import ordinary_rights
@@ -70,7 +70,7 @@ def test_prometheus_reads_what_is_stored(kept: Root) -> None:
 def test_the_command_prints_and_the_upkeep_writes_the_same(kept: Root, seqclass: Command) -> None:
     code, out, _ = seqclass("metrics")
     assert code == 0
-    write_metrics.fn(NOW, kept.url)
+    write_metrics(NOW, kept)
     written = parsed(Path(kept.join(METRICS)).read_text())
     assert parsed(out).keys() == written.keys()
     assert len(written) == 10
@@ -133,7 +133,7 @@ def test_an_upkeep_leaves_few_requests_for_a_bucket_s_metrics(
 ) -> None:
     plain = told(many)
     assert requests_of(lambda: told(many)) > 5 * MODELS
-    write_metrics.fn(NOW, many.url)
+    write_metrics(NOW, many)
     assert told(many) == plain
     assert plain[("seqclass_tries", "m1")] == 2
     assert plain[("seqclass_inbox_files", "m3")] == 1
@@ -143,7 +143,7 @@ def test_an_upkeep_leaves_few_requests_for_a_bucket_s_metrics(
 def test_what_has_changed_since_the_upkeep_is_read_again(
     many: Root, requests_of: CountRequests
 ) -> None:
-    write_metrics.fn(NOW, many.url)
+    write_metrics(NOW, many)
     decide(many, "m2", "refused", 5)
     newer = store_version(many, "m3")
     make_champion(many, "m3", newer.version, 60)
@@ -156,7 +156,7 @@ def test_what_has_changed_since_the_upkeep_is_read_again(
 
 def test_facts_that_another_hand_has_written_are_not_told(many: Root) -> None:
     plain = told(many)
-    write_metrics.fn(NOW, many.url)
+    write_metrics(NOW, many)
     path = many.join(FACTS)
     kept = json.loads(many.fs.cat_file(path))
     kept["facts"]["m0"]["decisions"] = {"promoted": 99}
@@ -169,7 +169,7 @@ def test_a_damaged_model_is_looked_at_each_time(many: Root) -> None:
     pointer = many.join("models", "m0", "aliases", "champion.json")
     sound = many.fs.cat_file(pointer)
     many.fs.pipe_file(pointer, b"{")
-    write_metrics.fn(NOW, many.url)
+    write_metrics(NOW, many)
     assert ("seqclass_champion_age_seconds", "m0") not in told(many)
     many.fs.pipe_file(pointer, sound)
     assert ("seqclass_champion_age_seconds", "m0") in told(many)

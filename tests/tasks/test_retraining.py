@@ -19,14 +19,17 @@ from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import flows.retraining
-import tasks.retraining.decision
-import tasks.retraining.detection
+import seqclass.pipeline.decision
+import seqclass.pipeline.detection
 from flows.cli.command_line import read_spec
 from flows.cli.model_commands import tell_server
 from seqclass.inference.score_data import score_data
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture
+from seqclass.pipeline.approve import Answer, answer_question
+from seqclass.pipeline.candidates import Candidate
+from seqclass.pipeline.challenge import choose, choose_rows
 from seqclass.policies import set_policy
 from seqclass.row_split import select_rows
 from seqclass.store.audit import read_audit
@@ -46,10 +49,7 @@ from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.candidates import Candidate
-from tasks.registry.approve import Answer, answer_question
 from tasks.retraining import inspect_rows
-from tasks.retraining.challenge import choose, choose_rows
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
@@ -185,7 +185,7 @@ def test_a_try_goes_on_with_what_an_earlier_one_registered(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr(tasks.retraining.decision, "commit_retraining", full)
+        broken.setattr(seqclass.pipeline.decision, "commit_retraining", full)
         with pytest.raises(OSError, match="No space left"):
             retrain(root)
     assert model_versions(root, "toy") == ["v1", "v2"]
@@ -302,7 +302,7 @@ def labels_of(dataset: Dataset) -> list[str]:
 
 def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root: Root) -> dict[str, Any]:
     with disable_run_logger():
-        return tasks.retraining.detection.detect_new_data.fn(name, spec, now, root.url)
+        return seqclass.pipeline.detection.detect_new_data(name, spec, now, root)
 
 
 def test_a_window_takes_the_newest_rows_and_leaves_doubted_ones_out(root: Root) -> None:

@@ -28,6 +28,7 @@ from seqclass.inference.answers import BATCH_ROWS, predict_block, spans
 from seqclass.inference.assessment import SURENESS
 from seqclass.inference.prediction import BLOCK_VALUES, RowGroups, _tables, answer_rows, scorer_of
 from seqclass.inference.score_data import ScoringSpec, score_data
+from seqclass.pipeline.promote import roll_back
 from seqclass.row_split import split_of
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, Limits
@@ -35,7 +36,6 @@ from seqclass.store.models import save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.workers import begun_workers
-from tasks.registry.promote import roll_back
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import make_champion, register, store_series

@@ -12,6 +12,8 @@ import pytest
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.pipeline.detection import find_new_data
+from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.policies import set_policy
 from seqclass.store.audit import entry_name, read_audit
 from seqclass.store.catalogue import verify_tree
@@ -20,8 +22,6 @@ from seqclass.store.leases import locked
 from seqclass.store.registry import MoveReason, champion_since, move_champion, tenures_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Damages, Root
-from tasks.registry.promote import promote_version, roll_back
-from tasks.retraining.detection import find_new_data
 from tests.support.places import NOW
 from tests.support.stored import SCORES, store_series, store_version
 from tests.support.verdicts import REFUSED, VERDICT, apply_verdict, store_two

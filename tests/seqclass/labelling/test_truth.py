@@ -11,11 +11,11 @@ import pytest
 
 from seqclass.labelling.truth import Truth, truth_of
 from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.prometheus import metrics_text
 from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import Damages, Root, open_root
-from tasks.retraining.prometheus import metrics_text
 from tests.support.labelled import noisy, store_scores, store_version_that_doubts
 from tests.support.places import NOW
 from tests.support.stored import store_series

@@ -27,11 +27,11 @@ from seqclass.networks.outputs import (
     predict_all,
 )
 from seqclass.networks.scaling import Scaling, fit_scaling
+from seqclass.pipeline.replicas import weights_digest
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import add_to_bias, load_matching_weights, usual_steps
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import TrainingRows, train_replica
-from tasks.compute.replicas import weights_digest
 from tests.support.networks import (
     ONE_NETWORK,
     PLAIN,

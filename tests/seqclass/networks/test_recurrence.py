@@ -16,10 +16,10 @@ from keras import layers
 
 from seqclass.networks import kernel, recurrence
 from seqclass.networks.recurrence import KernelLSTM, accelerate
+from seqclass.pipeline.replicas import weights_digest
 from seqclass.store.root import Root, open_root
 from seqclass.training import fitting
 from seqclass.training.replica import TrainingRows, train_replica
-from tasks.compute.replicas import weights_digest
 from tests.support.networks import BRIEF, lines, quiet
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_series
@@ -155,7 +155,7 @@ tensorflow()
 from dataclasses import replace
 from tests.support.networks import BRIEF, lines, quiet
 from seqclass.training.replica import TrainingRows, train_replica
-from tasks.compute.replicas import weights_digest
+from seqclass.pipeline.replicas import weights_digest
 spec = replace(BRIEF, architecture=replace(BRIEF.architecture, kind="lstm"))
 replica = train_replica(TrainingRows(lines(), 2), spec, 3, quiet)
 print(kernel(), weights_digest(replica.classifier.get_weights()))

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from scipy.io import wavfile
 
+from seqclass.pipeline.generate import raga_tables
 from seqclass.ragas.listening import _melody
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_spec import RagaSpec
@@ -32,7 +33,6 @@ from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.synthesis.random_series import Uniform
-from tasks.data.generate import raga_tables
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_series

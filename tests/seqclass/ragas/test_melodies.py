@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.melodies import PIECE_NOTES, REAL, generated, gitams
 from benchmarks.raga_oracle import compare
+from seqclass.pipeline.generate import generated_tables, raga_tables
 from seqclass.ragas.chains import NAMES, MelodyConfig
 from seqclass.ragas.definitions import Raga
 from seqclass.ragas.raga_series import (
@@ -29,7 +30,6 @@ from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, read_files
 from seqclass.store.root import Root
 from seqclass.synthesis.random_series import Uniform
-from tasks.data.generate import generated_tables, raga_tables
 from tests.support.commands import Command
 from tests.support.melodies import draw
 from tests.support.places import NOW

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from seqclass.pipeline.promote import promote_version
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.registry import (
@@ -21,7 +22,6 @@ from seqclass.store.registry import (
     write_refusal,
 )
 from seqclass.store.root import Root
-from tasks.registry.promote import promote_version
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import make_champion, store_champion
@@ -198,7 +198,7 @@ PROMOTER = """
 import sys
 from datetime import UTC, datetime, timedelta
 from seqclass.store.root import open_root
-from tasks.registry.promote import promote_version
+from seqclass.pipeline.promote import promote_version
 root, first = open_root(sys.argv[1]), int(sys.argv[2])
 for turn in range(8):
     now = datetime.now(UTC) + timedelta(microseconds=first)

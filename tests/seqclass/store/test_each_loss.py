@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from seqclass.pipeline.promote import promote_version
 from seqclass.store.catalogue import beside, verify_tree
 from seqclass.store.citations import cited_by
 from seqclass.store.layout import AGAIN, SEALED, place_of
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import DamagedError, Root, open_root
-from tasks.registry.promote import promote_version
 from tests.support.small_roots import store_all
 from tests.support.store_commands import COMMANDS, LATER, SLOW_COMMANDS
 

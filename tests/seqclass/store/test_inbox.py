@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from s3fs import S3FileSystem
 
+from seqclass.pipeline.prometheus import metrics_text
 from seqclass.store.inbox import arrivals, inbox_url, look_at
 from seqclass.store.root import Root, open_root
-from tasks.retraining.prometheus import metrics_text
 from tests.support.places import NOW
 from tests.support.rights import ordinary_rights
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pipeline.detection import undecided
+from seqclass.pipeline.promote import roll_back
 from seqclass.policies import is_paused, set_policy
 from seqclass.store import pruning, registry
 from seqclass.store.approvals import ask, open_question
@@ -28,9 +30,7 @@ from seqclass.store.retrainings import RETRAINING, Attempt, commit_retraining, w
 from seqclass.store.root import Root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.staging import staging
-from tasks.data.notify import models_of
-from tasks.registry.promote import roll_back
-from tasks.retraining.detection import undecided
+from tasks.events import models_of
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import DECIDED, SCORES, make_champion, store_series, store_version

@@ -22,12 +22,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, write_refusal
 from seqclass.store.root import DamagedError, Record, Root, open_root, parse_record
-from tasks.registry.promote import promote_version, roll_back
 from tests.support.places import NOW
 from tests.support.stored import store_version
 

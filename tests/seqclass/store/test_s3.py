@@ -236,7 +236,7 @@ MOVER = """
 import sys
 from datetime import UTC, datetime
 from seqclass.store.root import open_root
-from tasks.registry.promote import promote_version, roll_back
+from seqclass.pipeline.promote import promote_version, roll_back
 root, first = open_root(sys.argv[1]), int(sys.argv[2])
 for turn in range(2):
     promote_version(root, f"m@v{(first + turn) % 3 + 1}", "at once", True, datetime.now(UTC))

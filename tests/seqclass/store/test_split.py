@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 
 from seqclass import row_split
+from seqclass.pipeline.replicas import baseline_rows, train_seed
 from seqclass.row_split import describe_split, select_rows, split_of
 from seqclass.store import root as storage
 from seqclass.store.datasets import open_checked
 from seqclass.store.root import Root
 from seqclass.store.split import SPLIT, read_split, write_split
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.replicas import baseline_rows, train_seed
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_series, store_version
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqclass.pipeline.generate import generated_tables, iot_tables
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.root import Root
 from seqclass.synthesis.iot import FAMILIES, WHOLE, IotSpec, channel_names, generate_iot
 from seqclass.synthesis.random_series import BLOCK_ROWS, Block, Uniform
 from seqclass.synthesis.signals import SignalSpec
-from tasks.data.generate import generated_tables, iot_tables
 from tests.support.commands import Command
 from tests.support.places import NOW
 

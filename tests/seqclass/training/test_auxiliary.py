@@ -8,6 +8,7 @@ import pytest
 
 from seqclass.networks.classifier import probabilities_of
 from seqclass.networks.outputs import predict_all
+from seqclass.pipeline.replicas import weights_digest
 from seqclass.training import members as members_module
 from seqclass.training.auxiliary_weight import with_auxiliary
 from seqclass.training.learnt_rows import Auxiliary, Mixed, Rows
@@ -22,7 +23,6 @@ from seqclass.training.replica import Replica, TrainingRows, train_replica
 from seqclass.training.ridge import PENALTIES, RidgeConfig, fit_ridge
 from seqclass.training.spec import MEMBERS, Member, TrainingSpec
 from seqclass.training.splits import holdout_folds
-from tasks.compute.replicas import weights_digest
 from tests.support.networks import BRIEF, quiet
 
 SPEC = replace(BRIEF, members=("convolutions", "conv-lstm"), networks={"conv-lstm": 1})

@@ -17,6 +17,7 @@ from seqclass.networks.classifier import (
     weights_by_network,
 )
 from seqclass.networks.outputs import predict_all
+from seqclass.pipeline.replicas import weights_digest
 from seqclass.store.models import load_keras
 from seqclass.store.root import Root
 from seqclass.training import members as members_module
@@ -37,7 +38,6 @@ from seqclass.training.replica import (
 )
 from seqclass.training.spec import MEMBERS, Member, TrainingSpec
 from seqclass.training.splits import holdout_folds
-from tasks.compute.replicas import weights_digest
 from tests.support.networks import (
     PLAIN,
     QUICK,
@@ -436,8 +436,8 @@ def test_networks_of_a_warm_start_begin_with_those_of_the_model(whole: Replica) 
 @pytest.fixture
 def unlike(root: Root) -> list[tuple[str, float]]:
     """Two stored seeds of a dataset, one of fixed convolutions and one of a network."""
+    from seqclass.pipeline.replicas import train_seed
     from seqclass.row_split import select_rows
-    from tasks.compute.replicas import train_seed
 
     dataset = store_series(root, n=60)
     split, found = select_rows(dataset, TWO_FOLDS), []
@@ -454,9 +454,9 @@ def unlike(root: Root) -> list[tuple[str, float]]:
 def test_seeds_of_unlike_members_answer_average_and_explain(
     root: Root, unlike: list[tuple[str, float]]
 ) -> None:
+    from seqclass.pipeline.replicas import build_ensemble, load_fast, predict_rows
     from seqclass.row_split import select_rows
     from seqclass.store.datasets import open_dataset
-    from tasks.compute.replicas import build_ensemble, load_fast, predict_rows
 
     dataset = open_dataset(root, "toy")
     rows, path = np.arange(8), root.join("ensemble.keras")

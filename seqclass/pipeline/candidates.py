@@ -1,0 +1,117 @@
+"""A candidate: a model before it has its version number, and the seeds that it is made of."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from seqclass.evaluation.contribution import LSTM, trained_members
+from seqclass.evaluation.learning_curve import LearningCurve
+from seqclass.row_split import split_of
+from seqclass.runtime import numerics
+from seqclass.store.datasets import Dataset, open_checked, open_dataset
+from seqclass.store.fingerprint import machine_fingerprint, software_versions
+from seqclass.store.models import Model
+from seqclass.store.root import Root
+from seqclass.store.seeds import forget_seed
+from seqclass.store.split import Split
+from seqclass.store.studies import digest_of
+from seqclass.stored_records import SeedRecord, TrainedRecord
+from seqclass.training.spec import MEMBERS, TrainingSpec
+
+FOLDER = "candidates"
+MemberAnswers = dict[str, np.ndarray]
+"""Probabilities ``(test rows, classes)`` by each member of a seed."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The data, the split and the spec of a model in training, and the folder for its files.
+
+    dataset: its files' digests have been checked. curve: of its rows, if they are many. It holds no
+    series, so that it can be passed to any process.
+    """
+
+    dataset: Dataset
+    split: Split
+    training: TrainingSpec
+    workspace: str
+    curve: LearningCurve | None = None
+
+    @property
+    def root(self) -> Root:
+        """The root of the dataset and of the files."""
+        return self.dataset.root
+
+    def path(self, name: str) -> str:
+        """Return the path of a file of the candidate."""
+        return f"{self.workspace}/{name}"
+
+    def seed_path(self, seed: int) -> str:
+        """Return the path of a seed's classifier; the seed's other files are beside it."""
+        return f"{self.workspace}/{FOLDER}/seed-{seed}.keras"
+
+
+def candidate_of(model: Model, spec: TrainingSpec) -> Candidate:
+    """Return a registered version as the candidate that it was."""
+    dataset = open_checked(model.root, model.manifest["dataset"])
+    return Candidate(dataset, split_of(model), spec, model.folder)
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The classifier to register: the seed that validates best, or the average of all ``seeds``."""
+
+    seeds: list[SeedRecord]
+    ensemble: TrainedRecord | None
+
+    @property
+    def best(self) -> SeedRecord:
+        """The seed with the lowest validation log-loss; the lowest seed where two are equal."""
+        return best_record(self.seeds)
+
+
+def best_record(records: Sequence[SeedRecord]) -> SeedRecord:
+    """Return the record with the lowest validation log-loss, then the lowest seed."""
+    return min(records, key=lambda record: (record["validation"]["log_loss"], record["seed"]))
+
+
+def seed_key(dataset: Dataset, split: Split, spec: TrainingSpec, seed: int) -> str:
+    """Return the key of a seed's training: a digest of everything that decides its outcome."""
+    return digest_of([*decisive(dataset, spec, seed), split.digest])
+
+
+def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
+    """Return everything that decides a seed's outcome if the spec chooses the split."""
+    decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
+    del decided["limits"]
+    if spec.auxiliary is not None:
+        decided["auxiliary"] = open_dataset(dataset.root, spec.auxiliary).manifest["digest"]
+    return [dataset.manifest["digest"], decided, seed, learning_fingerprint()]
+
+
+def learning_fingerprint() -> dict[str, Any]:
+    """Return everything of this process and its machine that decides the bits of a training."""
+    return {**software_versions(), **machine_fingerprint(), **numerics()}
+
+
+def forget_seeds(dataset: Dataset, split: Split, spec: TrainingSpec) -> None:
+    """Remove the seeds of a training that has ended."""
+    for seed in spec.replica_seeds:
+        forget_seed(dataset.root, seed_key(dataset, split, spec, seed))
+
+
+def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:
+    """Return the spec that trains as many networks as the time budget allowed then."""
+    if spec.budget_s is None:
+        return spec
+    trained = {member["name"]: member for member in trained_members(record["members"])}
+    networks = {name: member["networks"] for name, member in trained.items() if member["networks"]}
+    members = tuple(name for name in MEMBERS if name in trained)
+    updates = trained[LSTM]["updates"] if networks.get(LSTM) == 1 else None
+    longest = trained[LSTM].get("limit", 0) if LSTM in trained else 0
+    recipe = replace(spec.recipe, longest=longest)
+    return replace(
+        spec, budget_s=None, members=members, networks=networks, lstm_updates=updates, recipe=recipe
+    )

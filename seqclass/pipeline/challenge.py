@@ -1,0 +1,149 @@
+"""Choose the rows that a challenger learns from, and evaluate the challenger."""
+
+import json
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+
+from seqclass.monitoring.decide import LabelEvidence
+from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
+from seqclass.pipeline.candidates import Candidate
+from seqclass.pipeline.compare import (
+    evidence_of,
+    pair_with,
+    store_verdict,
+    verdict_of,
+)
+from seqclass.pipeline.detection import NewData
+from seqclass.pipeline.evaluate import Evaluated
+from seqclass.row_split import times_of
+from seqclass.store.audit import audit_problems
+from seqclass.store.citations import cited_in_audit
+from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
+from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
+from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, Model, model_versions, read_model
+from seqclass.store.registry import open_model
+from seqclass.store.retrainings import retrainings_of
+from seqclass.store.root import DamagedError, Damages, Root, describe_file
+from seqclass.stored_records import DataReport, Verdict
+
+logger = logging.getLogger(__name__)
+
+SAME_IN_EVERY_TRY = (ANSWERS, COMPARISON, HISTORY)
+"""Files of a challenger that a second training of the same rows, from kept seeds, makes again."""
+
+
+def choose_rows(new_data: NewData, spec: RetrainSpec, root: Root) -> str:
+    """Return the dataset to train on: the latest, or its rows without doubted and old ones."""
+    latest = open_checked(root, new_data.latest)
+    chosen = choose(latest, new_data.doubted, spec)
+    logger.info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])
+    return chosen.ref
+
+
+def choose(latest: Dataset, doubted: Collection[str], spec: RetrainSpec) -> Dataset:
+    """Return the dataset itself if all of its rows are wanted, else a new one that names it."""
+    table = latest.labels()
+    rows = [r for r, i in enumerate(table["series_id"].to_pylist()) if i not in doubted]
+    kept = np.array(rows, dtype=np.int64)
+    if spec.window_rows is not None:
+        kept = np.sort(kept[_by_age(table, kept)][-spec.window_rows :])
+    if len(kept) == len(table):
+        return latest
+    source = {
+        CHOSEN_FROM: latest.ref,
+        "window_rows": spec.window_rows,
+        "doubted": len(table) - len(rows),
+    }
+    chosen = f"{latest.manifest['name'][:56]}.chosen"
+    remarks = ImportSummary(parents=[latest.ref], reading=reading_of(latest.manifest))
+    provenance = Provenance(source, remarks=lambda: remarks)
+    return write_rows(latest.root, chosen, _taken(latest, kept), provenance)
+
+
+def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:
+    """Return rows from the oldest to the newest; without times, later rows are newer."""
+    if "time" not in table.column_names:
+        return np.arange(len(rows))
+    return np.argsort(times_of(table)[rows], kind="stable")
+
+
+def _taken(dataset: Dataset, rows: np.ndarray) -> Iterator[pa.Table]:
+    start = 0
+    for table in dataset.tables():
+        own = rows[(rows >= start) & (rows < start + len(table))] - start
+        yield table.take(pa.array(own))
+        start += len(table)
+
+
+def evaluate_challenger(
+    new_data: NewData,
+    seen: DataReport,
+    candidate: Candidate,
+    evaluated: Evaluated,
+    spec: RetrainSpec,
+) -> Verdict:
+    """Compare champion and challenger on frozen test rows, old and newest; store the verdict.
+
+    Rows with doubted labels are ignored: then only the old rows count.
+    """
+    verdict = judge_challenger(new_data, seen, candidate, evaluated, spec)
+    store_verdict(candidate, verdict)
+    logger.info("%s", verdict["reason"])
+    return verdict
+
+
+def judge_challenger(
+    new_data: NewData,
+    seen: DataReport,
+    candidate: Candidate,
+    evaluated: Evaluated,
+    spec: RetrainSpec,
+) -> Verdict:
+    """Return the verdict on a challenger beside the present champion.
+
+    The champion may have moved since the retraining began.
+    """
+    root = candidate.root
+    champion, latest = open_model(root, new_data.name), open_checked(root, new_data.latest)
+    paired, answers = pair_with(champion, latest, candidate, evaluated, new_data.fresh)
+    labels: LabelEvidence | None = None
+    if seen["quality"] and not spec.trust_labels:
+        right = int((answers.challenger == answers.truth).sum())
+        labels = {"change": seen["quality"], "right": right, "rows": len(answers)}
+    evidence = evidence_of(evaluated, champion.version, paired, labels)
+    return verdict_of(evidence, Rules(spec.gate, candidate.training.limits, spec.approval))
+
+
+def registered_before(candidate: Candidate, name: str) -> str | None:
+    """Return the version that a try registered before it ended without a decision; else None.
+
+    It is sound, the newest one, made of the same rows by the same spec, with the candidate's
+    answers, losses and comparison. No record of a decision names it, and none is damaged.
+    """
+    root, bad = candidate.root, Damages()
+    try:
+        newest = read_model(root, name, model_versions(root, name)[-1])
+        if not _is_same(newest, candidate):
+            return None
+        newest.check()
+    except DamagedError:
+        return None
+    decided = {record["challenger"] for record in retrainings_of(root, name, bad)}
+    decided |= {str(ref) for ref in cited_in_audit(root, name)}
+    if bad or audit_problems(root, name) or newest.ref in decided:
+        return None
+    logger.info("an earlier try has registered it as %s", newest.ref)
+    return newest.ref
+
+
+def _is_same(version: Model, candidate: Candidate) -> bool:
+    root, manifest = candidate.root, version.manifest
+    spec = json.loads(json.dumps(asdict(candidate.training)))
+    if (manifest["dataset"], manifest["spec"]) != (candidate.dataset.ref, spec):
+        return False
+    made = (describe_file(root, candidate.workspace, file) for file in SAME_IN_EVERY_TRY)
+    return all(entry in manifest["files"] for entry in made)

@@ -1,0 +1,230 @@
+"""Decide a retraining: the champion moves or stays, and a record says why."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, cast
+
+from typing_extensions import TypedDict
+
+from seqclass.monitoring.decide import (
+    Ask,
+    FinalVerdict,
+    Promote,
+    Refuse,
+    decide_stored,
+    final_verdict,
+    rules_for,
+)
+from seqclass.monitoring.policy import rules_under
+from seqclass.monitoring.quality import QualityChange
+from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.pipeline.candidates import candidate_of
+from seqclass.pipeline.challenge import judge_challenger
+from seqclass.pipeline.compare import verdict_of
+from seqclass.pipeline.detection import NewData, RetrainRun, attempt_at
+from seqclass.pipeline.evaluate import read_evaluated
+from seqclass.pipeline.inspect_rows import rows_of
+from seqclass.policies import policy_of
+from seqclass.row_split import spec_of
+from seqclass.store.approvals import Question, how_to_answer, with_until
+from seqclass.store.audit import ASK, REFUSE, actor, next_moment, next_number
+from seqclass.store.datasets import became_newest, open_dataset
+from seqclass.store.leases import check_held, check_lease, locked
+from seqclass.store.registry import champion_of, open_model
+from seqclass.store.retrainings import (
+    FAILED,
+    commit_retraining,
+    end_attempt,
+    replay_pending,
+    write_attempt,
+    write_suspect_labels,
+)
+from seqclass.store.root import Root
+from seqclass.store.staging import staging
+from seqclass.stored_records import DataReport, DriftCount, Verdict
+
+logger = logging.getLogger(__name__)
+
+AWAITS, NOTHING_NEW = "awaits approval", "nothing new"
+
+
+class Outcome(TypedDict, total=False):
+    """The decision about a model, and its reasons.
+
+    verdict: on the challenger, None without one; the flow adds it. settled: whether its rows count
+    as seen; audit: the entry for the champion's audit; folder: path of the record.
+    """
+
+    model: str
+    verdict: FinalVerdict | None
+    decision: str
+    reasons: list[str]
+    champion: str
+    challenger: str | None
+    dataset: str
+    new_rows: int
+    quality: QualityChange | None
+    drift: DriftCount | None
+    seen: list[str]
+    doubted: bool
+    settled: bool
+    audit: Mapping[str, Any] | None
+    folder: str
+
+
+class Challenge(NamedTuple):
+    """A registered challenger and the result of its comparison with the champion."""
+
+    challenger: str
+    verdict: Verdict
+
+
+def apply_decision(
+    new_data: NewData,
+    seen: DataReport,
+    challenge: Challenge | None,
+    workspace: str,
+    turn: RetrainRun,
+) -> Outcome:
+    """Promote or refuse the challenger, or ask a person, and seal the record of the retraining.
+
+    The record is sealed first: it is the decision, and its consequences can be repeated.
+    """
+    root, outcome = turn.root, _look(new_data, seen)
+    name = turn.model
+    with locked(root, "models", name):
+        check_lease(root, turn.claim)
+        replay_pending(root, name)
+        now = next_moment(root, name, turn.simulated)
+        if challenge is not None:
+            verdict = _present_verdict(root, challenge, new_data, seen, turn.spec)
+            outcome |= _decide(root, challenge._replace(verdict=verdict), now, turn.spec)
+            if outcome["doubted"]:
+                _doubt(root, new_data, workspace)
+        sealed = {
+            **outcome,
+            "trusted": turn.spec.trust_labels,
+            "waited_s": _waited_s(root, new_data),
+        }
+        check_held(root, "models", name)
+        folder = commit_retraining(root, workspace, name, sealed, now)
+        replay_pending(root, name, turn.simulated)
+        end_attempt(root, name)
+    del outcome["audit"]
+    logger.info("%s: %s", outcome["decision"], "; ".join(outcome["reasons"]))
+    return {**outcome, "folder": folder, "model": open_model(root, name).ref}
+
+
+def resume_interrupted(name: str, root: Root) -> list[Outcome]:
+    """Carry out decisions of retrainings that were killed right after sealing them."""
+    with locked(root, "models", name):
+        found = replay_pending(root, name)
+    for record in found:
+        logger.info("%s: carried out now: %s", record["challenger"], record["decision"])
+    ref = open_model(root, name).ref
+    return [cast(Outcome, {**record, "model": ref}) for record in found]
+
+
+def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | None:
+    """Keep the error of a try; after the last try, seal it as the decision and return it."""
+    root, name = turn.root, turn.model
+    attempt = attempt_at(root, new_data)
+    check_lease(root, turn.claim)
+    if attempt is None or attempt.tries < turn.spec.tries:
+        if attempt is not None:
+            write_attempt(root, name, replace(attempt, error=error))
+        return None
+    outcome: Outcome = {
+        **_look(new_data, {"resting": None, "words": [], "quality": None, "drift": None}),
+        "decision": FAILED,
+        "reasons": [f"{attempt.tries} tries failed, the last one: {error}"],
+        "settled": False,
+    }
+    with staging(root, f"retraining-{name}") as folder:
+        sealed = {**outcome, "trusted": False, "waited_s": _waited_s(root, new_data)}
+        now = next_moment(root, name, turn.simulated)
+        place = commit_retraining(root, folder, name, sealed, now)
+    end_attempt(root, name)
+    logger.error("%s: %s", FAILED, outcome["reasons"][0])
+    return {**outcome, "folder": place, "model": new_data.champion}
+
+
+def _waited_s(root: Root, new_data: NewData) -> float:
+    """Return seconds from the commit of the newest rows to now."""
+    came = became_newest(open_dataset(root, new_data.latest))
+    return round((datetime.now(UTC) - came).total_seconds(), 1)
+
+
+def _look(new_data: NewData, seen: DataReport) -> Outcome:
+    """Return the outcome without a challenger."""
+    return {
+        "decision": NOTHING_NEW,
+        "reasons": [*([seen["resting"]] if seen["resting"] else []), *seen["words"]],
+        "champion": new_data.champion,
+        "challenger": None,
+        "dataset": new_data.latest,
+        "new_rows": new_data.rows,
+        "quality": seen["quality"],
+        "drift": seen["drift"],
+        "seen": seen["words"],
+        "doubted": False,
+        "audit": None,
+    }
+
+
+def _present_verdict(
+    root: Root, challenge: Challenge, new_data: NewData, seen: DataReport, spec: RetrainSpec
+) -> Verdict:
+    """Return the verdict beside the present champion: anew if it moved since the comparison."""
+    if challenge.verdict["champion"] == champion_of(root, new_data.name):
+        return challenge.verdict
+    model = open_model(root, challenge.challenger)
+    candidate = candidate_of(model, spec_of(model))
+    return judge_challenger(new_data, seen, candidate, read_evaluated(root, model.folder), spec)
+
+
+def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) -> Outcome:
+    """Return the entry for the audit: ``decide`` with the present champion and policy."""
+    model = open_model(root, challenge.challenger)
+    current, number = champion_of(root, model.name), next_number(root, model.name)
+    policy = policy_of(root, model.name)
+    rules = rules_for(challenge.verdict, rules_under(policy))
+    verdict = verdict_of(challenge.verdict, rules)
+    decision = decide_stored(verdict, current, rules)
+    reasons = list(decision.reasons) if isinstance(decision, Refuse) else [decision.reason]
+    what, evidence = REFUSE, dict[str, Any](verdict)
+    if isinstance(decision, Promote):
+        what = "promote"
+    elif isinstance(decision, Ask):
+        asks = policy.retraining if policy and policy.retraining.approval else spec
+        what, until = ASK, now + timedelta(seconds=asks.approval_s)
+        waits = how_to_answer(model.name, Question(number, model.version, reasons[0], until, now))
+        evidence, reasons = with_until(verdict, until), [*reasons, waits]
+    return {
+        "decision": final_verdict(decision).replace("_", " "),
+        "reasons": reasons,
+        "champion": open_model(root, model.name).ref,
+        "challenger": model.ref,
+        "doubted": verdict["doubted"],
+        "settled": True,
+        "audit": {
+            "what": what,
+            "number": number,
+            "champion": current,
+            "version": model.version,
+            "actor": actor(),
+            "reason": reasons[0] if what == ASK else "; ".join(reasons),
+            "evidence": evidence,
+        },
+    }
+
+
+def _doubt(root: Root, new_data: NewData, workspace: str) -> None:
+    """Store the new labelled rows; later retrainings leave them out while their labels stay."""
+    latest = open_dataset(root, new_data.latest)
+    rows, table = rows_of(latest, new_data.fresh), latest.labels()
+    ids, labels = table["series_id"].to_pylist(), table["label"].to_pylist()
+    pairs = [(ids[row], labels[row]) for row in rows if labels[row] is not None]
+    write_suspect_labels(root, workspace, pairs)

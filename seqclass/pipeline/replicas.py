@@ -1,0 +1,427 @@
+"""The work of worker processes: train one seed, or predict with stored classifiers.
+
+TensorFlow is imported inside the functions, so only in the process that runs them.
+"""
+
+import contextlib
+import hashlib
+import json
+import time
+from dataclasses import asdict
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqclass.auxiliary_rows import find_auxiliary
+from seqclass.evaluation.calibration import (
+    fit_temperature,
+    mean_log_probabilities,
+    soften,
+    without_temperature,
+)
+from seqclass.evaluation.contribution import LSTM
+from seqclass.evaluation.decisions import decide, predict_labels
+from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
+from seqclass.evaluation.metrics import log_loss, row_losses, seed_scores
+from seqclass.runtime import tensorflow
+from seqclass.store.datasets import Dataset, SeriesReader
+from seqclass.store.inventory import digest_of, listing
+from seqclass.store.manifests import DecisionRecord
+from seqclass.store.models import load_keras, save_keras
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root, create_file
+from seqclass.store.split import Split
+from seqclass.stored_records import RunRecord, Scores, SeedRecord, TrainedRecord
+from seqclass.training.row_order import sampled
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import Part, holdout_folds
+from seqclass.workers import Reporter
+
+HISTORY = pa.schema({
+    "seed": pa.int64(), "member": pa.string(), "network": pa.int64(), "update": pa.int64(),
+    "training_loss": pa.float64(),
+})  # fmt: skip
+"""Columns of ``history.parquet``."""
+
+
+def train_seed(
+    dataset: Dataset, split: Split, spec: TrainingSpec, seed: int, model_path: str
+) -> SeedRecord:
+    """Train a seed on the dataset's training rows, store its classifier, return its record.
+
+    The logits of the held-back rows, their nested scores and the losses of every update are stored
+    beside the classifier.
+    """
+    root = dataset.root
+    replica = _train(dataset, split, spec, seed, f"seed {seed}")
+    root.fs.makedirs(model_path.rpartition("/")[0], exist_ok=True)
+    save_keras(replica.classifier, root, model_path)
+    save_keras(replica.members_alone, root, members_path(model_path))
+    for path, array in (
+        (_out_of_fold_path(model_path), replica.validation_logits),
+        (_nested_path(model_path), replica.nested),
+    ):
+        with root.fs.open(path, "wb") as file:
+            np.save(file, array)
+    with root.fs.open(history_path(model_path), "wb") as file:
+        pq.write_table(_history(replica), file)
+    symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
+    return {**_record(replica, f"seed {seed}"), "symbols": symbols}
+
+
+def files_of_seed(model_path: str) -> list[str]:
+    """Return the paths of all files that training a seed stores."""
+    others = (members_path, history_path, _out_of_fold_path, _nested_path)
+    return [model_path, *(path(model_path) for path in others)]
+
+
+def members_path(model_path: str) -> str:
+    """Return the path of the members of a stored classifier, each of which can predict alone."""
+    return model_path.removesuffix(".keras") + ".members.keras"
+
+
+def history_path(model_path: str) -> str:
+    """Return the path of the losses of its training."""
+    return model_path.removesuffix(".keras") + ".history.parquet"
+
+
+def _out_of_fold_path(model_path: str) -> str:
+    return model_path.removesuffix(".keras") + ".npy"
+
+
+def _nested_path(model_path: str) -> str:
+    return model_path.removesuffix(".keras") + ".nested.npy"
+
+
+def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label: str) -> Any:
+    tensorflow()
+    import keras
+
+    from seqclass.training.replica import train_replica
+
+    keras.utils.clear_session()
+    return train_replica(
+        _training_rows(dataset, chosen, spec),
+        spec,
+        seed,
+        Reporter(label),
+        None if spec.warm_start is None else _weights_of(dataset, chosen, spec.warm_start),
+    )
+
+
+def _training_rows(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Any:
+    """Return the training rows, or a sample of them and a way to read all, if they are many."""
+    from seqclass.training.learnt_rows import Rows, WindowedRows
+    from seqclass.training.replica import TrainingRows
+
+    y, groups, sample = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    if sample is None or spec.window is None:
+        rows, found = Rows(dataset.values(chosen.train), y), find_auxiliary(dataset, chosen, spec)
+        others = None if found is None else Rows(found.values(dataset.channels), found.codes)
+        return TrainingRows(
+            rows, len(chosen.classes), groups, dataset.channels, auxiliary=others
+        )  # fmt: skip
+    many = WindowedRows(
+        lambda numbers: dataset.values(chosen.train[numbers]), y, groups,
+        np.searchsorted(chosen.train, np.cumsum(dataset.group_sizes())), spec.window,
+        sample, np.arange(len(y), dtype=np.int32),
+    )  # fmt: skip
+    rows = Rows(many.read(sample), y[sample])
+    of_sample = None if groups is None else groups[sample]
+    return TrainingRows(rows, len(chosen.classes), of_sample, dataset.channels, many)
+
+
+def fit_parts(dataset: Dataset, split: Split, spec: TrainingSpec) -> list[np.ndarray] | None:
+    """Return losses (nats) of held-back rows by an LSTM of each part; see ``part_losses``."""
+    tensorflow()
+    import keras
+
+    from seqclass.training.part_fits import part_losses
+
+    keras.utils.clear_session()
+    rows, watch = _training_rows(dataset, split, spec), Reporter("learning curve")
+    return part_losses(rows, spec, spec.first_seed, watch)
+
+
+def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np.ndarray]]:
+    from seqclass.networks.classifier import weights_by_network
+
+    model = open_model(dataset.root, model_ref)
+    for what, given, its in (
+        ("classes", chosen.classes, model.manifest["classes"]),
+        ("channels", dataset.channels, model.manifest["channels"]),
+    ):
+        if its != list(given):
+            raise ValueError(
+                f"warm_start: expected a model of the {what} {', '.join(given)}, got {model.ref} "
+                f"of {', '.join(its)}; start fresh"
+            )
+    return weights_by_network(load_keras(dataset.root, model.path("model.keras")))
+
+
+def _record(replica: Any, label: str) -> SeedRecord:
+    return {
+        "label": label,
+        "seed": replica.seed,
+        "validation": replica.validation,
+        "temperature": replica.temperature,
+        "committee_temperature": replica.committee_temperature,
+        "decision": cast(DecisionRecord, asdict(replica.decision)),
+        "updates": sum(len(fit.losses) for fit in replica.fits),
+        "restarts": sum(fit.restarts for fit in replica.fits),
+        "members": replica.members,
+        "references": replica.references.tolist(),
+        "auxiliary_weight": replica.auxiliary_weight,
+        "seconds": round(replica.seconds, 2),
+        "weights_sha256": weights_digest(replica.classifier.get_weights()),
+    }
+
+
+def _history(replica: Any) -> pa.Table:
+    """Return the loss (nats) of every update of every network, which are numbered."""
+    points = [
+        {
+            "seed": replica.seed,
+            "member": LSTM,
+            "network": number,
+            "update": k,
+            "training_loss": loss,
+        }
+        for number, fit in enumerate(replica.fits)
+        for k, loss in enumerate(fit.losses.tolist(), start=1)
+    ]
+    return pa.Table.from_pylist(points, HISTORY)
+
+
+def study_seed(
+    dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
+) -> RunRecord:
+    """Train the spec's first seed, answer the test rows, and store the record as JSON."""
+    record, probabilities = _answer(dataset, split, spec, label)
+    record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
+    record["answers"] = predict_labels(probabilities, record["decision"]["offsets"]).tolist()
+    return _keep(dataset.root, path, record)
+
+
+def search_fold(
+    dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
+) -> RunRecord:
+    """Train the spec's first seed on a fold's training rows, answer the fold, store the record.
+
+    Its ``losses`` are the log-losses (nats) of the fold's rows, in the dataset's order.
+    """
+    began = time.monotonic()
+    record, probabilities = _answer(dataset, split, spec, label)
+    record["losses"] = row_losses(probabilities, split.codes[split.test]).tolist()
+    record["seconds"] = round(time.monotonic() - began, 2)
+    return _keep(dataset.root, path, record)
+
+
+def _answer(
+    dataset: Dataset, chosen: Split, spec: TrainingSpec, label: str
+) -> tuple[RunRecord, np.ndarray]:
+    """Train the first seed on the training rows.
+
+    Returns its record, and the probabilities ``(rows, classes)`` of the test rows.
+    """
+    replica = _train(dataset, chosen, spec, spec.first_seed, label)
+    from seqclass.networks.classifier import probabilities_of
+    from seqclass.networks.outputs import predict_all
+    from seqclass.networks.recurrence import accelerate
+
+    x, y = dataset.series(chosen.test), chosen.codes[chosen.test]
+    probabilities = predict_all(accelerate(probabilities_of(replica.classifier)), x)
+    record = _record(replica, label)
+    record["lstm"] = _lstm(replica, x, y, chosen.classes)
+    plain = without_temperature(probabilities, replica.temperature)
+    own = cast(Scores, seed_scores(probabilities, y, replica.decision.offsets))
+    scored = {**record, **own, "log_loss_untempered": log_loss(plain, y)}
+    return cast(RunRecord, scored), probabilities
+
+
+def _lstm(replica: Any, x: SeriesReader, y: np.ndarray, classes: list[str]) -> LstmScores | None:
+    """Return scores of a seed's LSTM alone; None if the spec names no LSTM."""
+    import keras
+
+    from seqclass.networks.outputs import predict_all
+    from seqclass.networks.recurrence import accelerate
+
+    members = replica.members_alone
+    if LSTM not in members.output:
+        return None
+    alone = accelerate(keras.Model(members.input, members.output[LSTM], name="lstm"))
+    return lstm_scores(predict_all(alone, x), y, classes)
+
+
+def _keep(root: Root, path: str, record: RunRecord) -> RunRecord:
+    content = json.dumps(record).encode()
+    own = listing(root, tuple(root.parts_of(path)), digest_of(content))
+    with contextlib.suppress(FileExistsError), own:  # another study of these runs was faster
+        create_file(root, path, content)
+    return record
+
+
+def build_ensemble(
+    root: Root,
+    chosen: Split,
+    spec: TrainingSpec,
+    members: list[tuple[str, float]],
+    model_path: str,
+) -> TrainedRecord:
+    """Store the average of trained seeds as one classifier and return its record.
+
+    members: path and temperature of each. Its own temperature is fitted to the rows that every
+    member held back: all begin with the same ones, and some may have stopped earlier.
+    """
+    tensorflow()
+    from seqclass.networks.classifier import (
+        average_classifiers,
+        probabilities_of,
+        with_familiarity,
+    )
+    from seqclass.training.replica import log_prior
+
+    y = chosen.codes[chosen.train]
+    logits = [out_of_fold_logits(root, path) / temperature for path, temperature in members]
+    mean = mean_log_probabilities(logits)
+    held = out_of_fold_rows(chosen, spec, len(mean))
+    temperature = fit_temperature(mean, y[held])
+    prior = log_prior(y, len(chosen.classes), spec.recipe)
+    probabilities = soften(mean, temperature)
+    decision = decide(probabilities, y[held], prior, spec.abstention)
+    stored = [probabilities_of(load_keras(root, path)) for path, _ in members]
+    averaged = average_classifiers(stored, temperature)
+    classifier = with_familiarity(averaged, load_keras(root, members[0][0]))
+    save_keras(classifier, root, model_path)
+    return {
+        "temperature": temperature,
+        "decision": cast(DecisionRecord, asdict(decision)),
+        "validation": seed_scores(probabilities, y[held], decision.offsets),
+        "weights_sha256": weights_digest(classifier.get_weights()),
+    }
+
+
+def out_of_fold_rows(chosen: Split, spec: TrainingSpec, n: int) -> np.ndarray:
+    """Return the first ``n`` training rows, by number, that a seed's members hold back."""
+    return np.concatenate([rows for _, rows in folds_of(chosen, spec)])[:n]
+
+
+def folds_of(chosen: Split, spec: TrainingSpec) -> list[Part]:
+    """Return the training rows, by number, that each network of a member keeps and holds back.
+
+    Of rows that are too many to be held, those of the sample are divided.
+    """
+    y, groups, sample = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    rows = np.arange(len(y)) if sample is None else sample
+    own = None if groups is None else groups[rows]
+    folds = holdout_folds(
+        y[rows], own, spec.validation_fraction, spec.split_seed,
+        is_helped=spec.auxiliary is not None,
+    )  # fmt: skip
+    return [(rows[kept], rows[held]) for kept, held in folds]
+
+
+def sample_of(chosen: Split, spec: TrainingSpec) -> np.ndarray | None:
+    """Return numbers of training rows that stand for all, or None if all are held at once."""
+    return sampled(chosen.codes[chosen.train], spec.window, spec.split_seed)
+
+
+def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
+    """Return the logits ``(n, classes)`` of a seed's members together for held-back rows."""
+    with root.fs.open(_out_of_fold_path(model_path), "rb") as file:
+        return np.load(file, allow_pickle=False)
+
+
+def nested_scores(root: Root, model_path: str) -> np.ndarray:
+    """Return scores ``(n, classes)`` of a seed for training rows that decided nothing about them.
+
+    The rows are the first ``n`` of ``out_of_fold_rows``.
+    """
+    with root.fs.open(_nested_path(model_path), "rb") as file:
+        return np.load(file, allow_pickle=False)
+
+
+def weights_digest(weights: list[np.ndarray]) -> str:
+    """Return the SHA-256 over all weights' shapes and bytes, in the model's order."""
+    digest = hashlib.sha256()
+    for weight in weights:
+        digest.update(str(weight.shape).encode())
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def stored_weights_digest(root: Root, model_path: str) -> str:
+    """Return the digest of the weights in a stored classifier."""
+    tensorflow()
+    return weights_digest(load_keras(root, model_path).get_weights())
+
+
+def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> list[np.ndarray]:
+    """Return probabilities ``(rows, classes)`` of a dataset's rows by each stored classifier.
+
+    Each is loaded separately, since seeds may have chosen different networks.
+    """
+    tensorflow()
+    from seqclass.networks.classifier import probabilities_of
+    from seqclass.networks.outputs import predict_all
+
+    x = dataset.series(rows)
+    models = (probabilities_of(load_fast(dataset.root, path)) for path in model_paths)
+    return [predict_all(model, x) for model in models]
+
+
+def predict_members(dataset: Dataset, rows: np.ndarray, model_path: str) -> dict[str, np.ndarray]:
+    """Return probabilities ``(rows, classes)`` of rows by each member of a stored seed."""
+    tensorflow()
+    from seqclass.networks.outputs import predict_all
+    from seqclass.networks.recurrence import accelerate
+
+    members = accelerate(load_keras(dataset.root, members_path(model_path)))
+    return predict_all(members, dataset.series(rows))
+
+
+def load_fast(root: Root, path: str) -> Any:
+    """Load a stored classifier whose LSTMs run on the kernel."""
+    from seqclass.networks.recurrence import accelerate
+
+    return accelerate(load_keras(root, path))
+
+
+def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:
+    """Return each baseline's class codes for the dataset's test rows."""
+    from seqclass.training.baselines import baseline_predictions
+
+    x, x_test = dataset.series(chosen.train), dataset.series(chosen.test)
+    y = chosen.codes[chosen.train]
+    plain = baseline_predictions(x, y, x_test, seed, dataset.channels)
+    return plain | _by_pitch_alone(dataset, chosen, seed)
+
+
+def _by_pitch_alone(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:
+    """Return class codes for the test rows by baselines on contours that know nothing of order."""
+    from seqclass.ragas.distributions import CONTOURS, distribution_models
+    from seqclass.training.baselines import MAX_ROWS
+
+    if dataset.channels != CONTOURS:
+        return {}
+    train, test = dataset.series(chosen.train), dataset.series(chosen.test)
+    y = chosen.codes[chosen.train]
+    rows = np.sort(np.random.default_rng(seed).permutation(len(y))[:MAX_ROWS])
+    models = distribution_models(train[rows], y[rows], chosen.classes)
+    starts = range(0, len(chosen.test), MAX_ROWS)
+    return {
+        name: np.concatenate([
+            model.log_scores(test[start : start + MAX_ROWS]).argmax(axis=1) for start in starts
+        ])
+        for name, model in models.items()
+    }  # fmt: skip
+
+
+def held_back_baselines(dataset: Dataset, chosen: Split, folds: list[Part], seed: int) -> Any:
+    """Return each baseline's class codes for the training rows that these folds hold back."""
+    from seqclass.training.baselines import held_back_predictions
+
+    rows = dataset.series(chosen.train), chosen.codes[chosen.train]
+    return held_back_predictions(rows, folds, seed, dataset.channels)

@@ -1,0 +1,213 @@
+"""Studies: many seeds of several recipes on one dataset, and how they spread."""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
+from seqclass.pages import charts
+from seqclass.pages.rendering import render
+from seqclass.pipeline.candidates import decisive
+from seqclass.pipeline.progress import followed, summary
+from seqclass.pipeline.replicas import study_seed
+from seqclass.pipeline.train import check_validation
+from seqclass.row_split import select_rows
+from seqclass.runtime import numerics
+from seqclass.store.datasets import Dataset
+from seqclass.store.references import StudyRef
+from seqclass.store.staging import staging
+from seqclass.store.studies import commit_study, digest_of, read_run, run_path
+from seqclass.stored_records import Recipe, RunRecord, VariantSummary
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.study_spec import StudySpec, Variant
+from seqclass.workers import workers
+
+logger = logging.getLogger(__name__)
+
+TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
+SPREAD = ("mean", "sd", "min", "max")
+
+
+class StudyRow(Recipe):
+    """A run in the table of a study: scores of the test rows, losses in nats, seconds of training.
+
+    lstm_…: of its LSTM alone, null if none was trained. log_loss_untempered: without calibration.
+    """
+
+    run: str
+    seed: int
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    log_loss: float
+    log_loss_untempered: float
+    ece: float
+    lstm_accuracy: float | None
+    lstm_macro_f1: float | None
+    lstm_log_loss: float | None
+    validation_log_loss: float
+    validation_macro_f1: float
+    temperature: float
+    updates: int
+    restarts: int
+    seconds: float
+    weights_sha256: str
+    predictions_sha256: str
+
+
+class _Run(NamedTuple):
+    """A run's name and its record."""
+
+    name: str
+    record: RunRecord
+
+
+def run_of(dataset: Dataset, spec: TrainingSpec, seed: int) -> str:
+    """Return the name of a seed's run."""
+    return digest_of(decisive(dataset, spec, seed))
+
+
+def missing_runs(dataset: Dataset, spec: StudySpec) -> dict[str, TrainingSpec]:
+    """Return the specs of one seed each whose runs are not stored yet, by their labels.
+
+    ValueError if a variant's split is too small for a training.
+    """
+    labels, missing = dataset.labels(), dict[str, TrainingSpec]()
+    for variant in spec.variants():
+        check_validation(select_rows(dataset, variant.spec, labels), variant.spec)
+        for seed in variant.spec.replica_seeds:
+            seed_spec = replace(variant.spec, seeds=1, first_seed=seed)
+            run = run_of(dataset, seed_spec, seed)
+            if read_run(dataset.root, dataset.manifest["name"], run) is None:
+                missing[variant.label(seed)] = seed_spec
+    return missing
+
+
+def train_run(label: str, spec: TrainingSpec, dataset: Dataset) -> None:
+    """Train the spec's one seed, answer the test rows, and store its record, once."""
+    name, run = dataset.manifest["name"], run_of(dataset, spec, spec.first_seed)
+    job = dataset, select_rows(dataset, spec), spec, label, run_path(dataset.root, name, run)
+    with followed(label) as watch:
+        record = cast(RunRecord | None, read_run(dataset.root, name, run))
+        watch.finish(summary(record or workers().call(study_seed, *job, watch=watch)))
+
+
+def summarise_study(dataset: Dataset, spec: StudySpec) -> str:
+    """Seal the table of all runs, their spread and a page; return the study's reference."""
+    root, labels = dataset.root, dataset.labels()
+    told = [_summary(dataset, labels, variant) for variant in spec.variants()]
+    found, runs = [summary for summary, _ in told], [row for _, rows in told for row in rows]
+    with staging(root, "study") as workspace:
+        root.fs.makedirs(workspace, exist_ok=True)
+        with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
+            pq.write_table(pa.Table.from_pylist(runs), file)
+        summary = json.dumps({"variants": found}, indent=2, ensure_ascii=False)
+        root.fs.pipe_file(f"{workspace}/{SUMMARY}", summary.encode())
+        page = _page(dataset, found, runs)
+        root.fs.pipe_file(f"{workspace}/{REPORT}", page.encode())
+        study = commit_study(
+            root,
+            workspace,
+            StudyRef(dataset.manifest["name"], digest_of([run["run"] for run in runs])),
+            {"dataset": dataset.ref, "spec": asdict(spec), "numerics": numerics()},
+            datetime.now(UTC),
+        )
+    return study.ref
+
+
+def _summary(
+    dataset: Dataset, labels: pa.Table, variant: Variant
+) -> tuple[VariantSummary, list[StudyRow]]:
+    """Return the spread of a variant's seeds, and its runs as rows of the table."""
+    chosen = select_rows(dataset, variant.spec, labels)
+    names = labels["series_id"].take(pa.array(chosen.test)).to_pylist()
+    runs = list(_runs(dataset, variant))
+    rows = [_row(variant, run) for run in runs]
+    answers = np.array([run.record["answers"] for run in runs])
+    said = SeedAnswers(
+        answers, chosen.codes[chosen.test], names, len(chosen.classes), chosen.test_groups
+    )
+    f1 = np.array([row["macro_f1"] for row in rows])
+    summary: VariantSummary = {
+        "recipe": variant.recipe,
+        "architecture": variant.architecture,
+        "n_seeds": len(rows),
+        **agreement_of(
+            [run.record for run in runs], said, variant.spec.limits, variant.spec.split_seed
+        ),
+        "farthest_from_mean": float(np.abs(f1 - f1.mean()).max()),
+        "restarts": sum(row["restarts"] for row in rows),
+        "log_loss_mean": _mean(row["log_loss"] for row in rows),
+        "log_loss_untempered_mean": _mean(row["log_loss_untempered"] for row in rows),
+        "ece_mean": _mean(row["ece"] for row in rows),
+        "validation_log_loss_mean": _mean(row["validation_log_loss"] for row in rows),
+        "seconds_median": float(np.median([row["seconds"] for row in rows])),
+    }
+    return summary, rows
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def _runs(dataset: Dataset, variant: Variant) -> Iterator[_Run]:
+    for seed in variant.spec.replica_seeds:
+        run = run_of(dataset, variant.spec, seed)
+        record = read_run(dataset.root, dataset.manifest["name"], run)
+        if record is None:
+            raise ValueError(
+                f"study: expected run {run} ({variant.label(seed)}), its record is gone; start "
+                "the study again"
+            )
+        yield _Run(run, cast(RunRecord, record))
+
+
+def _row(variant: Variant, run: _Run) -> StudyRow:
+    record = run.record
+    lstm: Mapping[str, Any] = record["lstm"] or {}
+    return {
+        "run": run.name,
+        "recipe": variant.recipe,
+        "architecture": variant.architecture,
+        "seed": record["seed"],
+        "accuracy": record["accuracy"],
+        "macro_f1": record["macro_f1"],
+        "balanced_accuracy": record["balanced_accuracy"],
+        "log_loss": record["log_loss"],
+        "log_loss_untempered": record["log_loss_untempered"],
+        "ece": record["ece"],
+        "lstm_accuracy": lstm.get("accuracy"),
+        "lstm_macro_f1": lstm.get("macro_f1"),
+        "lstm_log_loss": lstm.get("log_loss"),
+        "validation_log_loss": record["validation"]["log_loss"],
+        "validation_macro_f1": record["validation"]["macro_f1"],
+        "temperature": record["temperature"],
+        "updates": record["updates"],
+        "restarts": record["restarts"],
+        "seconds": record["seconds"],
+        "weights_sha256": record["weights_sha256"],
+        "predictions_sha256": record["predictions_sha256"],
+    }
+
+
+def _page(dataset: Dataset, variants: list[VariantSummary], runs: list[StudyRow]) -> str:
+    strips = {_title(v): [r["macro_f1"] for r in runs if _title(r) == _title(v)] for v in variants}
+    return render(
+        "study",
+        "../../../",
+        dataset=dataset.ref,
+        variants=variants,
+        runs=runs,
+        strips=charts.strip_plot(strips, "macro F1 on the test rows"),
+    )
+
+
+def _title(found: Recipe) -> str:
+    return f"{found['recipe']}, {found['architecture']}"

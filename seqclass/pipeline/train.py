@@ -1,0 +1,173 @@
+"""Training of the seeds of a candidate, and their assembly."""
+
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from contextvars import copy_context
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+
+from seqclass.auxiliary_rows import find_auxiliary
+from seqclass.pipeline.candidates import (
+    Assembled,
+    Candidate,
+    MemberAnswers,
+    as_recorded,
+    best_record,
+    forget_seeds,
+    seed_key,
+)
+from seqclass.pipeline.expectation import Outlook, announced, outlook_on, size_of
+from seqclass.pipeline.progress import Trainings, followed, results_of, summary, trainings
+from seqclass.pipeline.replicas import (
+    build_ensemble,
+    files_of_seed,
+    history_path,
+    predict_members,
+    sample_of,
+)
+from seqclass.pipeline.replicas import train_seed as train_in_process
+from seqclass.row_split import spec_of, split_of
+from seqclass.store.datasets import open_dataset
+from seqclass.store.models import HISTORY
+from seqclass.store.registry import open_model
+from seqclass.store.root import Root
+from seqclass.store.seeds import keep_seed, restore_seed
+from seqclass.store.split import Split
+from seqclass.stored_records import SeedRecord
+from seqclass.training.memory import return_memory
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.splits import holdout_folds
+from seqclass.workers import at_once, workers
+
+logger = logging.getLogger(__name__)
+
+
+def train_seeds(
+    candidate: Candidate, recorded: Mapping[int, SeedRecord] | None = None
+) -> list[SeedRecord]:
+    """Train every seed of a candidate, as many at once as there are processes.
+
+    recorded: by seed, the record of an earlier training that is to be repeated.
+
+    Raises ValueError, before a process is started, if the split is too small for a training.
+    """
+    with shown_trainings(candidate) as shown, ThreadPoolExecutor(at_once()) as pool:
+        return results_of(_begin(pool, candidate, recorded), shown)
+
+
+def train_and_answer(candidate: Candidate) -> tuple[list[SeedRecord], list[MemberAnswers]]:
+    """Train every seed, and let it answer the test rows as soon as a process is free for that.
+
+    Raises what ``train_seeds`` raises.
+    """
+    with shown_trainings(candidate) as shown, ThreadPoolExecutor(at_once()) as pool:
+        seeds = _begin(pool, candidate)
+        answers = [pool.submit(_answer, candidate, seed) for seed in seeds]
+        return results_of(seeds, shown), [answer.result() for answer in answers]
+
+
+def _answer(candidate: Candidate, trained: Future[SeedRecord]) -> MemberAnswers:
+    return answer_test_rows(candidate, trained.result())
+
+
+def _begin(
+    pool: ThreadPoolExecutor,
+    candidate: Candidate,
+    recorded: Mapping[int, SeedRecord] | None = None,
+) -> list[Future[SeedRecord]]:
+    def begin(seed: int) -> Future[SeedRecord]:
+        record = recorded[seed] if recorded else None
+        context = copy_context()
+        return pool.submit(lambda: context.run(train_seed, candidate, seed, record))
+
+    return [begin(seed) for seed in candidate.training.replica_seeds]
+
+
+def shown_trainings(candidate: Candidate) -> AbstractContextManager[Trainings]:
+    """Announce the time of a candidate's trainings and show them; the split is checked first."""
+    check_validation(candidate.split, candidate.training)
+    return_memory()
+    return trainings(candidate.training.seeds, outlook=_outlook_on(candidate))
+
+
+def _outlook_on(candidate: Candidate) -> Outlook:
+    """Return the time that the command announced, or announce it now."""
+    if (outlook := announced()) is None:
+        dataset, split, spec = candidate.dataset, candidate.split, candidate.training
+        size = size_of(dataset, split, find_auxiliary(dataset, split, spec))
+        outlook = outlook_on(size, spec)
+        logger.info(outlook.words)
+        Console(stderr=True).print(outlook.words, style="dim", highlight=False)
+    return outlook
+
+
+def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = None) -> SeedRecord:
+    """Train a seed on the candidate's training rows, or use the seed that a killed training stored.
+
+    Its classifier, members, answers to the rows held back and losses are stored at ``seed_path``
+    and beside it.
+    """
+    dataset, split, spec = candidate.dataset, candidate.split, candidate.training
+    root, path = dataset.root, candidate.seed_path(seed)
+    spec = as_recorded(spec, recorded) if recorded else spec
+    key = None if recorded else seed_key(dataset, split, spec, seed)
+    with followed(f"seed {seed}") as watch:
+        if key and (kept := restore_seed(root, key, files_of_seed(path))):
+            watch.finish(f"seed {seed} was trained already, by a training that was killed")
+            return kept
+        record = workers().call(train_in_process, dataset, split, spec, seed, path, watch=watch)
+        if key:
+            keep_seed(root, key, files_of_seed(path), record)
+        watch.finish(summary(record))
+    return record
+
+
+def answer_test_rows(candidate: Candidate, record: SeedRecord) -> MemberAnswers:
+    """Let every member of a trained seed answer the test rows."""
+    path = candidate.seed_path(record["seed"])
+    job = candidate.dataset, candidate.split.test, path
+    answers: MemberAnswers = workers().call(predict_members, *job)
+    return answers
+
+
+def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
+    """Store the classifier to register as ``model.keras``: the best seed, or the average of all.
+
+    The losses of the training are stored as ``history.parquet``.
+    """
+    root, best = candidate.root, best_record(seeds)
+    paths = [candidate.seed_path(record["seed"]) for record in seeds]
+    tables = list[pa.Table]()
+    for path in paths:
+        with root.fs.open(history_path(path)) as file:
+            tables.append(pq.read_table(file))
+    with root.fs.open(candidate.path(HISTORY), "wb") as file:
+        pq.write_table(pa.concat_tables(tables), file)
+    logger.info("%d seeds trained; seed %d validates best", len(seeds), best["seed"])
+    target = candidate.path("model.keras")
+    if not candidate.training.ensemble:
+        root.fs.cp_file(candidate.seed_path(best["seed"]), target)
+        return Assembled(seeds, None)
+    members = [(path, own["temperature"]) for path, own in zip(paths, seeds, strict=True)]
+    job = root, candidate.split, candidate.training, members, target
+    return Assembled(seeds, workers().call(build_ensemble, *job))
+
+
+def forget_finished(model_ref: str, root: Root) -> None:
+    """Remove the seeds that were kept in case the training of a version was killed."""
+    model = open_model(root, model_ref)
+    dataset = open_dataset(model.root, model.manifest["dataset"])
+    forget_seeds(dataset, split_of(model), spec_of(model))
+
+
+def check_validation(chosen: Split, spec: TrainingSpec) -> None:
+    """Refuse rows that can't be held back for validation, before any process is started."""
+    y, groups, rows = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    if rows is not None:
+        y, groups = y[rows], None if groups is None else groups[rows]
+    is_helped = spec.auxiliary is not None
+    holdout_folds(y, groups, spec.validation_fraction, spec.split_seed, is_helped=is_helped)

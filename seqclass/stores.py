@@ -1,0 +1,383 @@
+"""A store from Python: what the commands do, without Prefect."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from seqclass.labelling.relabelling import LabelsSpec, Relabelled
+from seqclass.loading import StoredClassifier
+from seqclass.pages.index_pages import refresh
+from seqclass.pipeline import import_files, ingest, label, promote, training
+from seqclass.pipeline.decision import Outcome
+from seqclass.pipeline.promote import Move
+from seqclass.screening.actions import policy_of
+from seqclass.screening.incoming import ArrivalSpec, ImportSpec
+from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.formats import ColumnNames
+from seqclass.store.models import model_versions
+from seqclass.store.references import DatasetRef, ModelRef
+from seqclass.store.registry import champion_of, open_model
+from seqclass.store.root import Root, open_root
+from seqclass.training.spec import TrainingSpec
+
+
+def open_store(root: str | os.PathLike[str] | None = None) -> "Store":
+    """Open a store of datasets and models.
+
+    Parameters
+    ----------
+    root : str or path, optional
+        Folder or URL of the store; by default ``SEQCLASS_STORAGE`` or ``storage/artifacts``.
+
+    Returns
+    -------
+    Store
+        The store. A folder that does not exist is an empty store, and is made by what is
+        stored first.
+
+    Raises
+    ------
+    ValueError
+        If no installed file system can open the URL.
+
+    Examples
+    --------
+    >>> from seqclass import open_store
+    >>> store = open_store("my-store")  # a folder that the commands have filled
+    >>> store.models()
+    ['courses@v1']
+    """
+    return Store(open_root(root))
+
+
+class Store:
+    """A store of datasets and models, as ``open_store`` returns it.
+
+    Its methods do what the commands of the same names do, without Prefect and without a server.
+
+    Attributes
+    ----------
+    url : str
+        Absolute path or URL of the store.
+
+    Examples
+    --------
+    >>> from seqclass import open_store
+    >>> store = open_store("my-store")
+    >>> model = store.model("courses")
+    >>> x, labels = store.dataset("courses")
+    >>> bool((model.predict(x) == labels).mean() > 0.9)
+    True
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self.url = root.url
+
+    def __repr__(self) -> str:
+        return f"Store({self.url!r})"
+
+    def models(self) -> list[str]:
+        """Return references of all model versions, ``name@v1``, by name, the oldest first.
+
+        Examples
+        --------
+        >>> store.models()
+        ['courses@v1']
+        """
+        return [
+            ModelRef(name, version).short
+            for name in self._root.names("models")
+            for version in model_versions(self._root, name)
+        ]
+
+    def champion(self, name: str) -> str | None:
+        """Return the reference of a model's champion, or None without one.
+
+        Examples
+        --------
+        >>> store.champion("courses")
+        'courses@v1'
+        """
+        version = champion_of(self._root, name)
+        return version and ModelRef(name, version).short
+
+    def model(self, ref: str) -> StoredClassifier:
+        """Load a model version, ``name@v1``, or the champion of a ``name``.
+
+        ValueError if there is no such version or no champion.
+
+        Examples
+        --------
+        >>> store.model("courses@v1")
+        StoredClassifier('models/courses@v1')
+        """
+        return StoredClassifier(open_model(self._root, ref))
+
+    def datasets(self) -> list[str]:
+        """Return references of all dataset versions, ``name@digest``, by name, the oldest first.
+
+        Examples
+        --------
+        >>> [ref.partition("@")[0] for ref in store.datasets()]
+        ['courses']
+        """
+        return [
+            DatasetRef(name, version).short
+            for name in self._root.names("datasets")
+            for version in dataset_versions(self._root, name)
+        ]
+
+    def dataset(self, ref: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the series and labels of a dataset, ``name@digest`` or the newest of a ``name``.
+
+        Returns
+        -------
+        series : array (n, steps, channels) of float32
+            Series, padded with NaN to the longest.
+        labels : array (n,) of object
+            Labels as text; None for a series without one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such dataset, or its files were changed.
+
+        Examples
+        --------
+        >>> series, labels = store.dataset("courses")
+        >>> series.shape, labels[0]
+        ((60, 24, 1), 'falls')
+        """
+        found = open_dataset(self._root, ref)
+        return found.values(), np.array(found.labels()["label"].to_pylist(), dtype=object)
+
+    def import_files(
+        self,
+        name: str,
+        *paths: str | os.PathLike[str],
+        test: tuple[str, ...] = (),
+        append: bool = False,
+        new_contract: bool = False,
+        policy: dict[str, str] | None = None,
+        **columns: Any,
+    ) -> import_files.Imported:
+        """Read files into a new dataset, or add them to one, as ``seqclass import`` does.
+
+        Parameters
+        ----------
+        name : str
+            Name of the dataset.
+        *paths : str or path
+            Files or folders: Parquet, CSV, xlsx, ts, tsv, npz, npy, recordings.
+        test : tuple of str
+            Files of the official test rows.
+        append : bool
+            Add the rows to the newest version.
+        new_contract : bool
+            Do not compare the rows with the newest version.
+        policy : dict, optional
+            What becomes of rows that break the contract, such as ``{"holes": "accept"}``.
+        **columns
+            How files are read: ``series_id``, ``label``, ``step``, ``group``, ``time`` (names of
+            columns), ``channels``, ``ignore`` (tuples of names), ``layout``, ``delimiter``,
+            ``decimal``, ``encoding``, ``sheet``, ``dates``.
+
+        Returns
+        -------
+        dict
+            ``dataset`` (its reference), ``added`` (number of series), ``amiss`` (what looks
+            wrong), and what was set aside.
+
+        Raises
+        ------
+        ValueError
+            If a file can't be read, or can be read in two ways, or its rows break the contract;
+            nothing is stored then.
+
+        Examples
+        --------
+        >>> imported = store.import_files("machines", "machines.csv", series_id="machine")
+        >>> imported["added"]
+        60
+        """
+        answers = policy_of([f"{kind}={action}" for kind, action in (policy or {}).items()])
+        files = tuple(os.fspath(path) for path in paths)
+        names = ColumnNames(**columns)
+        spec = ImportSpec(files, test, names, answers, append, new_contract)
+        return import_files.import_files(self._root, name, spec)
+
+    def ingest(self, dataset: str | None = None) -> ingest.Arrivals:
+        """Take the files of an inbox, ``inbox/DATASET`` in the store, into its dataset, each once.
+
+        Parameters
+        ----------
+        dataset : str, optional
+            Name of the dataset; by default every inbox of the store is swept.
+
+        Returns
+        -------
+        dict
+            ``added`` (number of series) and ``sweeps``, the outcome of each inbox and file.
+
+        Examples
+        --------
+        >>> store.ingest("machines")["added"]
+        0
+        """
+        return ingest.ingest(self._root, dataset, spec=ArrivalSpec())
+
+    def label(
+        self, model: str, answers: str | os.PathLike[str], by: str | None = None
+    ) -> Relabelled:
+        """Take labels of people into a new version of a model's dataset.
+
+        Parameters
+        ----------
+        model : str
+            The model, ``name`` or ``name@v1``.
+        answers : str or path
+            File with the columns ``series_id`` and ``label`` (CSV or Parquet), or an export of
+            Label Studio (.json).
+        by : str, optional
+            Who gave the labels, where the file does not say so; by default your account.
+
+        Returns
+        -------
+        dict
+            ``dataset`` (the new reference), and how many labels were ``changed``, ``confirmed`` and
+            ``added``.
+
+        Raises
+        ------
+        ValueError
+            If the file can't be read, or names other series or classes; nothing is stored then.
+
+        Examples
+        --------
+        >>> outcome = store.label("courses", "answers.csv", by="ann")
+        >>> outcome["changed"], outcome["confirmed"]
+        (1, 1)
+        """
+        spec = LabelsSpec(os.fspath(answers), by)
+        return label.take_labels(open_model(self._root, model), spec)
+
+    def train(self, dataset: str, name: str | None = None, **spec: Any) -> training.Trained:
+        """Train seeds, evaluate and register them, as ``seqclass train`` does, to the same bits.
+
+        Parameters
+        ----------
+        dataset : str
+            The dataset, ``name`` (its newest version) or ``name@digest``.
+        name : str, optional
+            Name of the model; by default that of the dataset.
+        **spec
+            Fields of the training spec that differ from the defaults, such as ``seeds=3`` or
+            ``budget_s=60``.
+
+        Returns
+        -------
+        dict
+            ``model`` (the version's reference), ``verdict``, ``promoted``, ``decision`` (why) and
+            ``refused`` (the gate's reason, or None).
+
+        Raises
+        ------
+        ValueError
+            If there is no such dataset, or it has too few rows; nothing is stored then.
+
+        Examples
+        --------
+        >>> trained = store.train("machines", seeds=1)
+        >>> trained["model"], trained["verdict"]
+        ('models/machines@v1', 'promoted')
+        """
+        return training.train(self._root, dataset, name, TrainingSpec(**spec))
+
+    def retrain(self, name: str) -> Outcome:
+        """Look at new rows, train a challenger if they ask for it, and promote it or say why not.
+
+        Parameters
+        ----------
+        name : str
+            Name of the model. Its policy says how it is retrained.
+
+        Returns
+        -------
+        dict
+            ``decision``, ``reasons``, ``model`` (the champion now) and ``challenger``.
+
+        Raises
+        ------
+        ValueError
+            If the model has no champion.
+
+        Examples
+        --------
+        >>> store.retrain("machines")["decision"]
+        'nothing new'
+        """
+        return training.retrain(self._root, name)
+
+    def promote(self, version: str, reason: str, force: bool = False) -> Move:
+        """Make a version the champion if it passes the gate.
+
+        Parameters
+        ----------
+        version : str
+            The version, ``name@v2``.
+        reason : str
+            Why, for the audit.
+        force : bool
+            Overrule the gate and the policy's approval; the audit says so.
+
+        Returns
+        -------
+        dict
+            ``moved``, and ``refused`` (the reason of the gate, or None).
+
+        Raises
+        ------
+        ValueError
+            If there is no such version.
+
+        Examples
+        --------
+        >>> store.promote("machines@v1", "it was checked by hand")["verdict"]
+        'promoted'
+        """
+        move = promote.promote_version(self._root, version, reason, force)
+        refresh(self._root, [move["model"]])
+        return move
+
+    def rollback(self, name: str, reason: str) -> Move:
+        """Make the champion before the present one the champion again.
+
+        Parameters
+        ----------
+        name : str
+            Name of the model.
+        reason : str
+            Why, for the audit.
+
+        Returns
+        -------
+        dict
+            ``from`` and ``to``, the versions before and after.
+
+        Raises
+        ------
+        ValueError
+            If the model had no champion before.
+
+        Examples
+        --------
+        >>> store.rollback("machines", "worse on new rows")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        ValueError: MODEL: expected a model with a champion before v1, ...
+        """
+        move = promote.roll_back(self._root, name, reason)
+        refresh(self._root, [move["model"]])
+        return move

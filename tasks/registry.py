@@ -1,0 +1,41 @@
+"""Tasks on registered models: policy, registration, moves of the champion, reproduction."""
+
+from prefect import task
+
+from seqclass.pipeline import apply_policy as policies
+from seqclass.pipeline import approve, by_hand
+from seqclass.pipeline import promote as promotion
+from seqclass.pipeline import register as registration
+from seqclass.pipeline import reproduce as reproduction
+from seqclass.pipeline.candidates import Candidate
+from seqclass.pipeline.evaluate import Evaluated
+from seqclass.store.models import REPORT
+from seqclass.store.root import Root
+from tasks.compute.assets import describe_asset
+from tasks.training.seeds import train_seeds
+
+apply_policy = task(name="apply policy")(policies.apply_policy)
+apply_training_policy = task(name="apply policy to training")(policies.apply_training_policy)
+promote = task(name="promote")(promotion.promote)
+answer = task(name="answer")(approve.answer)
+decline_unanswered = task(name="decline unanswered")(approve.decline_unanswered)
+promote_by_hand = task(name="promote by hand")(by_hand.promote_by_hand)
+roll_back_by_hand = task(name="roll back by hand")(by_hand.roll_back_by_hand)
+set_policy_by_hand = task(name="set policy")(by_hand.set_policy_by_hand)
+prune = task(name="prune")(by_hand.prune)
+
+
+@task(name="register")
+def register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
+    """Seal a candidate as ``models/<name>@vN``; returns its reference."""
+    root = candidate.root
+    ref = registration.register(candidate, evaluated, name)
+    report = f"{root.url}/{ref.replace('@', '/')}/{REPORT}"
+    describe_asset(root, ref, digest=candidate.dataset.manifest["digest"], report=report)
+    return ref
+
+
+@task(name="reproduce")
+def reproduce(model: str, root: Root) -> reproduction.Reproduction:
+    """Train a registered model again and compare weights, predictions and scores."""
+    return reproduction.reproduce(model, root, train_seeds)

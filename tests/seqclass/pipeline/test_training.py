@@ -1,0 +1,81 @@
+"""The library trains, retrains and promotes without Prefect, to the bits of the flows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.registry import champion_of, open_model
+from seqclass.store.root import Root, open_root
+from seqclass.stores import open_store
+from seqclass.training.spec import TrainingSpec
+from tests.support.arrivals import drop, rows
+from tests.support.places import REPOSITORY
+from tests.support.stored import QUICK, store_series
+
+WITHOUT_PREFECT = """
+import sys
+sys.modules["prefect"] = None
+from seqclass import open_store
+store = open_store(sys.argv[1])
+print(store.train("toy", seeds=1)["verdict"])
+"""
+
+
+@pytest.mark.system
+def test_the_store_trains_the_version_that_the_flow_trains(prefect: str, root: Root) -> None:
+    from flows.training import train_classifier
+
+    store_series(root)
+    by_flow = train_classifier("toy", "flow", QUICK, root.url)
+    by_store = open_store(root.url).train("toy", "store", **_fields(QUICK))
+    versions = [open_model(root, found["model"]) for found in (by_flow, by_store)]
+    records = [version.read_json("stability.json")["seeds"] for version in versions]
+    digests = [[seed["weights_sha256"] for seed in seeds] for seeds in records]
+    assert digests[0] == digests[1]
+    scores = [version.read_json("metrics.json")["metrics"] for version in versions]
+    assert scores[0] == scores[1]
+    assert versions[0].manifest["spec"] == versions[1].manifest["spec"]
+    assert verify_tree(root)["bad"] == []
+
+
+def _fields(spec: TrainingSpec) -> dict:
+    return dict(vars(spec))
+
+
+@pytest.mark.system
+def test_a_script_without_a_main_guard_trains_where_prefect_is_missing(
+    root: Root, tmp_path: Path
+) -> None:
+    store_series(root)
+    script = tmp_path / "script.py"
+    script.write_text(WITHOUT_PREFECT)
+    run = subprocess.run(
+        [sys.executable, script, root.url], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "promoted"
+    assert champion_of(root, "toy") == "v1"
+
+
+@pytest.mark.system
+def test_the_store_retrains_on_rows_that_arrive(root: Root) -> None:
+    store = open_store(root.url)
+    store_series(root)
+    first = store.train("toy", **_fields(QUICK))
+    assert store.retrain("toy")["decision"] == "nothing new"
+    inbox = Path(root.join("inbox", "toy"))
+    path = drop(open_root(inbox), "new.parquet", rows(100, 40))
+    os.utime(path, (0, 0))
+    assert store.ingest("toy")["added"] == 40
+    outcome = store.retrain("toy")
+    assert outcome["decision"] in ("promoted", "refused")
+    assert outcome["challenger"] == "models/toy@v2"
+    if outcome["decision"] == "refused":
+        store.promote("toy@v2", "to roll it back", force=True)
+    assert store.rollback("toy", "the first was better")["to"] == "v1"
+    assert store.champion("toy") == first["model"].removeprefix("models/")
+    assert verify_tree(root)["bad"] == []
