@@ -23,7 +23,7 @@ from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model, load_keras
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 from seqclass.store.rows import check_rows, to_dense
 
 REFERENCES = "references.parquet"
@@ -79,20 +79,19 @@ def _references(model: Model) -> tuple[str, ...]:
         return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())
 
 
-def score_part(root_url: str, part: RowGroups, scorer: Scorer, target: str) -> int:
+def score_part(root: Root, part: RowGroups, scorer: Scorer, target: str) -> int:
     """Write the answers for a part's series to ``target``; returns the number of series."""
-    root, n_rows = open_root(root_url), 0
+    n_rows = 0
     schema = schema_of(scorer)
     with root.fs.open(target, "wb") as sink, pq.ParquetWriter(sink, schema) as writer:
         for table in _tables(root, part, scorer):
-            writer.write_table(_answer(_classifier(root_url, scorer.path), table, scorer))
+            writer.write_table(_answer(_classifier(root, scorer.path), table, scorer))
             n_rows += len(table)
     return n_rows
 
 
-def join_parts(root_url: str, paths: list[str], target: str) -> int:
+def join_parts(root: Root, paths: list[str], target: str) -> int:
     """Write the answers of several parts to ``target``; returns how many are unknown."""
-    root = open_root(root_url)
     with root.fs.open(target, "wb") as sink:
         return join_tables(root, paths, sink)
 
@@ -128,7 +127,7 @@ def answer_rows(
         )
     lengths = dataset.labels()["n_steps"].to_numpy()[rows]
     x = replace(dataset, is_checked=True).values(rows, channels)
-    return predict_block(_classifier(dataset.root.url, path), x, lengths)
+    return predict_block(_classifier(dataset.root, path), x, lengths)
 
 
 def schema_of(scorer: Scorer) -> pa.Schema:
@@ -198,12 +197,12 @@ def as_scores(found: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema_of(scorer))
 
 
-def load_classifier(root_url: str, path: str) -> Infer:
+def load_classifier(root: Root, path: str) -> Infer:
     """Load a stored classifier on the LSTM kernel; returns the function that answers."""
     tensorflow()
     from seqclass.networks.recurrence import accelerate
 
-    return outputs_of(accelerate(load_keras(open_root(root_url), path)))
+    return outputs_of(accelerate(load_keras(root, path)))
 
 
 _classifier = lru_cache(maxsize=4)(load_classifier)

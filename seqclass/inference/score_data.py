@@ -26,7 +26,7 @@ from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.models import Model
 from seqclass.store.parts import spool
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 
@@ -67,7 +67,7 @@ class Answered(TypedDict):
 class Share:
     """Partitions that one task run scores; it holds only names and digests."""
 
-    root_url: str
+    root: Root
     model: str
     partitions: tuple[Partition, ...]
     columns: ColumnNames
@@ -112,7 +112,7 @@ def score_data(
     sets = [scores_of(model, partition) for partition in partitions]
     new = [not scores.is_written for scores in sets]
     missing = [partition for partition, is_new in zip(partitions, new, strict=True) if is_new]
-    score([Share(root.url, model.ref, own, names, limits) for own in _shares(missing)])
+    score([Share(root, model.ref, own, names, limits) for own in _shares(missing)])
     tables = [scores.table() for scores in sets]
     place = write_out(root, tables, out) if out else _place(tables)
     manifests = [scores.manifest() for scores in sets]
@@ -139,7 +139,7 @@ def _shares(partitions: list[Partition]) -> list[tuple[Partition, ...]]:
 
 def score_share(share: Share, run: RunJobs = in_this_process) -> None:
     """Score the partitions of a share that are not scored yet; ``run`` does the work on parts."""
-    model = open_model(open_root(share.root_url), share.model)
+    model = open_model(share.root, share.model)
     scorer = scorer_of(model)
     for partition in share.partitions:
         if not (scores := scores_of(model, partition)).is_written:
@@ -179,8 +179,8 @@ def _score_partition(
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
         targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
         pairs = zip(parts, targets, strict=True)
-        counted = run([(score_part, (root.url, part, scorer, to)) for part, to in pairs])
-        [unknown] = run([(join_parts, (root.url, targets, f"{workspace}/{TABLE}"))])
+        counted = run([(score_part, (root, part, scorer, to)) for part, to in pairs])
+        [unknown] = run([(join_parts, (root, targets, f"{workspace}/{TABLE}"))])
         description = {"rows": sum(counted), "path": partition.path, "unknown": unknown,
                        "reading": share.columns.to_record()}  # fmt: skip
         for extra in {*targets, path} - {partition.path}:

@@ -66,7 +66,7 @@ def load_version(model: Model) -> ServedVersion:
     start_tensorflow()
     renew_kernel()
     scorer = scorer_of(model)
-    infer = load_classifier(model.root.url, scorer.path)
+    infer = load_classifier(model.root, scorer.path)
     seen = [infer(np.zeros((*shape, len(scorer.channels)), np.float32)) for shape in WARM_SHAPES]
     digest = manifest_digest(model.manifest)[:DIGITS]
     outputs = names_of_outputs(scorer, seen[0])

@@ -56,7 +56,7 @@ def score(root: Root) -> None:
 
 def _answer(shares: list[Share]) -> None:
     for share in shares:
-        root = open_root(share.root_url)
+        root = share.root
         model = open_model(root, share.model)
         for partition in share.partitions:
             with staging(root, "scores") as folder:

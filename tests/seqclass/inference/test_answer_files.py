@@ -94,5 +94,5 @@ def test_a_failure_leaves_the_older_file_and_nothing_beside_it(
 
 
 def test_joined_tables_tell_how_many_are_unknown(root: Root, tables: list[str]) -> None:
-    assert join_parts(root.url, tables, root.join("all.parquet")) == 2
+    assert join_parts(root, tables, root.join("all.parquet")) == 2
     assert pq.read_table(root.join("all.parquet")).num_rows == 5
