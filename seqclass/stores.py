@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from seqclass.inference.assessment import Assessed
+from seqclass.inference.score_data import ScoringSpec
 from seqclass.labelling.relabelling import LabelsSpec, Relabelled
 from seqclass.loading import StoredClassifier
 from seqclass.pages.index_pages import refresh
-from seqclass.pipeline import import_files, ingest, label, promote, training
+from seqclass.pipeline import import_files, ingest, label, promote, score, training
 from seqclass.pipeline.decision import Outcome
 from seqclass.pipeline.promote import Move
 from seqclass.screening.actions import policy_of
@@ -319,6 +321,42 @@ class Store:
         'nothing new'
         """
         return training.retrain(self._root, name)
+
+    def score(
+        self, model: str, data: str, out: str | None = None, labels: str | None = None
+    ) -> Assessed:
+        """Answer every series of a dataset or file, and store the answers.
+
+        A version answers a file once; the same file again costs nothing.
+
+        Parameters
+        ----------
+        model : str
+            The model, ``name`` (its champion) or ``name@v2``.
+        data : str
+            A dataset, or a file or folder of series.
+        out : str, optional
+            File for the answers: .parquet, .csv or .jsonl.
+        labels : str, optional
+            File of labels that came later, with the columns ``series_id`` and ``label``.
+
+        Returns
+        -------
+        dict
+            Numbers of ``rows`` and of those ``unknown``, ``tables`` of answers (Parquet), and, for
+            rows with labels, ``metrics``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such model, or the rows can't be read.
+
+        Examples
+        --------
+        >>> store.score("machines", "machines")["rows"]
+        60
+        """
+        return score.score(self._root, model, data, ScoringSpec(out, labels))
 
     def promote(self, version: str, reason: str, force: bool = False) -> Move:
         """Make a version the champion if it passes the gate.

@@ -1,4 +1,4 @@
-"""Command ``seqclass score``, which answers by itself where no Prefect server would show it."""
+"""Command ``seqclass score``, which answers by itself, or lets a cluster answer."""
 
 import os
 import sys
@@ -10,13 +10,13 @@ import typer
 from flows.cli.command_line import (
     LimitOption,
     ModelArgument,
-    leave_on_interrupt,
     prepare_prefect,
+    prepare_step,
 )
 from flows.cli.option_groups import ReadingOptions, SpreadPlace
 from flows.cli.printing import print_json
-from flows.service.server import may_have_server
 from seqclass.store.root import Root
+from tasks.compute.runner import RUNNER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,20 +68,28 @@ def score(
     from seqclass.inference.score_data import ScoringSpec
 
     spec = ScoringSpec(None if out == "-" else out, options.labels, columns, limits)
-    answer = _by_flow if needs_prefect(store) else answer_here
-    found = answer(store, version.ref, data, spec)
+    outcome = (_on_cluster if os.environ.get(RUNNER) else _here)(store, version.ref, data, spec)
     if out == "-":
-        _print_answers(store, found["tables"])
+        _print_answers(store, outcome["tables"])
     else:
-        show_scores(store, found, options.labels, place.as_json)
+        show_scores(store, outcome, options.labels, place.as_json)
 
 
-def _by_flow(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
-    """Answer in a flow, on the server that is known."""
+def _on_cluster(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
+    """Answer in a flow, whose task runs go to the cluster."""
     prepare_prefect("score", "flows.scoring", store)
     from flows.scoring import score_dataset as flow
 
     return flow(ref, data, spec, store.url)
+
+
+def _here(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
+    from seqclass.pipeline.score import score as step
+    from seqclass.runtime import set_environment
+
+    prepare_step(store)
+    set_environment()
+    return step(store, ref, data, spec, _run)
 
 
 def _check_out(store: Root, out: str | None, as_json: bool) -> None:
@@ -99,29 +107,6 @@ def _print_answers(store: Root, tables: list[str]) -> None:
     sys.stdout.flush()
     write_answers(store, tables, sys.stdout.buffer, ".csv")
     sys.stdout.buffer.flush()
-
-
-def needs_prefect(store: Root) -> bool:
-    """Check whether a server may be known, or a cluster is to answer."""
-    from tasks.compute.runner import RUNNER
-
-    return bool(os.environ.get(RUNNER)) or may_have_server(store)
-
-
-def answer_here(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
-    """Answer the rows of a dataset or file as the flow does, without Prefect."""
-    from seqclass.inference.assessment import assess_answers
-    from seqclass.inference.score_data import in_turn, score_data
-    from seqclass.runtime import set_environment
-    from seqclass.store.garbage import collect_garbage
-    from seqclass.store.registry import open_model
-
-    leave_on_interrupt()
-    collect_garbage(store)
-    set_environment()
-    answered = score_data(store, ref, data, spec, lambda shares: in_turn(shares, _run))
-    model = open_model(store, ref)
-    return {**answered, **assess_answers(model, answered["tables"], spec)}
 
 
 def _run(jobs: "Sequence[Job]") -> list[Any]:
