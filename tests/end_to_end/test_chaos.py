@@ -6,7 +6,6 @@ With ``SEQCLASS_CHAOS`` set, every kill is made at every stage, else a few of th
 """
 
 import os
-import shutil
 import signal
 import time
 from collections import Counter
@@ -19,27 +18,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.logging import disable_run_logger
 
 from flows.cli.supervision import STEADY_S
 from flows.service.processes import marked, runs
-from seqclass.pipeline.candidates import Candidate
-from seqclass.pipeline.evaluate import read_evaluated
-from seqclass.pipeline.register import register
 from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import dataset_versions, open_checked, open_dataset
+from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.leases import is_claimed
 from seqclass.store.manifests import SeedManifest
 from seqclass.store.registry import MoveReason, champion_of, move_champion, open_model
 from seqclass.store.retrainings import RETRAINING, read_attempt, retrainings_of
 from seqclass.store.root import Root, open_root, read_manifest
 from seqclass.store.seeds import UNFINISHED
-from seqclass.store.split import SPLIT, read_split
-from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from tests.support.arrivals import drop, rows
-from tests.support.candidates import make_candidate
+from tests.support.candidates import make_candidate, register_candidate
 from tests.support.databases import DATABASES, server_database
 from tests.support.places import NOW
 from tests.support.service import Up
@@ -121,13 +114,7 @@ def served(root: Root, **more: str) -> Iterator[Up]:
 def champion(root: Root, name: str, candidate: Path) -> None:
     """A model with a champion of its own, whose dataset has 150 rows."""
     store_series(root, name, n=150)
-    with staging(root, f"model-{name}") as workspace, disable_run_logger():
-        shutil.copytree(candidate, workspace, dirs_exist_ok=True)
-        own = Candidate(
-            open_checked(root, name), read_split(root, f"{workspace}/{SPLIT}"), SPEC, workspace
-        )
-        ref = register(own, read_evaluated(root, workspace), name)
-    version = open_model(root, ref).version
+    version = open_model(root, register_candidate(root, candidate, SPEC, name, name)).version
     move_champion(root, name, version, MoveReason("me", "", {}, NOW))
 
 

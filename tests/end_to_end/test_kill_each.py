@@ -25,16 +25,13 @@ from s3fs import S3FileSystem
 
 import seqclass.store.garbage
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.pipeline.candidates import Candidate
-from seqclass.pipeline.evaluate import read_evaluated
 from seqclass.pipeline.import_files import import_files
 from seqclass.pipeline.promote import promote, promote_version, roll_back
-from seqclass.pipeline.register import register
 from seqclass.policies import policy_of, set_policy
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import committed_versions, open_checked, open_dataset
+from seqclass.store.datasets import committed_versions, open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.intents import intending
 from seqclass.store.models import model_versions
@@ -43,11 +40,10 @@ from seqclass.store.pruning import delete_all, find_name, plan_pruning, remove_i
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
-from seqclass.store.split import SPLIT, read_split
 from seqclass.store.staging import staging
 from tasks.data import refresh_catalogue
 from tests.support.arrivals import rows
-from tests.support.candidates import make_candidate
+from tests.support.candidates import make_candidate, register_candidate
 from tests.support.places import NOW
 from tests.support.stored import QUICK, store_series, store_version
 
@@ -160,22 +156,8 @@ def prune(root: Root) -> None:
     remove_items(root, spec, going, "why", now)
 
 
-def put_folder(root: Root, folder: Path, workspace: str) -> None:
-    root.fs.makedirs(workspace, exist_ok=True)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            target = f"{workspace}/{path.relative_to(folder)}"
-            root.fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-            root.fs.pipe_file(target, path.read_bytes())
-
-
 def register_trained(root: Root, files: Path) -> None:
-    with staging(root, "model-toy") as workspace:
-        put_folder(root, files / "candidate", workspace)
-        candidate = Candidate(
-            open_checked(root, "toy"), read_split(root, f"{workspace}/{SPLIT}"), QUICK, workspace
-        )
-        ref = register(candidate, read_evaluated(root, workspace), "toy")
+    ref = register_candidate(root, files / "candidate", QUICK, "toy", "toy")
     promote(ref, QUICK, root)
     refresh_catalogue.fn(root)
 
@@ -249,8 +231,20 @@ DEEDS = {
 
 def sweep_all(root: Root) -> None:
     """Sweep as if all that nobody holds were old enough."""
-    seqclass.store.garbage.LEFTOVER_AGE_S = seqclass.store.garbage.DRAFT_AGE_S = -1
-    collect_garbage(root)
+    with pytest.MonkeyPatch.context() as patch:
+        for age in ("LEFTOVER_AGE_S", "DRAFT_AGE_S"):
+            patch.setattr(seqclass.store.garbage, age, -1)
+        collect_garbage(root)
+
+
+def copied(root: Root, url: str) -> Root:
+    """Copy a root to another address."""
+    copy = open_root(url)
+    if root.is_local:
+        shutil.copytree(root.path, copy.path)
+    elif root.fs.exists(root.path):
+        root.fs.copy(root.path, copy.path, recursive=True)
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -306,20 +300,21 @@ def test_a_command_that_is_killed_at_any_operation_does_no_harm(
     command: str, place: str, files: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     base = str(tmp_path) if place == "folder" else request.getfixturevalue("bucket").url
-    deed = DEEDS[command]
-    root = open_root(f"{base}/whole")
-    assert in_a_child(root.url, lambda r: deed.before(r, files))[0] == 0
+    deed, before = DEEDS[command], open_root(f"{base}/before")
+    if place == "folder":
+        Path(before.path).mkdir()
+    assert in_a_child(before.url, lambda r: deed.before(r, files))[0] == 0
+    root = copied(before, f"{base}/whole")
     ended, operations = in_a_child(root.url, lambda r: deed.do(r, files))
     assert (ended, operations > 2) == (0, True)
     check(root)
     assert deed.is_done(root)
     for number in range(0, operations, EVERY if command in LONG else 1):
-        root = open_root(f"{base}/{number}")
-        assert in_a_child(root.url, lambda r: deed.before(r, files))[0] == 0
+        root = copied(before, f"{base}/{number}")
         ended, _ = in_a_child(root.url, lambda r: deed.do(r, files), number)
         assert ended == -signal.SIGKILL
         check(root)
-        assert in_a_child(root.url, sweep_all)[0] == 0
+        sweep_all(root)
         assert left_over(root) == set()
         check(root)
         if not is_done(deed, root):

@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.compare import compare
-from seqclass.pipeline.evaluate import evaluate
+from seqclass.pipeline.evaluate import evaluate, read_evaluated
+from seqclass.pipeline.register import register
 from seqclass.pipeline.report import write_report
 from seqclass.pipeline.split_rows import split_rows
 from seqclass.pipeline.train import assemble, train_and_answer
-from seqclass.store.root import open_root
+from seqclass.store.datasets import open_checked
+from seqclass.store.root import Root, open_root
+from seqclass.store.split import SPLIT, read_split
+from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from seqclass.workers import end_workers
 from tests.support.stored import store_series
@@ -24,3 +29,17 @@ def make_candidate(folder: Path, spec: TrainingSpec) -> Path:
     write_report(candidate)
     end_workers()
     return Path(workspace)
+
+
+def register_candidate(
+    root: Root, folder: Path, spec: TrainingSpec, dataset: str, name: str
+) -> str:
+    """Register a candidate that ``make_candidate`` made as a version of a model; its reference."""
+    with staging(root, f"model-{dataset}") as workspace:
+        for path in (path for path in sorted(folder.rglob("*")) if path.is_file()):
+            target = f"{workspace}/{path.relative_to(folder)}"
+            root.fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+            root.fs.pipe_file(target, path.read_bytes())
+        rows, split = open_checked(root, dataset), read_split(root, f"{workspace}/{SPLIT}")
+        candidate = Candidate(rows, split, spec, workspace)
+        return register(candidate, read_evaluated(root, workspace), name)
