@@ -32,6 +32,7 @@ from seqclass.training.study_spec import StudySpec
 from seqclass.workers import end_workers, pids
 from tasks.compute.cluster import ClusterRunner, check_same
 from tasks.compute.runner import RUNNER, scheduler_of, task_runner
+from tests.support.buckets import ACCESS
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL, store_series
 from tests.support.waiting import until
@@ -73,11 +74,21 @@ def test_a_scheduler_without_certificates_is_not_asked() -> None:
         pass
 
 
+@pytest.fixture(scope="module")
+def running(
+    prefect: str, endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**ACCESS, "AWS_ENDPOINT_URL_S3": endpoint}.items():
+            patch.setenv(name, value)
+        with cluster(tmp_path_factory.mktemp("cluster") / "cluster.log") as running:
+            yield running
+
+
 @pytest.fixture
-def two_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    with cluster(tmp_path / "cluster.log") as running:
-        monkeypatch.setenv(RUNNER, running.runner)
-        yield running
+def two_workers(running: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    monkeypatch.setenv(RUNNER, running.runner)
+    return running
 
 
 def spread(flow: Flow) -> Flow:
@@ -199,7 +210,7 @@ def test_runs_of_a_study_are_trained_once(
     before = pids()
     [variant] = spec.variants()
     one = TypeAdapter(TrainingSpec).validate_python({**SMALL, "seeds": 1, "first_seed": 1})
-    train_run(variant.label(1), one, dataset.ref, root.url)
+    train_run(variant.label(1), one, dataset)
     assert pids() == before, "a run that is stored is not trained again"
 
 
