@@ -33,16 +33,12 @@ LONG = {"name": "long", "spec": {"n_series": 1_000_000}}
 def copy_live(root: Root) -> Root:
     """Copy a root whose service runs, with everything that lies in it."""
     copy = open_root(f"{root.url}-copy")
-    if not root.is_local:
-        root.fs.copy(root.path, copy.path, recursive=True)
-        return copy
     subprocess.run(["cp", "-a", root.path, copy.path], check=True)
-    if (database := home_of(root) / "prefect.db").exists():
-        for file in home_of(copy).glob("prefect.db*"):
-            file.unlink()
-        copied = home_of(copy) / "prefect.db"
-        with closing(sqlite3.connect(database)) as live, closing(sqlite3.connect(copied)) as other:
-            live.backup(other)  # cp reads it while it is written
+    for file in home_of(copy).glob("prefect.db*"):
+        file.unlink()
+    live, copied = (sqlite3.connect(home_of(each) / "prefect.db") for each in (root, copy))
+    with closing(live), closing(copied):
+        live.backup(copied)  # cp reads it while it is written
     return copy
 
 
@@ -59,21 +55,21 @@ def family_of(up: Up) -> set[int]:
     return up.pids_of("server") | up.pids_of("worker")
 
 
-@pytest.mark.parametrize(("place", "base"), [("folder", "sqlite"), ("bucket", "postgres")])
 def test_a_copy_of_a_live_root_has_a_service_of_its_own(
-    place: str, base: str, tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, copy_database: Callable[[Path], None]
 ) -> None:
-    root = open_root(tmp_path / "tree") if place == "folder" else request.getfixturevalue("bucket")
+    root = open_root(tmp_path / "tree")
+    home_of(root).mkdir(parents=True)
+    copy_database(home_of(root))
     with ExitStack() as stack:
         stack.enter_context(at_home(tmp_path, os.sched_getaffinity(0)))
-        settings = [stack.enter_context(server_database(base)) for _ in range(2)]
-        first = Up(root, 0, **settings[0])
+        first = Up(root, 0)
         stack.callback(first.stop)
         draw(root, "drawn")
         family = family_of(first)
         copy = copy_live(root)
         assert "throw-away" in draw(copy, "before")
-        second = Up(copy, 0, **settings[1])
+        second = Up(copy, 0)
         try:
             assert f"Prefect on {second.service.url}" in draw(copy, "during")
         finally:

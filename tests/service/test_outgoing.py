@@ -86,11 +86,11 @@ def results(client: Any) -> list[str]:
 
 
 @pytest.mark.system
-def test_an_alert_follows_no_redirect(tmp_path: Path) -> None:
+def test_an_alert_follows_no_redirect(prefect_home: Path) -> None:
     from prefect.blocks.notifications import MattermostWebhook
 
     with (
-        kept_server(tmp_path / "home") as service, client_of(service) as client,
+        kept_server(prefect_home) as service, client_of(service) as client,
         receiver(200) as (other, elsewhere),
         receiver(307, f"http://127.0.0.1:{other}/elsewhere") as (port, paths),
     ):  # fmt: skip
@@ -101,12 +101,12 @@ def test_an_alert_follows_no_redirect(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-def test_the_log_of_a_server_holds_no_password_of_a_webhook(tmp_path: Path) -> None:
+def test_the_log_of_a_server_holds_no_password_of_a_webhook(prefect_home: Path) -> None:
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
-    log = tmp_path / "home" / "server.log"
+    log = prefect_home / "server.log"
     with (
-        kept_server(tmp_path / "home") as service, client_of(service) as client,
+        kept_server(prefect_home) as service, client_of(service) as client,
         receiver(500) as (port, paths),
     ):  # fmt: skip
         url = f"http://me:secret@127.0.0.1:{port}/hook?key=secret"

@@ -26,19 +26,12 @@ from flows.service.server import (
 )
 from flows.service.worker import deploy, deployments_of_file, drop_former_schedules, make_pool
 from seqclass.store.root import Root
-from tests.support.databases import DATABASES, server_database
 from tests.support.servers import kept_server
 from tests.support.service import command
 from tests.support.waiting import until
 
 AGES = {"old": 91, "young": 89}
 """Days since two runs have ended, by name."""
-
-
-@pytest.fixture
-def base(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    with server_database(request.param) as settings:
-        yield settings
 
 
 def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
@@ -48,25 +41,6 @@ def deployed(client: Any) -> dict[str, tuple[Any, ...]]:
         for d in client.read_deployments()
         if (d.entrypoint, d.name) in deployments_of_file()
     }
-
-
-@pytest.mark.system
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("base", DATABASES, indirect=True)
-def test_deploying_again_leaves_what_there_is(
-    base: dict[str, str], prefect_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in base.items():
-        monkeypatch.setenv(name, value)
-    with kept_server(prefect_home) as service, client_of(service) as client:
-        make_pool(client)
-        seen = []
-        for _ in range(2):
-            deploy(service, mark_environment(service))
-            seen.append(deployed(client))
-    assert len(seen[0]) == len(deployments_of_file())
-    assert seen[0] == seen[1]
-    assert seen[0]["flows.upkeep.keep_models"][2] == ["upkeep"]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +53,15 @@ def served(
         make_pool(client)
         deploy(service, mark_environment(service))
         yield service, client
+
+
+def test_deploying_again_leaves_what_there_is(served: tuple[Service, Any]) -> None:
+    service, client = served
+    before = deployed(client)
+    assert len(before) == len(deployments_of_file())
+    assert before["flows.upkeep.keep_models"][2] == ["upkeep"]
+    deploy(service, mark_environment(service))
+    assert deployed(client) == before
 
 
 def test_a_schedule_that_an_earlier_version_deployed_gives_way(served: tuple[Service, Any]) -> None:
