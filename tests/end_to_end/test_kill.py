@@ -1,10 +1,12 @@
 """kill -9 at any moment: the tree stays sound, and nothing stays behind."""
 
 import contextlib
+import json
 import os
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +15,13 @@ import pytest
 from flows.cli.command_line import INTERRUPTION
 from seqclass.store.root import Root
 from tests.support.commands import csv, start
+from tests.support.stored import QUICK, store_series
 from tests.support.waiting import until
 
 COMMANDS = {
-    "import": ["import", "{csv}", "--name", "mine"],
-    "run": ["run", "--n-series", "1300", "--seeds", "2"],
+    "import": ["import", "{csv}", "--name", "{name}"],
+    "train": ["train", "toy", "--name", "{name}", "--seeds", "2", "--spec", "{spec}"],
 }
-LONGEST_S = {"import": 5.0, "run": 20.0}
 LOADED_S = 6.0
 """CPU seconds after which a worker has loaded TensorFlow and trains."""
 
@@ -69,30 +71,32 @@ def long_csv(folder: Path) -> Path:
     return csv(folder, lambda _: "series_id,label,step,x\n" + "".join(rows))
 
 
-def kill_often(
-    command: str, times: int, url: str, root: Root, folder: Path, seqclass_json: Callable[..., dict]
-) -> None:
-    environment = {**os.environ, "PREFECT_API_URL": url, "SEQCLASS_STORAGE": root.path}
-    path, rng, killed = long_csv(folder), random.Random(0), 0
-    for i in range(times):
-        arguments = [part.format(csv=path) for part in COMMANDS[command]]
-        moment = LONGEST_S[command] * (i + rng.random()) / times
-        killed += kill_after(start(arguments, environment), moment)
-        check_tree(root, seqclass_json)
-    assert 2 * killed >= times, f"{killed} of {times} kills came before the command's end"
-    last = start([part.format(csv=path) for part in COMMANDS[command]], environment)
-    assert last.wait() == 0
-    check_tree(root, seqclass_json)
-    left = [path for path in Path(root.path, ".staging").iterdir() if path.suffix != ".new"]
-    assert left == [], "a name that ends in .new may be a writer's that has not locked it yet"
-
-
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_a_killed_command_leaves_a_sound_tree(
     prefect_url: str, root: Root, tmp_path: Path, seqclass_json: Callable[..., dict], command: str
 ) -> None:
-    kill_often(command, 4, prefect_url, root, tmp_path / "in", seqclass_json)
+    """It is killed at four moments of the time that it takes here."""
+    environment = {**os.environ, "PREFECT_API_URL": prefect_url, "SEQCLASS_STORAGE": root.path}
+    store_series(root, n=150)
+    path, spec = long_csv(tmp_path / "in"), tmp_path / "spec.json"
+    spec.write_text(json.dumps({"members": list(QUICK.members)}))
+
+    def begin(name: str) -> subprocess.Popen:
+        words = [part.format(csv=path, spec=spec, name=name) for part in COMMANDS[command]]
+        return start(words, environment)
+
+    began, rng, killed = time.monotonic(), random.Random(0), 0
+    assert begin("first").wait() == 0
+    seconds = time.monotonic() - began
+    for turn in range(4):
+        killed += kill_after(begin("killed"), seconds * (turn + rng.random()) / 4)
+        check_tree(root, seqclass_json)
+    assert killed >= 2, f"{killed} of 4 kills came before the command's end"
+    assert begin("last").wait() == 0
+    check_tree(root, seqclass_json)
+    left = [path for path in Path(root.path, ".staging").iterdir() if path.suffix != ".new"]
+    assert left == [], "a name that ends in .new may be a writer's that has not locked it yet"
 
 
 @pytest.mark.parametrize(
@@ -109,8 +113,9 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     environment = {**os.environ, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(prefect_home)}
     environment.pop("PREFECT_API_URL", None)
     told = tmp_path / "stderr"
+    run = ["run", "--n-series", "1300", "--seeds", "2", "--preset", "hard"]
     with told.open("w") as stderr:
-        process = start([*COMMANDS["run"], "--preset", "hard"], environment, stderr)
+        process = start(run, environment, stderr)
     staged = Path(root.path, ".staging")
     until(lambda: max(workers_busy_s(process.pid), default=0) >= LOADED_S)
     until(lambda: list(staged.glob("*-model-*/split.parquet")))
