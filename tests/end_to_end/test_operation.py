@@ -1,5 +1,6 @@
 """docs/operation.md from top to bottom, as an operator follows it."""
 
+import json
 import os
 import re
 import shlex
@@ -147,7 +148,8 @@ def test_the_page_can_be_followed_from_top_to_bottom(place: Path) -> None:
     subprocess.run([sys.executable, "-c", MAKER], cwd=place, check=True)
     root = str(place / "storage" / "artifacts")
     with terminals(place, SEQCLASS_STORAGE=root) as typed:
-        for line in ("import mine.csv --name mine", "train mine --seeds 1"):
+        (place / "quick.json").write_text(json.dumps({"members": ["convolutions"]}))
+        for line in ("import mine.csv --name mine", "train mine --seeds 1 --spec quick.json"):
             typed.type(f"seqclass {line}")
         for heading, lines in SECTIONS:
             if heading.startswith(("Backup", "Use your own")):

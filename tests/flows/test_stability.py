@@ -28,40 +28,31 @@ def without_seconds(rows: list[dict]) -> list[dict]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
 
 
-@pytest.mark.parametrize(
-    ("member", "kinds", "distinct"),
-    [
-        ("convolutions", ("lstm",), 2),
-        pytest.param("conv-lstm", ("lstm", "bilstm"), 8, marks=pytest.mark.system),
-    ],
-    ids=["convolutions", "conv-lstm"],
-)
 def test_a_study_trains_every_seed_of_every_variant_once(
-    prefect: str, root: Root, seqclass_json: Callable[..., dict], seqclass: Command, small: Path,
-    member: str, kinds: tuple[str, ...], distinct: int,
-) -> None:  # fmt: skip
+    prefect: str, root: Root, seqclass_json: Callable[..., dict], seqclass: Command, small: Path
+) -> None:
     store_series(root, n=90)
-    small.write_text(json.dumps({**SMALL, "members": [member]}))
-    calm = {**SMALL, "members": [member], "validation_fraction": 0.3}
+    small.write_text(json.dumps({**SMALL, "members": ["convolutions"]}))
+    calm = {**SMALL, "members": ["convolutions"], "validation_fraction": 0.3}
     (small.parent / "calm.json").write_text(json.dumps(calm))
     recipes = f"{small},{small.parent / 'calm.json'}"
-    words = ("stability", "toy", "--recipes", recipes, "--architectures", ",".join(kinds))
+    words = ("stability", "toy", "--recipes", recipes, "--architectures", "lstm")
     first = seqclass_json(*words, "--seeds", 1)
-    assert first["trained"] == 2 * len(kinds)
+    assert first["trained"] == 2
     again = seqclass_json(*words, "--seeds", 1)
     assert (again["trained"], again["study"]) == (0, first["study"])
     larger = seqclass_json(*words, "--seeds", 2)
-    assert larger["trained"] == 2 * len(kinds)
+    assert larger["trained"] == 2
     assert larger["study"] != first["study"]
     rows = rows_of(root, larger["study"])
     assert [(r["recipe"], r["architecture"], r["seed"]) for r in rows] == [
-        (recipe, kind, seed) for recipe in ("small", "calm") for kind in kinds for seed in (0, 1)
+        (recipe, "lstm", seed) for recipe in ("small", "calm") for seed in (0, 1)
     ]
-    assert len({row["weights_sha256"] for row in rows}) >= distinct
+    assert len({row["weights_sha256"] for row in rows}) >= 2
     assert all(0.9 < v["spread"]["macro_f1"]["min"] <= 1 for v in larger["variants"])
     page = Path(larger["report"]).read_text()
     assert page.count("<svg") == 1
-    assert all(f"{r}, {k}" in page for r in ("small", "calm") for k in kinds)
+    assert all(f"{recipe}, lstm" in page for recipe in ("small", "calm"))
     assert "studies/toy/" in Path(root.join("index.html")).read_text()
     assert verify_tree(root)["bad"] == []
     code, out, _ = seqclass("show", larger["study"])

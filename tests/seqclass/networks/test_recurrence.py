@@ -22,7 +22,7 @@ from seqclass.training import fitting
 from seqclass.training.replica import TrainingRows, train_replica
 from tests.support.networks import BRIEF, lines, quiet
 from tests.support.places import REPOSITORY
-from tests.support.stored import store_series
+from tests.support.stored import SMALL, store_series
 
 
 def values_and_gradients(
@@ -196,7 +196,7 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
 ) -> None:
     store_series(root)
     single = tmp_path / "single.json"
-    single.write_text('{"seeds": 1, "members": ["conv-lstm"], "networks": {"conv-lstm": 1}}')
+    single.write_text(json.dumps({**SMALL, "seeds": 1}))
     words = [sys.executable, "-m", "flows", "train", "toy", "--spec", str(single)]
     words += ["--root", root.path]
     environment = without_numba | {"PREFECT_API_URL": prefect_url}
@@ -204,7 +204,7 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
         words, cwd=REPOSITORY, env=environment, capture_output=True, text=True
     )  # fmt: skip
     assert found.returncode == 1
-    assert "refused by the gate: 11 test rows" in found.stderr, found.stderr
+    assert "11 test rows are fewer" in found.stderr, found.stderr
     assert found.stderr.count("on the stock layer") == 1
     manifest = json.loads(
         open_root(root.path).fs.cat_file(root.join("models/toy/v1/manifest.json"))
