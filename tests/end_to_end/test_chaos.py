@@ -35,7 +35,7 @@ from tests.support.arrivals import drop, rows
 from tests.support.candidates import make_candidate, register_candidate
 from tests.support.databases import DATABASES, server_database
 from tests.support.places import NOW
-from tests.support.service import Up
+from tests.support.service import Up, with_database
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
@@ -86,13 +86,17 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Up]]:
+def services(
+    tmp_path_factory: pytest.TempPathFactory, copy_database: Callable[[Path], None]
+) -> Iterator[Callable[[str], Up]]:
     """One service for each kind of database, started for the first case that has it."""
     with ExitStack() as stack:
 
         @cache
         def service_on(base: str) -> Up:
             root = open_root(tmp_path_factory.mktemp(base) / "tree")
+            if base == "sqlite":
+                with_database(root, copy_database)
             settings = stack.enter_context(server_database(base))
             return stack.enter_context(served(root, **settings))
 

@@ -1,22 +1,27 @@
 """An approval outlives the service in which it was asked, and a form in Prefect answers it."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from seqclass.store.approvals import open_question
 from seqclass.store.audit import actor, read_audit
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root
-from tests.support.service import Up, ended
+from tests.support.service import Up, ended, with_database
 from tests.support.verdicts import VERDICT, apply_verdict, store_two
 
 
 @pytest.mark.system
 @pytest.mark.timeout(600)
-def test_a_form_answers_after_the_service_was_stopped_and_started(root: Root) -> None:
+def test_a_form_answers_after_the_service_was_stopped_and_started(
+    root: Root, copy_database: Callable[[Path], None]
+) -> None:
     from seqclass.monitoring.retrain_spec import RetrainSpec
 
     store_two(root)
-    first = Up(root, port=0)
+    first = Up(with_database(root, copy_database), port=0)
     try:
         apply_verdict(root, VERDICT, None, RetrainSpec(approval=True))
     finally:

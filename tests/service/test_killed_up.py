@@ -22,7 +22,7 @@ from seqclass.store.catalogue import verify_tree
 from seqclass.store.root import Root, open_root
 from tests.support.databases import DATABASES, server_database
 from tests.support.machines import at_home
-from tests.support.service import Up, begin_up, command, ended, log_of, started
+from tests.support.service import Up, begin_up, command, ended, log_of, started, with_database
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
@@ -58,9 +58,7 @@ def family_of(up: Up) -> set[int]:
 def test_a_copy_of_a_live_root_has_a_service_of_its_own(
     tmp_path: Path, copy_database: Callable[[Path], None]
 ) -> None:
-    root = open_root(tmp_path / "tree")
-    home_of(root).mkdir(parents=True)
-    copy_database(home_of(root))
+    root = with_database(open_root(tmp_path / "tree"), copy_database)
     with ExitStack() as stack:
         stack.enter_context(at_home(tmp_path, os.sched_getaffinity(0)))
         first = Up(root, 0)

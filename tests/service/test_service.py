@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from seqclass.store.retrainings import read_attempt, retrainings_of
 from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
 from tests.support.servers import free_port
-from tests.support.service import Up, command, ended, started
+from tests.support.service import Up, command, ended, started, with_database
 from tests.support.stored import store_series
 from tests.support.waiting import until
 
@@ -28,9 +28,11 @@ QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "restarts": 1}
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, copy_database: Callable[[Path], None]
+) -> Iterator[Up]:
     """A service on any free port, with a dataset ``toy`` and its champion."""
-    root = open_root(tmp_path_factory.mktemp("service") / "tree")
+    root = with_database(open_root(tmp_path_factory.mktemp("service") / "tree"), copy_database)
     up = Up(root, port=0)
     try:
         store_series(root, n=200)

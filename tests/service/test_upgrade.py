@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
 from tests.support.former import restore, series
-from tests.support.service import Up
+from tests.support.service import Up, with_database
 from tests.support.waiting import until
 
 
@@ -45,9 +46,12 @@ def state_of(root: Root) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def new(
+    tmp_path_factory: pytest.TempPathFactory, copy_database: Callable[[Path], None]
+) -> dict[str, Any]:
     """The contents of a server on which this commit's service is the first."""
-    up = Up(open_root(tmp_path_factory.mktemp("new") / "tree"), port=0)
+    root = open_root(tmp_path_factory.mktemp("new") / "tree")
+    up = Up(with_database(root, copy_database), port=0)
     try:
         return contents(up)
     finally:

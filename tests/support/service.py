@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,13 @@ def command(*words: str, **more: str) -> subprocess.CompletedProcess:
 def log_of(root: Root) -> Path:
     """The messages of every ``seqclass up`` of a root."""
     return Path(root.path + ".log") if root.is_local else home_of(root) / "up.log"
+
+
+def with_database(root: Root, copy_database: Callable[[Path], None]) -> Root:
+    """Put a made database where the service of a root has its own: making one takes long."""
+    home_of(root).mkdir(parents=True, exist_ok=True)
+    copy_database(home_of(root))
+    return root
 
 
 def begin_up(
