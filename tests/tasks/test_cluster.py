@@ -139,23 +139,6 @@ def states_of(flow_run: Any) -> list[str]:
 
 @pytest.mark.system
 @pytest.mark.timeout(900)
-def test_seeds_and_partitions_are_the_same_to_the_byte(
-    by_itself: tuple[Root, list[str]], two_workers: Cluster, tmp_path: Path
-) -> None:
-    alone, weights = by_itself
-    root = open_root(tmp_path / "spread")
-    store_series(root, n=90)
-    _, found = trained(root, spread(train_classifier))
-    assert found == weights
-    data = files_of_series(tmp_path / "new", root)
-    there = answers(root, data, spread(score_dataset))
-    assert len(there) == PARTITIONS
-    assert there == answers(root, data, spread(score_dataset))
-    assert there == answers(alone, data, score_dataset)
-
-
-@pytest.mark.system
-@pytest.mark.timeout(900)
 def test_shards_are_the_rows_of_a_generator_to_the_byte(
     two_workers: Cluster, prefect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,8 +216,11 @@ def test_a_worker_of_another_release_takes_no_task(two_workers: Cluster) -> None
 def test_a_bucket_holds_what_a_folder_holds(
     by_itself: tuple[Root, list[str]], bucket: Root, two_workers: Cluster, tmp_path: Path
 ) -> None:
+    alone, weights = by_itself
     store_series(bucket, n=90)
-    _, weights = trained(bucket, spread(train_classifier))
-    assert weights == by_itself[1]
-    there = answers(bucket, files_of_series(tmp_path / "new", bucket), spread(score_dataset))
+    assert trained(bucket, spread(train_classifier))[1] == weights
+    data = files_of_series(tmp_path / "new", bucket)
+    there = answers(bucket, data, spread(score_dataset))
     assert len(there) == PARTITIONS
+    assert there == answers(bucket, data, spread(score_dataset))
+    assert there == answers(alone, data, score_dataset)
