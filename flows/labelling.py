@@ -13,7 +13,7 @@ from tasks.events import notify
 
 @flow(name="take-labels", flow_run_name="labels of {model}")
 def take_labels(model: str, spec: LabelsSpec, root: str | None = None) -> Relabelled:
-    """Correct labels in a new version of the model's dataset, and add series that got one.
+    """Correct labels in a new version of the model's dataset.
 
     Args:
         model: The model whose queue was asked, NAME or NAME@vN.
@@ -22,6 +22,6 @@ def take_labels(model: str, spec: LabelsSpec, root: str | None = None) -> Relabe
     store = resolve_root(root)
     name = dataset_name(open_model(store, model))
     outcome = materializing(take_labels_of, DatasetRef(name), store)(model, spec, store)
-    if added := outcome["changed"] + outcome["added"]:
-        notify(outcome["dataset"], added, store)
+    if outcome["changed"]:
+        notify(outcome["dataset"], outcome["changed"], store)
     return outcome

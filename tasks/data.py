@@ -52,9 +52,9 @@ def ingest_inbox(name: str, inbox_url: str, spec: ArrivalSpec, root: Root) -> Sw
 
 @task(name="label")
 def take_labels(ref: str, spec: LabelsSpec, root: Root) -> Relabelled:
-    """Correct labels in a new version of the model's dataset, and add series that got one."""
+    """Correct labels in a new version of the model's dataset."""
     outcome = label.take_labels(open_model(root, ref), spec)
-    describe_asset(root, outcome["dataset"], labelled=outcome["changed"] + outcome["added"])
+    describe_asset(root, outcome["dataset"], labelled=outcome["changed"])
     return outcome
 
 

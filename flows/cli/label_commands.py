@@ -32,20 +32,19 @@ def queue(
     """Write the rows that a person should label, least sure first."""
     from seqclass.labelling.label_queue import check_limit, keep_queue, queue_of
     from seqclass.labelling.sheets import check_sheet, write_sheet
-    from seqclass.store.queues import SERIES
     from seqclass.store.registry import open_model
 
     store, bad = place.store(), Damages()
     version, most = open_model(store, model), check_limit(limit)
     ending = check_sheet(store, out)
     found = queue_of(version, most, again, bad)
-    written, series = list[str](), None
+    written = list[str]()
     if found.questions:
         written = write_sheet(found, ending, out)
-        series = store.address(f"{keep_queue(version, found, datetime.now(UTC))}/{SERIES}")
+        keep_queue(version, found, datetime.now(UTC))
     name_damaged(bad)
     told = {"model": found.model, "questions": len(found.questions), "reasons": found.reasons,
-            "left": found.left, "written": written, "series": series}  # fmt: skip
+            "left": found.left, "written": written}  # fmt: skip
     if place.as_json:
         print_json(told)
         return
@@ -57,7 +56,6 @@ def queue(
     why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items())
     typer.echo(f"questions: {len(found.questions)} ({why}); left for later: {found.left}")
     typer.echo(f"written: {', '.join(written)}")
-    typer.echo(f"their series: {series}")
     where, file = ("it", out) if ending == ".csv" else ("Label Studio", "EXPORT.json")
     typer.echo(f"label the series in {where}, then go on with the next command")
     typer.echo(f"next: {command_line(store, 'label', version.name, file)}")
@@ -86,10 +84,10 @@ def label(
 
     prepare_step(store)
     outcome = take_labels(version, LabelsSpec(answers, by, limits))
-    if (added := outcome["changed"] + outcome["added"]) and can_announce(store, "label"):
+    if outcome["changed"] and can_announce(store, "label"):
         from tasks.events import announce_arrival
 
-        announce_arrival(store, outcome["dataset"], added)
+        announce_arrival(store, outcome["dataset"], outcome["changed"])
     if place.as_json:
         print_json(outcome)
         return

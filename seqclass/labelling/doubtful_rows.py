@@ -1,7 +1,8 @@
-"""Rows that a person should label: the model did not know them, or their label is doubted."""
+"""Rows of a dataset that a person should label: their model did not know them, or doubts their
+label."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import pyarrow as pa
@@ -10,31 +11,14 @@ import pyarrow.compute as pc
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.labelling.suspects import held_answers
 from seqclass.store.datasets import Dataset, open_dataset
-from seqclass.store.manifests import ReadingRecord, ScoresManifest, known_dataset
+from seqclass.store.manifests import known_dataset
 from seqclass.store.models import ANSWERS, Model
-from seqclass.store.quarantine import QUARANTINE, REASON
-from seqclass.store.queues import QUESTIONS, read_labels, read_queued
+from seqclass.store.queues import read_labels, read_queued
 from seqclass.store.references import DatasetRef
 from seqclass.store.retrainings import retrainings_of, suspect_labels
 from seqclass.store.root import DamagedError, Damages, note
 from seqclass.store.scores import ScoreSet, score_folders
 from seqclass.store.tables import read_table
-
-DATASET, FILE, ASIDE = "dataset", "file", "quarantine"
-UNSTORABLE = ("duplicate_id", "infinite")
-"""Reasons of quarantine that no label mends: the rows can't be stored as they are."""
-
-
-class Origin(NamedTuple):
-    """The place of a series: a dataset's version, a file of the user's, or a quarantine.
-
-    digest, reading: of a file, its partition and the options by which it was read.
-    """
-
-    kind: str
-    place: str
-    digest: str = ""
-    reading: ReadingRecord = cast(ReadingRecord, {})
 
 
 class Known(NamedTuple):
@@ -58,20 +42,20 @@ class Question:
     sureness: float
     label: str | None
     known: Known | None
-    origin: Origin
 
 
 @dataclass(frozen=True)
 class Sources:
     """The sources of the questions about a version.
 
-    labels: of the newest version of its dataset, by id. scores: its answers without a label.
+    labels: of the newest version of its dataset, by id. answers: its answers to rows that had no
+    label, as tables.
     """
 
     model: Model
     newest: Dataset
     labels: Mapping[str, str | None]
-    scores: list[tuple[Origin, pa.Table]]
+    answers: list[pa.Table]
 
 
 def sources_of(model: Model, bad: Damages) -> Sources:
@@ -79,7 +63,7 @@ def sources_of(model: Model, bad: Damages) -> Sources:
     newest = open_dataset(model.root, DatasetRef.parse(known_dataset(model.manifest)).name)
     table = newest.labels()
     pairs = zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True)
-    return Sources(model, newest, dict(pairs), list(_scores(model, bad)))
+    return Sources(model, newest, dict(pairs), list(_answers(model, bad)))
 
 
 def questions_of(sources: Sources, again: bool, bad: Damages) -> list[Question]:
@@ -94,11 +78,10 @@ def questions_of(sources: Sources, again: bool, bad: Damages) -> list[Question]:
         for own in table["series_id"].to_pylist()
     }
     if not again:
-        asked = read_queued(model.root, model.name, QUESTIONS, bad)
+        asked = read_queued(model.root, model.name, bad)
         done.update(own for _, table in asked for own in table["series_id"].to_pylist())
     found: dict[str, Question] = {}
-    for part in (_unknown(sources), _suspected(sources), _doubted(sources, bad),
-                 _set_aside(sources, bad)):  # fmt: skip
+    for part in (_unknown(sources), _suspected(sources), _doubted(sources, bad)):
         for own in part:
             before = found.get(own.series_id)
             if own.series_id not in done and (before is None or own.sureness < before.sureness):
@@ -106,8 +89,8 @@ def questions_of(sources: Sources, again: bool, bad: Damages) -> list[Question]:
     return sorted(found.values(), key=lambda own: (own.sureness, own.series_id))
 
 
-def _scores(model: Model, bad: Damages) -> Iterator[tuple[Origin, pa.Table]]:
-    """Yield the answers of a version to rows without a label, by the place of the rows."""
+def _answers(model: Model, bad: Damages) -> Iterator[pa.Table]:
+    """Yield the answers of a version to rows without a label."""
     columns = ["series_id", "label", "prediction", "answer", "reason", "confidence", "nearest"]
     for folder in score_folders(model.root, model.name):
         _, name, version, source, digest = model.root.parts_of(folder)
@@ -115,29 +98,20 @@ def _scores(model: Model, bad: Damages) -> Iterator[tuple[Origin, pa.Table]]:
             continue
         scores = ScoreSet(model.root, name, version, source, digest)
         try:
-            manifest = scores.manifest()
             table = read_table(model.root, scores.table(), columns)
         except (ValueError, OSError) as error:
             note(bad, folder, DamagedError(str(error)))
             continue
-        yield _origin(model, source, manifest), table.filter(pc.is_null(table["label"]))
-
-
-def _origin(model: Model, source: str, manifest: ScoresManifest) -> Origin:
-    if source != "files":
-        return Origin(DATASET, source)
-    own = manifest.get("reading")
-    reading = model.manifest.get("reading", cast(ReadingRecord, {})) if own is None else own
-    return Origin(FILE, manifest.get("path", ""), manifest["partition"], reading)
+        yield table.filter(pc.is_null(table["label"]))
 
 
 def _unknown(sources: Sources) -> Iterator[Question]:
-    for origin, table in sources.scores:
+    for table in sources.answers:
         for row in table.filter(pc.equal(table["answer"], UNKNOWN)).to_pylist():
-            if sources.labels.get(row["series_id"]) is None:
+            if sources.labels.get(row["series_id"], "") is None:
                 known = _known(row)
                 why = f"unknown: {row['reason']}"
-                yield Question(row["series_id"], why, known.probability, None, known, origin)
+                yield Question(row["series_id"], why, known.probability, None, known)
 
 
 def _known(row: Mapping[str, object]) -> Known:
@@ -149,7 +123,6 @@ def _known(row: Mapping[str, object]) -> Known:
 def _suspected(sources: Sources) -> Iterator[Question]:
     """Yield rows whose label held-back answers doubt, unless it has been changed since."""
     held, nearest = held_answers(sources.model), _nearest_of_tests(sources.model)
-    origin = Origin(DATASET, sources.model.manifest["dataset"])
     kinds = (
         ("label doubted: taken for", held.suspected, held.joint.meant),
         ("label unlikely: more probable is", held.unlikely, held.probabilities.argmax(axis=1)),
@@ -163,7 +136,7 @@ def _suspected(sources: Sources) -> Iterator[Question]:
             known = Known(held.classes[code], chance, nearest.get(own))
             sureness = float(held.probabilities[row, held.y[row]])
             why = f"{said} {known.answer}"
-            yield Question(own, why, sureness, label, known, origin)
+            yield Question(own, why, sureness, label, known)
 
 
 def _nearest_of_tests(model: Model) -> dict[str, str | None]:
@@ -178,49 +151,15 @@ def _doubted(sources: Sources, bad: Damages) -> Iterator[Question]:
     """Yield rows whose labels a retraining doubted and that still have them."""
     model, labels = sources.model, sources.labels
     pairs = suspect_labels(model.root, retrainings_of(model.root, model.name, bad))
-    ids = {own for own, label in pairs if own in labels and labels[own] == label}
-    origin = Origin(DATASET, sources.newest.ref)
-    why = "label doubted by a retraining"
-    blank = Question("", why, 1 / len(model.manifest["classes"]), None, None, origin)
-    answered = _answered(sources, ids)
-    for own in ids:
-        yield _weighed(replace(blank, series_id=own, label=labels[own]), answered.get(own))
-
-
-def _set_aside(sources: Sources, bad: Damages) -> Iterator[Question]:
-    """Yield rows in quarantine, but those that no label would let into the dataset."""
-    root, name = sources.model.root, sources.newest.manifest["name"]
-    for file in root.names("datasets", name, QUARANTINE):
-        path = root.join("datasets", name, QUARANTINE, file)
-        try:
-            table = read_table(root, path, ["series_id", "label", REASON])
-        except (ValueError, OSError) as error:
-            note(bad, path, DamagedError(str(error)))
-            continue
-        rows = [row for row in table.to_pylist() if row["series_id"] not in sources.labels]
-        answered = _answered(sources, {row["series_id"] for row in rows})
-        for row in rows:
-            if any(kind in row[REASON] for kind in UNSTORABLE):
-                continue
-            chance, why = 1 / len(sources.model.manifest["classes"]), f"set aside: {row[REASON]}"
-            own = Question(row["series_id"], why, chance, row["label"], None, Origin(ASIDE, path))
-            yield _weighed(own, answered.get(own.series_id))
-
-
-def _answered(sources: Sources, ids: set[str]) -> dict[str, Known]:
-    """Return the stored answers to rows of these ids."""
-    wanted = pa.array(sorted(ids), pa.string())
-    return {
+    doubted = {name: label for name, label in pairs if labels.get(name) == label}
+    ids = pa.array(sorted(doubted), pa.string())
+    answers = {
         row["series_id"]: _known(row)
-        for _, table in sources.scores
-        for row in table.filter(pc.is_in(table["series_id"], wanted)).to_pylist()
+        for table in sources.answers
+        for row in table.filter(pc.is_in(table["series_id"], ids)).to_pylist()
     }
-
-
-def _weighed(question: Question, known: Known | None) -> Question:
-    """Return a question with a stored answer; its sureness is that of the label, if it has one."""
-    if known is None:
-        return question
-    agrees = question.label in (None, known.answer)
-    sureness = known.probability if agrees else 1 - known.probability
-    return replace(question, sureness=sureness, known=known)
+    for series_id, label in doubted.items():
+        known, sureness = answers.get(series_id), 1 / len(model.manifest["classes"])
+        if known is not None:
+            sureness = known.probability if known.answer == label else 1 - known.probability
+        yield Question(series_id, "label doubted by a retraining", sureness, label, known)

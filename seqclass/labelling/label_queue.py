@@ -4,16 +4,22 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from seqclass.labelling.doubtful_rows import Question, Sources, questions_of, sources_of
-from seqclass.labelling.queued_series import apart, series_of
+from seqclass.labelling.doubtful_rows import Question, questions_of, sources_of
+from seqclass.store.datasets import Dataset
 from seqclass.store.models import Model
 from seqclass.store.queues import write_queue
 from seqclass.store.root import Damages
 
 CANDIDATES = 4
 """Questions that are looked at for each that is asked, since some are about series alike."""
+POINTS = 32
+"""Points of each channel at which series are compared."""
+ALIKE = 0.05
+"""Distance of two series, in standard deviations of their channels, below which they are alike."""
 COLUMNS = pa.schema({
     "series_id": pa.string(), "why": pa.string(), "sureness": pa.float64(), "label": pa.string(),
     "answer": pa.string(), "probability": pa.float64(), "nearest": pa.string(),
@@ -46,7 +52,7 @@ def queue_of(model: Model, limit: int, again: bool, bad: Damages) -> Queue:
     """Return the queue of a version; nothing is stored."""
     sources = sources_of(model, bad)
     asked = questions_of(sources, again, bad)
-    chosen, series = _chosen(sources, asked, limit, bad)
+    chosen, series = _chosen(sources.newest, asked, limit)
     classes = sorted({*sources.newest.manifest["classes"], *model.manifest["classes"]})
     return Queue(
         model.ref,
@@ -59,23 +65,62 @@ def queue_of(model: Model, limit: int, again: bool, bad: Damages) -> Queue:
     )
 
 
-def _chosen(
-    sources: Sources, asked: list[Question], limit: int, bad: Damages
-) -> tuple[list[Question], pa.Table]:
-    """Return the first questions whose series are there, no two of them alike."""
-    series = series_of(sources.newest, [], bad)
+def _chosen(dataset: Dataset, asked: list[Question], limit: int) -> tuple[list[Question], pa.Table]:
+    """Return the first questions, no two of them about series that are alike, and their series."""
+    series = series_of(dataset, [])
     looked_at = 0
     while len(series) < limit and looked_at < len(asked):
         some = asked[looked_at : looked_at + CANDIDATES * limit]
         looked_at += len(some)
-        series = pa.concat_tables([series, series_of(sources.newest, some, bad)]).combine_chunks()
-        series = series.take(pa.array(apart(series, sources.newest.channels)))
-    rows = {name: k for k, name in enumerate(series["series_id"].to_pylist()[:limit])}
-    return [own for own in asked if own.series_id in rows], series.slice(0, limit)
+        series = pa.concat_tables([series, series_of(dataset, some)]).combine_chunks()
+        series = series.take(pa.array(apart(series, dataset.channels)))
+    ids = set(series["series_id"].to_pylist()[:limit])
+    return [question for question in asked if question.series_id in ids], series.slice(0, limit)
 
 
-def keep_queue(model: Model, queue: Queue, now: datetime) -> str:
-    """Store what is asked, so that it is not asked again; returns the folder."""
+def series_of(dataset: Dataset, questions: list[Question]) -> pa.Table:
+    """Return the series of the questions, in their order."""
+    ids = pa.array([question.series_id for question in questions], pa.string())
+    tables = (table.filter(pc.is_in(table["series_id"], ids)) for table in dataset.tables())
+    series = pa.concat_tables(tables)
+    return series.take(pc.index_in(ids, series["series_id"].combine_chunks()))
+
+
+def apart(table: pa.Table, channels: list[str]) -> np.ndarray:
+    """Return numbers of rows, ascending, no two of which are alike; of several the first stays.
+
+    Series are compared by the root mean square of their differences at ``POINTS`` points of each
+    channel, in units of the channel's standard deviation; lengths do not count.
+    """
+    shapes = _shapes(table, channels)
+    kept = list[int]()
+    for row, shape in enumerate(shapes):
+        far = ((shapes[kept] - shape) ** 2).mean(axis=1) >= ALIKE**2
+        if far.all():
+            kept.append(row)
+    return np.array(kept, dtype=np.int64)
+
+
+def _shapes(table: pa.Table, channels: list[str]) -> np.ndarray:
+    """Return ``(n, channels x points)``; a missing value is interpolated, a missing channel 0."""
+    found = np.zeros((len(table), len(channels), POINTS))
+    for k, name in enumerate(channels):
+        for row, values in enumerate(table[name]):
+            found[row, k] = _resampled(values.values.to_numpy(zero_copy_only=False))
+        found[:, k] /= found[:, k].std() or 1.0
+    return found.reshape(len(table), len(channels) * POINTS)
+
+
+def _resampled(values: np.ndarray) -> np.ndarray:
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return np.zeros(POINTS)
+    places = np.linspace(0, len(values) - 1, POINTS)
+    return np.interp(places, known, values[known].astype(np.float64))
+
+
+def keep_queue(model: Model, queue: Queue, now: datetime) -> None:
+    """Store what is asked, so that it is not asked again."""
     rows = [
         {
             "series_id": own.series_id,
@@ -89,8 +134,7 @@ def keep_queue(model: Model, queue: Queue, now: datetime) -> str:
         for own in queue.questions
     ]
     description = {"model": queue.model, "dataset": queue.dataset, "reasons": queue.reasons}
-    tables = pa.Table.from_pylist(rows, COLUMNS), queue.series
-    return write_queue(model.root, model.name, tables, description, now)
+    write_queue(model.root, model.name, pa.Table.from_pylist(rows, COLUMNS), description, now)
 
 
 def check_limit(limit: int) -> int:

@@ -5,15 +5,12 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from typing_extensions import TypedDict
 
 from seqclass.inference.partitions import read_labels
-from seqclass.labelling.queued_series import as_rows, schema_of
 from seqclass.labelling.sheets import inert
 from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import profiled
@@ -29,7 +26,7 @@ from seqclass.store.formats import Limits
 from seqclass.store.leases import locked
 from seqclass.store.manifests import ImportSummary, known_dataset, reading_of
 from seqclass.store.models import Model
-from seqclass.store.queues import LABELS, SERIES, read_queued, write_labels
+from seqclass.store.queues import LABELS, write_labels
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import MoveReason, write_remark
 from seqclass.store.root import MANIFEST, Root, printable
@@ -85,7 +82,7 @@ def read_answers(path: str, by: str, now: datetime, limits: Limits) -> list[Answ
 def check_answers(
     answers: Iterable[Answer], known: Collection[str], classes: Collection[str]
 ) -> list[Answer]:
-    """Return the answers, each series once; ValueError for an id that nobody was asked about, for
+    """Return the answers, each series once; ValueError for an id that the dataset lacks, for
     another class, or for a series with two labels.
 
     An apostrophe that the CSV has put before an id is taken off.
@@ -102,7 +99,7 @@ def check_answers(
     strange = [series_id for series_id in meant if series_id not in known]
     if strange:
         raise ValueError(
-            "ANSWERS: expected ids of the dataset or of a queue, got "
+            "ANSWERS: expected ids of the dataset, got "
             f"{printable(strange[0])!r} ({len(strange)} of {len(meant)}); correct them, "
             "or import the series of the others"
         )
@@ -145,19 +142,18 @@ class LabelsSpec:
 
 
 class Relabelled(TypedDict):
-    """The outcome of taking labels in: the numbers of those that changed the newest dataset, that
-    confirmed it, and that came with series which it lacked."""
+    """The outcome of taking labels in: the numbers of those that changed the newest dataset, and
+    that confirmed it."""
 
     model: str
     dataset: str
     parent: str
     changed: int
     confirmed: int
-    added: int
 
 
 class Given(NamedTuple):
-    """Checked answers, the rows that they are about, and the series that the dataset lacks.
+    """Checked answers, and the dataset's labels before, by id.
 
     digest: of the file. newest, parent: the newest version of the dataset, and the version that the
     answers correct; it is another one if a killed run has already made the newest.
@@ -168,15 +164,14 @@ class Given(NamedTuple):
     newest: Dataset
     parent: Dataset
     before: dict[str, str | None]
-    added: pa.Table
 
 
 def take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
-    """Correct labels in a new version of the model's dataset, and add series that got one."""
+    """Correct labels in a new version of the model's dataset."""
     with locked(model.root, "datasets", dataset_name(model)):
         given = read_given(model, spec, now)
         outcome, dataset = _outcome(model, given), given.newest
-        if dataset is given.parent and (outcome["changed"] or outcome["added"]):
+        if dataset is given.parent and outcome["changed"]:
             dataset = _write(given, spec)
         outcome["dataset"] = dataset.ref
         key = _key(given.digest, dataset)
@@ -191,10 +186,7 @@ def dataset_name(model: Model) -> str:
 
 def words_of(outcome: Relabelled) -> str:
     """Say in a line what became of labels."""
-    return (
-        f"labels changed: {outcome['changed']}, confirmed: {outcome['confirmed']}, "
-        f"series added: {outcome['added']}"
-    )
+    return f"labels changed: {outcome['changed']}, confirmed: {outcome['confirmed']}"
 
 
 def read_given(model: Model, spec: LabelsSpec, now: datetime) -> Given:
@@ -213,13 +205,8 @@ def read_given(model: Model, spec: LabelsSpec, now: datetime) -> Given:
     table = parent.labels()
     pairs = zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True)
     before = dict(pairs)
-    others = _queued(model, parent, before)
-    known = {*before, *others["series_id"].to_pylist()}
     classes = {*parent.manifest["classes"], *model.manifest["classes"]}
-    checked = check_answers(answers, known, classes)
-    ids = pa.array([own.series_id for own in checked], pa.string())
-    added = others.filter(pc.is_in(others["series_id"], ids))
-    return Given(checked, digest, newest, parent, before, added)
+    return Given(check_answers(answers, before, classes), digest, newest, parent, before)
 
 
 def _lacks_record(newest: Dataset, digest: str) -> bool:
@@ -238,38 +225,21 @@ def _key(digest: str, dataset: Dataset) -> str:
     return hashlib.sha256(event.encode()).hexdigest()[:DIGITS]
 
 
-def _queued(model: Model, parent: Dataset, before: Mapping[str, str | None]) -> pa.Table:
-    """Return the series that queues have asked about and the dataset lacks, each once."""
-    schema, seen, parts = schema_of(parent), set(before), list[pa.Table]()
-    for _, table in read_queued(model.root, model.name, SERIES):
-        rows = [k for k, own in enumerate(table["series_id"].to_pylist()) if own not in seen]
-        parts.append(as_rows(table.take(pa.array(rows, pa.int64())), schema))
-        seen.update(parts[-1]["series_id"].to_pylist())
-    return pa.concat_tables([schema.empty_table(), *parts])
-
-
 def _outcome(model: Model, given: Given) -> Relabelled:
-    there = [own for own in given.answers if own.series_id in given.before]
-    same = sum(given.before[own.series_id] == own.label for own in there)
+    confirmed = sum(given.before[answer.series_id] == answer.label for answer in given.answers)
     return {
         "model": model.ref,
         "dataset": given.parent.ref,
         "parent": given.parent.ref,
-        "changed": len(there) - same,
-        "confirmed": same,
-        "added": len(given.added),
+        "changed": len(given.answers) - confirmed,
+        "confirmed": confirmed,
     }
 
 
 def _write(given: Given, spec: LabelsSpec) -> Dataset:
-    """Write the rows with their new labels, then those that are new, as the newest version."""
+    """Write the rows with their new labels as the newest version."""
     parent, profile = given.parent, Profile()
     labels = {own.series_id: own.label for own in given.answers}
-    added = given.added
-    if "split" in added.column_names:
-        place = added.column_names.index("split")
-        added = added.set_column(place, "split", pa.array(["train"] * len(added), pa.string()))
-    tables = chain(parent.tables(), [added] if len(added) else [])
 
     def remarks() -> ImportSummary:
         return {
@@ -279,7 +249,7 @@ def _write(given: Given, spec: LabelsSpec) -> Dataset:
         }
 
     source = {"labels": {"path": spec.path, "sha256": given.digest, "of": len(labels)}}
-    every = profiled(_relabelled(tables, labels), profile)
+    every = profiled(_relabelled(parent.tables(), labels), profile)
     provenance = Provenance(source, remarks=remarks)
     return write_rows(parent.root, parent.manifest["name"], every, provenance)
 

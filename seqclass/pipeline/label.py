@@ -9,7 +9,7 @@ from seqclass.store.models import Model
 
 
 def take_labels(model: Model, spec: LabelsSpec) -> Relabelled:
-    """Correct labels in a new version of the model's dataset, and add series that got one.
+    """Correct labels in a new version of the model's dataset.
 
     Pages are brought up to date. ValueError, and nothing is stored, if the file can't be read, or
     names other series or classes.

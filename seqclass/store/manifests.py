@@ -362,8 +362,7 @@ class LabelsManifest(Manifest):
 
     name: the model's name. model: the version that asked. dataset: the version that the labels
     made. parent: the version that they changed. changed: number of labels that differ from those of
-    the parent. confirmed: number of those that don't. added: number of series that the parent
-    lacks. sha256: digest of the file with the labels.
+    the parent. confirmed: number of those that don't. sha256: digest of the file with the labels.
     """
 
     name: str
@@ -372,7 +371,6 @@ class LabelsManifest(Manifest):
     parent: NotRequired[str]
     changed: NotRequired[int]
     confirmed: NotRequired[int]
-    added: NotRequired[int]
     sha256: NotRequired[str]
 
 

@@ -1,9 +1,9 @@
 """Questions to people about labels, and their answers; both are written once.
 
 ``queues/<model>/<time>-<number>/`` holds ``questions.parquet`` (a row is a series that was asked
-about, and why) and ``series.parquet`` (the series as they were shown). ``labels/<model>/<digest>/``
-holds ``answers.parquet`` (a row is a label, with who gave it and when); the digest is that of the
-file, the dataset's version and the time at which this became the newest.
+about, and why). ``labels/<model>/<digest>/`` holds ``answers.parquet`` (a row is a label, with who
+gave it and when); the digest is that of the file, the dataset's version and the time at which this
+became the newest.
 """
 
 import uuid
@@ -30,21 +30,16 @@ from seqclass.store.staging import commit, staging
 from seqclass.store.tables import read_table
 
 QUEUES, LABELS = "queues", "labels"
-QUESTIONS, SERIES, ANSWERS = "questions.parquet", "series.parquet", "answers.parquet"
+QUESTIONS, ANSWERS = "questions.parquet", "answers.parquet"
 
 
 def write_queue(
-    root: Root,
-    name: str,
-    tables: tuple[pa.Table, pa.Table],
-    description: Mapping[str, Any],
-    now: datetime,
-) -> str:
-    """Seal questions and the series that they are about; returns the folder."""
+    root: Root, name: str, questions: pa.Table, description: Mapping[str, Any], now: datetime
+) -> None:
+    """Seal questions about the rows of a dataset."""
     entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
-    files = dict(zip((QUESTIONS, SERIES), tables, strict=True))
-    _seal(root, (QUEUES, name, entry), files, {"kind": "queue", "name": name, **description}, now)
-    return root.join(QUEUES, name, entry)
+    file, known = {QUESTIONS: questions}, {"kind": "queue", "name": name, **description}
+    _seal(root, (QUEUES, name, entry), file, known, now)
 
 
 def write_labels(
@@ -78,10 +73,10 @@ def _seal(
 
 
 def read_queued(
-    root: Root, name: str, file: str, bad: Damages | None = None
+    root: Root, name: str, bad: Damages | None = None
 ) -> Iterator[tuple[Manifest, pa.Table]]:
-    """Yield manifest and a file of every queue of a model, oldest first."""
-    return _read(root, (QUEUES, name), file, bad)
+    """Yield manifest and questions of every queue of a model, oldest first."""
+    return _read(root, (QUEUES, name), QUESTIONS, bad)
 
 
 def read_labels(

@@ -128,7 +128,7 @@ REFUSED = {
     "label x good.csv": "MODEL: expected one of",
     "label m none.csv": "ANSWERS: expected an existing file",
     "label m none.txt": "ANSWERS: expected a file ending in",
-    "label m good.csv": "ANSWERS: expected ids of the dataset or of a queue, got 's0'",
+    "label m good.csv": "ANSWERS: expected ids of the dataset, got 's0'",
     "label m good.json": "good.json: expected the JSON that Label Studio exports",
     "label m torn.json": "torn.json: expected the JSON that Label Studio exports",
     "label m deep.json": "deep.json: expected the JSON that Label Studio exports",

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.inference.partitions import partitions_of
-from seqclass.store.datasets import Dataset
+from seqclass.store.datasets import Dataset, Provenance, write_rows
 from seqclass.store.models import ANSWERS, HELD, Model, commit_model
-from seqclass.store.quarantine import Quarantine
 from seqclass.store.retrainings import commit_retraining, write_suspect_labels
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
@@ -20,8 +20,9 @@ from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion, store_series
 
 CLASSES = ["down", "up"]
-TURNED, DOUBTED, ASIDE = {"s003", "s010"}, "s020", "t0900"
-"""Ids of rows whose labels held-back answers doubt, or a retraining; and of one set aside."""
+TURNED, DOUBTED, ELSEWHERE = {"s003", "s010"}, "s020", "t0104"
+"""Ids of rows whose labels held-back answers doubt, or a retraining; and of an unknown row of a
+file that the dataset lacks."""
 
 
 def store_version_that_doubts(root: Root, dataset: Dataset) -> Model:
@@ -89,8 +90,8 @@ def noisy(first: int, n: int) -> pa.Table:
 
 
 def store_doubts(root: Root, folder: Path) -> Model:
-    """Everything that a queue asks about: two turned labels, a label that a retraining doubted, a
-    series set aside, and six unknown rows of a file, two of which are alike."""
+    """Everything that a queue asks about: two turned labels, a label that a retraining doubted and
+    five unknown rows without a label, two of them alike; and an unknown row of a file alone."""
     dataset = store_series(root, n=60)
     model = store_version_that_doubts(root, dataset)
     with staging(root, "retraining") as work:
@@ -99,13 +100,11 @@ def store_doubts(root: Root, folder: Path) -> Model:
         known = {"dataset": dataset.ref, "decision": "refused", "reasons": ["doubt"], "audit": None,
                  "champion": model.ref, "challenger": None, "trusted": False}  # fmt: skip
         commit_retraining(root, work, "toy", known, NOW)
-    aside = Quarantine(root, root.join(".staging", "aside"))
-    aside.add(noisy(900, 1), ["out_of_range: value outside -1 to 1"])
-    aside.close()
-    aside.commit("toy")
-    root.fs.rm(root.join(".staging", "aside"), recursive=True)
     new = noisy(100, 8)
+    new = new.set_column(1, "label", pa.nulls(len(new), pa.string()))
     twin = new.slice(0, 1).set_column(0, "series_id", pa.array(["twin"]))
-    store_scores(model, folder / "new.parquet", pa.concat_tables([new.slice(0, 1), twin,
-                                                                  new.slice(1)]), 6)  # fmt: skip
+    new = pa.concat_tables([new.slice(0, 1), twin, new.slice(1)])
+    store_scores(model, folder / "new.parquet", new, 6)
+    imported = new.filter(pc.not_equal(new["series_id"], ELSEWHERE))
+    write_rows(root, "toy", [*dataset.tables(), imported], Provenance({"test": "toy"}))
     return model

@@ -64,9 +64,9 @@ def _store_records(root: Root, dataset: str) -> None:
     with staging(root, "scores") as folder:
         _put(root, folder, TABLE, np.arange(9).tobytes())
         ScoreSet(root, "m", "v2", "toy", "0" * 16).write(folder, {"rows": 9, "unknown": 0}, NOW)
-    asked = pa.table({"series_id": ["t0000"]}), rows(0)
+    asked = pa.table({"series_id": ["s001"]})
     write_queue(root, "m", asked, {"model": "models/m@v2", "dataset": dataset}, NOW)
-    given = pa.table({"series_id": ["t0000"], "label": ["up"]})
+    given = pa.table({"series_id": ["s001"], "label": ["up"]})
     write_labels(root, ("m", "0" * 16), given, {"model": "models/m@v2", "dataset": dataset}, NOW)
     with staging(root, "retraining") as folder:
         _put(root, folder, "drift.parquet", b"drift")

@@ -67,7 +67,7 @@ def _answer(shares: list[Share]) -> None:
 
 def label(root: Root) -> None:
     answers = Path(f"{root.path}-answers.csv")
-    answers.write_text("series_id,label\ns000,up\nt0000,up\n")
+    answers.write_text("series_id,label\ns000,up\n")
     take_in(open_model(root, "m"), LabelsSpec(str(answers), "ann"), LATER)
 
 

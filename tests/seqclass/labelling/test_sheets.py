@@ -179,7 +179,7 @@ def test_only_ids_that_were_asked_and_classes_that_there_are() -> None:
             check_answers(given("'=a", "up") + given(other, "down"), {"=a"}, {"up", "down"})
     with pytest.raises(ValueError, match='an id of one series, got "\'=a"'):
         check_answers(given("'=a", "up"), {"=a", "'=a"}, {"up"})
-    with pytest.raises(ValueError, match="ids of the dataset or of a queue, got 'b'"):
+    with pytest.raises(ValueError, match="ids of the dataset, got 'b'"):
         check_answers(given("b", "up"), {"a"}, {"up"})
     with pytest.raises(ValueError, match="labels out of up, got 'unknown'"):
         check_answers(given("a", "unknown"), {"a"}, {"up"})

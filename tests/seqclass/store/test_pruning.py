@@ -184,7 +184,7 @@ def leave_all_kinds(root: Root) -> None:
     set_policy(root, "toy", ModelPolicy(pins=("v2",)), "", NOW + timedelta(minutes=1))
     with staging(root, "retraining") as work:
         commit_retraining(root, work, "toy", {**DECIDED, "champion": "models/toy@v7"}, NOW)
-    write_queue(root, "toy", (EMPTY, EMPTY), {"model": "models/toy@v7", "dataset": "x"}, NOW)
+    write_queue(root, "toy", EMPTY, {"model": "models/toy@v7", "dataset": "x"}, NOW)
     write_labels(root, ("toy", "0" * 16), EMPTY, {"model": "models/toy@v7", "dataset": "x"}, NOW)
     write_attempt(root, "toy", Attempt("v7", "x", 1, NOW.isoformat()))
     with locked(root, "models", "toy"):
