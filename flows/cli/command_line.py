@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import signal
 import sys
@@ -58,10 +57,7 @@ def new_name(given: str | None) -> str | None:
 def no_file(given: str) -> str:
     """Return the argument that names a dataset; ValueError for a file, which is imported first."""
     if os.path.isfile(given):
-        raise ValueError(
-            f"DATASET: expected a dataset, got the file {given!r}; make one of it: seqclass import "
-            f"{shlex.quote(given)} --name NAME"
-        )
+        raise ValueError(f"DATASET: expected a dataset, got the file {given!r}; import it first")
     return given
 
 

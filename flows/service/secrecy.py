@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import secrets
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,8 +88,7 @@ def read_token(path: Path) -> str:
     if shared:
         raise ValueError(
             f"--token-file: expected a file that only you may read, got mode "
-            f"{path.stat().st_mode & 0o777:o} of {str(path)!r}; restrict it: chmod 600 "
-            f"{shlex.quote(str(path))}"
+            f"{path.stat().st_mode & 0o777:o} of {str(path)!r}; restrict it to 600"
         )
     if not re.fullmatch(r"[\x21-\x7e]{16,1024}", token):
         raise ValueError(

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 from seqclass.store.formats.isolated import preview
 from seqclass.store.root import open_root
 from tests.support.commands import CSV
-from tests.support.hints import instead, leads_on, tries_after
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_champion, store_series, store_version
 
@@ -218,45 +216,6 @@ def test_a_refusal_starts_nothing(command: str, told: dict[str, tuple[int, str, 
     code, err, _ = told[command]
     assert (code, err.count("\n")) == (2, 1), err
     assert REFUSED[command] in err
-
-
-LISTED = re.compile(r"^\s*([\w.-]+@\w+)", re.MULTILINE)
-"""Names in the first column of a list."""
-
-
-def test_what_a_refusal_names_leads_on(
-    folder: Path, told: dict[str, tuple[int, str, str]], tmp_path: Path
-) -> None:
-    """Each command and option that it names is tried in a copy of the folder; where names are
-    listed, each in the place of the one that was refused."""
-    places = {own: shutil.copytree(folder, tmp_path / str(k)) for k, own in enumerate(REFUSED)}
-
-    def outcomes(tries: list[tuple[str, list[str]]]) -> list[tuple[int, str, str]]:
-        return ask([(places[refused], words) for refused, words in tries])
-
-    lines = {own: line.replace(str(folder), str(places[own])) for own, (_, line, _) in told.items()}
-    lists = {own for own, line in lines.items() if re.search("' lists? them$", line)}
-    tries = [
-        (refused, words)
-        for refused, line in lines.items()
-        for words in tries_after(shlex.split(refused), line, places[refused])
-    ]
-    found = outcomes(tries)
-    named = [
-        (refused, instead(shlex.split(refused), lines[refused], name))
-        for (refused, _), (_, _, out) in zip(tries, found, strict=True)
-        if refused in lists
-        for name in LISTED.findall(out)
-    ]
-    tries, found = [*tries, *named], [*found, *outcomes(named)]
-    dead = [
-        (lines[refused], words, err)
-        for (refused, words), (code, err, _) in zip(tries, found, strict=True)
-        if not leads_on(lines[refused], code, err)
-    ]
-    assert dead == []
-    assert {refused for refused, _ in named} == lists
-    assert len(tries) > 100
 
 
 def test_of_a_large_file_the_beginning_is_read(

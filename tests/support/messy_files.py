@@ -1,12 +1,13 @@
 """Files as people have them, drawn by a seed; what is in them is known, and what their owner knows.
 
 An owner takes a refusal by its words: of the options that it names those that are true of the file,
-of what it says to correct what is wrong there, and of commands each.
+of what it says to correct what is wrong there, and to convert or rename each.
 """
 
 import csv
+import gzip
 import io
-import subprocess
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from flows.cli.option_groups import ReadingOptions
 from seqclass.store.formats import expand, read_files
-from tests.support.hints import SHELL, options_in
+from tests.support.hints import options_in
 from tests.support.messy_writing import Cell, write_text, write_typed
 
 Series = tuple[str, str, dict[str, list[float]]]
@@ -119,7 +120,7 @@ class Messy:
         if corrected:
             self.flaws -= corrected
             self.make()
-        self._run(hint)
+        self._convert(hint)
         return before != (self.options, self.flaws, self.path)
 
     def _take(self, option: str, value: str) -> None:
@@ -131,13 +132,12 @@ class Messy:
         elif option == "--encoding" and self.knows.get(option) == "cp1252" and value == "latin-1":
             self.options[option] = "cp1252"
 
-    def _run(self, hint: str) -> None:
-        command = SHELL.search(hint)
-        if command is None:
-            return
-        before = {*self.folder.iterdir()}
-        subprocess.run(["sh", "-c", command[1]], check=True)
-        [self.path] = {*self.folder.iterdir()} - before
+    def _convert(self, hint: str) -> None:
+        if "unpack it" in hint:
+            packed, self.path = self.path, self.path.with_stem(f"{self.path.stem}-plain")
+            self.path.write_bytes(gzip.decompress(packed.read_bytes()))
+        elif (ending := re.search(r"rename it to end in (\.\w+)", hint)) is not None:
+            self.path = self.path.rename(self.path.with_suffix(ending[1]))
 
 
 def joined(names: list[str]) -> str:

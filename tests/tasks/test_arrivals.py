@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -286,20 +285,6 @@ def test_a_file_of_no_known_kind_goes_aside_with_the_reason(root: Root, inbox: R
     found = sweep(root, inbox)
     assert became(found) == {"notes.txt": "quarantined"}
     assert found["files"][0]["reason"].startswith("notes.txt: expected a file ending in")
-
-
-def test_the_command_that_a_refusal_names_works_where_the_file_lies_now(
-    root: Root, inbox: Root
-) -> None:
-    text = "series_id,label,step,value\n"
-    text += "".join(f"n{i},up,{step},{step / 9 - 0.5}\n" for i in range(2) for step in range(12))
-    Path(inbox.path, "my notes.txt").write_text(text)
-    reason = sweep(root, inbox)["files"][0]["reason"]
-    (told,) = Path(inbox.path, "quarantine").glob("*.reason.txt")
-    assert told.read_text() == f"{reason}\n"
-    command = reason.rpartition("rename it: ")[2]
-    assert subprocess.run(shlex.split(command), timeout=60).returncode == 0
-    assert became(sweep(root, inbox)) == {"my notes.csv": "added"}
 
 
 def test_a_prefix_of_another_store_is_swept_too(root: Root, inbox: Root) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from seqclass.store.formats.arrays import read_npy, read_npz
 from seqclass.store.formats.delimited import read_csv
-from seqclass.store.formats.filetypes import SOUNDS, check_content, renaming
+from seqclass.store.formats.filetypes import SOUNDS, check_content
 from seqclass.store.formats.parquet import read_parquet
 from seqclass.store.formats.recording import is_recording, read_recording
 from seqclass.store.formats.table import (
@@ -176,12 +176,12 @@ def _cure(path: str) -> str:
     Arrow files are not read: their buffers are compressed as a whole, so their size can't be
     checked before they are unpacked.
     """
-    stem, ending = os.path.splitext(path)
-    if ending.lower() in (".feather", ".arrow"):
-        return f"convert it: pandas.read_feather({path!r}).to_parquet({stem + '.parquet'!r})"
-    if ending.lower() in (".txt", ".dat", ".tab", ".log"):
-        return renaming(path, ".csv")
-    return "save it as .xlsx" if ending.lower() == ".xls" else "convert the file"
+    ending = _ending(path)
+    if ending in (".feather", ".arrow"):
+        return "convert it to Parquet"
+    if ending in (".txt", ".dat", ".tab", ".log"):
+        return "rename it to end in .csv"
+    return "save it as .xlsx" if ending == ".xls" else "convert it"
 
 
 def _ending(path: str) -> str:

@@ -2,9 +2,7 @@
 
 import os
 import re
-import shlex
 import zipfile
-from itertools import count
 
 from seqclass.store.formats.table import RefusalError, refusal
 from seqclass.store.rows import KNOWN_COLUMNS
@@ -17,12 +15,7 @@ KINDS = {
     b"\x93NUMPY": ("a NumPy array", ".npy"),
 }
 """First bytes of the types that have a reader, except archives."""
-PACKED = {
-    b"\x1f\x8b": ("gzip", "gzip -dc"),
-    b"BZh": ("bzip2", "bzip2 -dc"),
-    b"\xfd7zXZ": ("xz", "xz -dc"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "zstd -dc"),
-}
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 OTHERS = {
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "save it as .xlsx"),
     b"%PDF": ("a PDF", "save the table as CSV"),
@@ -41,12 +34,9 @@ def check_content(path: str) -> None:
     with open(path, "rb") as file:
         head = file.read(4096)
     ending = os.path.splitext(path)[1].lower()
-    for magic, (kind, command) in PACKED.items():
+    for magic, program in PACKED.items():
         if head.startswith(magic):
-            stem, own = os.path.splitext(path)
-            plain = shlex.quote(unused(f"{stem}-plain", own))
-            cure = f"unpack it: {command} < {shlex.quote(path)} > {plain}"
-            raise refusal(path, f"a plain {ending} file", f"one packed with {kind}", cure)
+            raise refusal(path, f"a plain {ending} file", f"one packed with {program}", "unpack it")
     for magic, (kind, cure) in OTHERS.items():
         if head.startswith(magic):
             raise refusal(path, f"a {ending} file", kind, cure)
@@ -107,16 +97,4 @@ def _has_controls(head: bytes) -> bool:
 
 
 def _misnamed(path: str, ending: str, kind: str, right: str) -> RefusalError:
-    return refusal(path, f"a {ending} file", kind, renaming(path, right))
-
-
-def renaming(path: str, ending: str) -> str:
-    """Return the command that gives a file another ending, and no other file's name."""
-    new = unused(os.path.splitext(path)[0], ending)
-    return f"rename it: mv {shlex.quote(path)} {shlex.quote(new)}"
-
-
-def unused(stem: str, ending: str) -> str:
-    """Return a path that no file has yet; a number follows the stem if one has it."""
-    names = (f"{stem}{f'-{n}' * (n > 1)}{ending}" for n in count(1))
-    return next(name for name in names if not os.path.lexists(name))
+    return refusal(path, f"a {ending} file", kind, f"rename it to end in {right}")
