@@ -113,7 +113,7 @@ class ReadingOptions:
         """Return the reading options; ValueError for an impossible combination."""
         from seqclass.store.formats import ColumnNames
         from seqclass.store.formats.cells import date_formats
-        from seqclass.store.formats.hints import split_names
+        from seqclass.store.formats.table import split_names
 
         given = asdict(self).items()
         said: dict[str, Any] = {key.removesuffix("_column"): value for key, value in given if value}

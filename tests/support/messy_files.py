@@ -125,8 +125,10 @@ class Messy:
 
     def _take(self, option: str, value: str) -> None:
         if option == "--ignore" and self.idle:
-            named = next(csv.reader([value]))
-            self.options[option] = value if {*named} <= self.idle else joined(sorted(self.idle))
+            before, more = (next(csv.reader([text]), []) for text in
+                            (self.options.get(option, ""), value))  # fmt: skip
+            named = {*before, *more}
+            self.options[option] = joined(sorted(named if named <= self.idle else self.idle))
         elif option in self.knows and (value == self.knows[option] or "NAME" in value):
             self.options[option] = self.knows[option]
         elif option == "--encoding" and self.knows.get(option) == "cp1252" and value == "latin-1":

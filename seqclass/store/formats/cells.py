@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from seqclass.store.formats.hints import option
+from seqclass.store.formats.table import option
 
 DATES = {
     "dd/mm/yyyy": "%d/%m/%Y",

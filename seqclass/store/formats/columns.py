@@ -4,9 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from seqclass.store.formats.dialect import COMMA_NUMBER
-from seqclass.store.formats.hints import option
 from seqclass.store.formats.questions import number_cure
-from seqclass.store.formats.table import refusal
+from seqclass.store.formats.table import option, refusal
 
 LOST_CHANGES = 0.05
 """Share of the changes from step to step that may be smaller than float32 can represent."""

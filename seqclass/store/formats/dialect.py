@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.questions import Question, ask
-from seqclass.store.formats.table import ColumnNames, RefusalError, refusal
+from seqclass.store.formats.table import ColumnNames, RefusalError, option, refusal
 
 SAMPLE_BYTES = 2**17
 LINE_END = re.compile(r"\r\n?|\n")
@@ -98,7 +97,7 @@ def not_decoded(path: str, encoding: str) -> ValueError:
     """Return the refusal of bytes that can't be decoded."""
     if encoding == "utf-8":
         return refusal(path, *_other_bytes(*WESTERN))
-    cure = f"save it as UTF-8, or correct {option('--encoding', NAME)}"
+    cure = "save it as UTF-8, or correct --encoding NAME"
     return refusal(path, f"text in {encoding}", "other bytes", cure)
 
 

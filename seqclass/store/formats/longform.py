@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 
 from seqclass.store.formats.cells import Content, as_floats, content_of, dates_cure
 from seqclass.store.formats.columns import float_column
-from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.order import FileOrder, times_of
 from seqclass.store.formats.questions import Question, ask, long_questions, numbers_of, step_of
 from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
     cast,
+    option,
     refusal,
     refuse_twins,
     renamed,
@@ -108,7 +108,7 @@ def _refuse_torn(path: str, torn: np.ndarray, first_row: int) -> None:
     if len(torn):
         raise refusal(
             path, "the rows of a series together, or a column 'step'", "a series in pieces",
-            f"say which column is the step with {option('--step-column', NAME)}, or sort the rows",
+            "say which column is the step with --step-column NAME, or sort the rows",
             int(torn[0]) + first_row,
         )  # fmt: skip
 
@@ -387,7 +387,7 @@ def _constant_cure(name: str, given: str) -> str:
     if name == "label":
         return (
             "correct it, or say which column is the label or the series: "
-            f"{option('--label-column', NAME)} {option('--series-id-column', NAME)}"
+            "--label-column NAME --series-id-column NAME"
         )
     step = f"say {option('--step-column', given)} where it orders the rows, or " * (name == "time")
     return f"{step}leave the column out with {option('--ignore', given)}"

@@ -17,11 +17,10 @@ from typing_extensions import TypedDict
 from seqclass.store.formats.delimited import check_header
 from seqclass.store.formats.dialect import SHOWN, dialect_of
 from seqclass.store.formats.filetypes import SOUNDS
-from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.longform import dropped_steps
 from seqclass.store.formats.parquet import check_parquet
 from seqclass.store.formats.recording import is_recording
-from seqclass.store.formats.table import ColumnNames, Limits, check_columns, kept_columns
+from seqclass.store.formats.table import ColumnNames, Limits, check_columns, kept_columns, option
 from seqclass.store.formats.widetext import step_columns
 from seqclass.store.formats.workbook import read_sheet
 from seqclass.store.repeats import find_lookalikes
@@ -222,7 +221,7 @@ def _of_names(classes: Iterable[str]) -> Iterable[str]:
     if len(fractions) > MANY and len(fractions) > len([*classes]) / 2:
         yield (
             f"{len(fractions)} classes are numbers such as {fractions[0]}: a quantity is no class; "
-            f"name the label with {option('--label-column', NAME)}, or turn it into a few classes"
+            f"name the label with --label-column NAME, or turn it into a few classes"
         )
     if alike := find_lookalikes(classes):
         yield f"classes {' and '.join(map(ascii, alike))} look the same: 'import' refuses them"

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqclass.store.formats.cells import Content, content_of, content_of_texts, dates_cure
-from seqclass.store.formats.hints import NAME, option
-from seqclass.store.formats.table import ColumnNames, kept_columns, refusal
+from seqclass.store.formats.table import ColumnNames, kept_columns, option, refusal
 from seqclass.store.rows import KNOWN_COLUMNS
 
 STEP_NAMES = {"t", "time", "timestamp", "step", "index", "seconds", "sec", "s", "ms", "frame",
@@ -67,7 +66,7 @@ def role_questions(columns: list[str], names: ColumnNames) -> Iterator[Question]
 def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> str:
     likely = _likely(missing.values(), columns)
     roles = [
-        option(f"--{own.replace('_', '-')}-column", likely.get(own, NAME))
+        option(f"--{own.replace('_', '-')}-column", likely.get(own, "NAME"))
         for own in missing.values()
     ]
     cure = f"say which {'they are' if len(roles) > 1 else 'it is'}: {' '.join(roles)}"
@@ -75,11 +74,11 @@ def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> s
     if is_long and step_of(columns, names) is None:
         step = _likely(["step"], columns).get("step")
         which = "it" if step else "a column"
-        cure += f", with {option('--step-column', step or NAME)} where {which} orders the rows"
+        cure += f", with {option('--step-column', step or 'NAME')} where {which} orders the rows"
     if names.layout is None:
-        cure += f", or say {option('--layout', 'wide')} where every row is a series"
+        cure += ", or say --layout wide where every row is a series"
     if names.layout is None and "series_id" in missing.values():
-        cure += f", or {option('--layout', 'folders')} where a file is one and its folder the class"
+        cure += ", or --layout folders where a file is one and its folder the class"
     if any(content_of_texts([name]).kind in ("number", "time") for name in columns):
         cure += ", or write the names of the columns above where these are values"
     return cure
@@ -113,7 +112,7 @@ def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
         yield from _texts(contents, step, names)
         if step is not None and len(np.unique(codes)) > 1 and not names.channels:
             yield from _row_numbers(table, contents, names)
-    yield from _odd_cells(table, contents, names, first_row)
+    yield from _odd_cells(table, contents, first_row)
 
 
 def _codes_of(table: pa.Table, names: ColumnNames) -> np.ndarray:
@@ -165,7 +164,7 @@ def _beside_missing_roles(contents: dict[str, Content], names: ColumnNames) -> I
     if texts:
         yield Question(
             "numbers in the others", f"text in {', '.join(map(repr, texts))}",
-            f"leave out texts that are none of these with {option('--ignore', NAME)}",
+            "leave out texts that are none of these with --ignore NAME",
         )  # fmt: skip
     for content in contents.values():
         if content.dates and names.dates is None:
@@ -231,8 +230,7 @@ def _texts(
     if left:
         yield Question(
             "numbers in every channel", f"text in {', '.join(map(repr, left))}",
-            f"say {option('--ignore', *names.ignore, *left)}, or what they are, such as "
-            f"{option('--label-column', NAME)}",
+            f"say {option('--ignore', *left)}, or what they are, such as --label-column NAME",
         )  # fmt: skip
 
 
@@ -248,8 +246,8 @@ def _row_numbers(
     if numbering:
         yield Question(
             "a word on what numbers the file's rows", f"column {', '.join(map(repr, numbering))}",
-            f"say {option('--ignore', *names.ignore, *numbering)}, or "
-            f"{option('--channels', *contents)} where these are channels",
+            f"say {option('--ignore', *numbering)}, or {option('--channels', *contents)} where "
+            "these are channels",
         )  # fmt: skip
 
 
@@ -258,25 +256,21 @@ def _numbers_rows(column: pa.ChunkedArray) -> bool:
     return values is not None and len(values) >= TELLING and bool((np.diff(values) == 1).all())
 
 
-def _odd_cells(
-    table: pa.Table, contents: dict[str, Content], names: ColumnNames, first_row: int
-) -> Iterator[Question]:
+def _odd_cells(table: pa.Table, contents: dict[str, Content], first_row: int) -> Iterator[Question]:
     for name, content in contents.items():
         if content.kind == "number" and content.odd is not None:
             place = pc.index(table[name], content.odd).as_py()
             above = "remove this line where it holds units, or " * (place == 0)
             yield Question(
                 f"a number in column {name!r}", f"{content.odd!r} in row {first_row + place}",
-                above + number_cure(name, names.ignore),
+                above + number_cure(name),
             )  # fmt: skip
 
 
-def number_cure(name: str, ignored: Iterable[str] = ()) -> str:
+def number_cure(name: str) -> str:
     """Return advice for a cell that is no number."""
-    return (
-        "leave the cell empty where a value is missing, or leave the column out with "
-        f"{option('--ignore', *ignored, name)}"
-    )
+    out = option("--ignore", name)
+    return f"leave the cell empty where a value is missing, or leave the column out with {out}"
 
 
 def wide_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[Question]:
@@ -290,10 +284,10 @@ def wide_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
     if texts:
         yield Question(
             "numbers in the column of every step", f"text in {', '.join(map(repr, texts))}",
-            f"say {option('--ignore', *names.ignore, *texts)}, or what they are, such as "
-            f"{option('--series-id-column', NAME)} or {option('--label-column', NAME)}",
+            f"say {option('--ignore', *texts)}, or what they are, such as --series-id-column NAME "
+            "or --label-column NAME",
         )  # fmt: skip
-    yield from _odd_cells(table, contents, names, first_row)
+    yield from _odd_cells(table, contents, first_row)
 
 
 def counts(column: pa.ChunkedArray, name: str, codes: np.ndarray) -> bool:

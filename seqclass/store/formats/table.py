@@ -1,8 +1,12 @@
-"""Common parts of the readers: limits, column names, refusals, types of stored columns."""
+"""Common parts of the readers: limits, column names, refusals and their options, stored types."""
 
+import csv
 import inspect
+import io
 import os
-from collections.abc import Callable, Collection, Iterator
+import re
+import shlex
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeVar
 from typing import cast as typed
@@ -11,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.store.formats.hints import NAME, option
 from seqclass.store.manifests import ImportSummary, ModelDescription, ReadingRecord, reading_of
 from seqclass.store.root import printable
 from seqclass.store.rows import KNOWN_COLUMNS
@@ -20,6 +23,9 @@ END_BYTES, MAX_DIRECTORY_BYTES = 2**16 + 98, 2**22
 """Bytes of an archive's end with the longest comment, and most bytes of its directory."""
 SPARED_BYTES = 2**28
 """Decoded bytes that any file may have, however small it is."""
+PLAIN = re.compile(r"[\w.,/@%+=:-]*[\w/@%+=-]")
+LISTS = ("--ignore", "--channels")
+"""Options that take several names."""
 Chosen = TypeVar("Chosen")
 
 
@@ -292,11 +298,7 @@ def check_columns(path: str, present: list[str], names: ColumnNames) -> None:
     for words, wanted in (("--ignore", names.ignore), ("--channels", names.channels)):
         missing = [name for name in wanted if name not in present]
         if missing and not (words == "--ignore" and names.unlabelled):
-            right = [name for name in wanted if name in present]
-            raise refusal(
-                path, f"a column {missing[0]!r}", ", ".join(present),
-                f"correct {option(words, *right, NAME)}",
-            )  # fmt: skip
+            raise refusal(path, f"a column {missing[0]!r}", ", ".join(present), f"correct {words}")
 
 
 def kept_columns(present: list[str], names: ColumnNames) -> list[str]:
@@ -362,3 +364,29 @@ def label_text(value: Any) -> str | None:
         return str(int(value)) if value.is_integer() else str(value)
     text = str(value).strip()
     return None if text.lower() in ("", "nan", "?") else text
+
+
+def option(name: str, *values: str) -> str:
+    """Return an option with its value, quoted for a shell; several names are joined by comma.
+
+    >>> option("--step-column", "Sample #"), option("--ignore", "a", "b, c")
+    ("--step-column 'Sample #'", '--ignore \\'a,"b, c"\\'')
+    """
+    text = values[0] if name not in LISTS else joined(values)
+    if PLAIN.fullmatch(text):
+        return f"{name} {text}"
+    quoted = shlex.quote(text)  # what ends in a comma or a point would merge with the sentence
+    return f"{name} {quoted}" if quoted != text else f"{name} '{text}'"
+
+
+def joined(names: Iterable[str]) -> str:
+    """Join names by comma; a name with a comma or a quote in it is quoted."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Split a text into the names that ``joined`` joined."""
+    names = next(csv.reader([text], skipinitialspace=True), [])
+    return tuple(name.strip() for name in names if name.strip())

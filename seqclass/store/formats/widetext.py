@@ -9,13 +9,13 @@ import pyarrow as pa
 from seqclass.store.formats.arrays import observed_lengths
 from seqclass.store.formats.cells import content_of_texts
 from seqclass.store.formats.columns import float_column
-from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.order import readings_of
 from seqclass.store.formats.questions import ask, wide_questions
 from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
     cast,
+    option,
     refusal,
     refuse_twins,
     renamed,
@@ -87,8 +87,8 @@ def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str,
     if odd := [name for name, place in found.items() if place is None]:
         raise refusal(
             path, "one number in the name of every step's column", ", ".join(map(repr, odd)),
-            f"leave out what is no step with {option('--ignore', *names.ignore, *odd)}, or say "
-            f"what it is, such as {option('--label-column', NAME)}, or name the steps x_0, x_1, …",
+            f"leave out what is no step with {option('--ignore', *odd)}, or say "
+            f"what it is, such as --label-column NAME, or name the steps x_0, x_1, …",
         )  # fmt: skip
     groups: dict[str, list[tuple[int, str]]] = {}
     for name, place in found.items():
@@ -138,7 +138,7 @@ def _check_order(path: str, groups: dict[str, list[tuple[int, str]]]) -> None:
     if len(numbers) > 1:
         raise refusal(
             path, "the same steps of every channel", ", ".join(groups),
-            f"leave the others out with {option('--ignore', NAME)}, or fill the missing steps",
+            "leave the others out with --ignore NAME, or fill the missing steps",
         )  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from xml.parsers import expat
 
 import pyarrow as pa
 
-from seqclass.store.formats.hints import NAME, option
 from seqclass.store.formats.longform import gather, survey_rows
 from seqclass.store.formats.table import (
     ColumnNames,
@@ -98,7 +97,7 @@ def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
         if wanted is None and len(filled) != 1:
             raise refusal(
                 path, "one sheet with cells", ", ".join(map(repr, filled)) or "none",
-                f"say which with {option('--sheet', NAME)}",
+                "say which with --sheet NAME",
             )  # fmt: skip
         if wanted is not None and wanted not in filled:
             known = ", ".join(map(repr, filled))

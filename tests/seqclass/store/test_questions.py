@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flows.cli.option_groups import ReadingOptions
 from seqclass.store.formats import ColumnNames, RefusalError, read_files
 from seqclass.store.formats.cells import content_of_texts
-from seqclass.store.formats.hints import joined, option, split_names
+from seqclass.store.formats.table import joined, option, split_names
 
 
 def refused(folder: Path, text: str, **words: object) -> str:
@@ -102,11 +102,6 @@ def test_wide_text_asks_at_once_too(tmp_path: Path) -> None:
     told = refused(tmp_path, "who,place,x1,x2\np,here,1,2\nq,there,3,4\n", layout="wide")
     assert "--label-column NAME" in told
     assert "--ignore who,place" in told
-
-
-def test_what_was_left_out_stays_so(tmp_path: Path) -> None:
-    told = refused(tmp_path, "series_id,label,a,b,x\np,u,hi,ho,1\n", ignore=("a",))
-    assert "--ignore a,b" in told
 
 
 def test_units_below_the_names_and_odd_cells_name_their_rows(tmp_path: Path) -> None:
