@@ -65,9 +65,12 @@ class Dataset:
         return self.manifest["channels"]
 
     def tables(self, columns: list[str] | None = None) -> Iterator[pa.Table]:
-        """Yield the rows, a row group at a time, after checking each file's digest once."""
+        """Yield the rows, a row group at a time, after checking each file's digest once.
+
+        They are read by this thread alone, as in ``seqclass.store.tables``.
+        """
         for parquet, group, _ in self._row_groups():
-            yield parquet.read_row_group(group, columns=columns)
+            yield parquet.read_row_group(group, columns=columns, use_threads=False)
 
     def group_sizes(self) -> list[int]:
         """Return the number of rows of each row group, in the order of the rows."""
