@@ -5,7 +5,6 @@ from prefect import flow
 from flows.place import resolve_root
 from seqclass.pipeline.reproduce import Reproduction
 from tasks.compute.runner import task_runner
-from tasks.data import collect_leftovers
 from tasks.registry import reproduce
 
 
@@ -17,5 +16,4 @@ def reproduce_model(model: str, root: str | None = None) -> Reproduction:
         model: NAME, whose champion is meant, or NAME@vN.
     """
     store = resolve_root(root)
-    collect_leftovers(store)
     return reproduce(model, store)

@@ -1,6 +1,7 @@
 """Commands that keep a registered model: retrain, promote, approve, policy and others."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from flows.cli.command_line import (
     conclude,
     existing,
     prepare_prefect,
+    prepare_step,
     read_spec,
     remark,
     writable,
@@ -28,6 +30,7 @@ from flows.cli.command_line import (
 from flows.cli.option_groups import Place, SpreadPlace
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Root
+from tasks.compute.runner import RUNNER
 
 if TYPE_CHECKING:
     from flows.cli.simulation import Week
@@ -156,10 +159,16 @@ def reproduce(model: ModelArgument, place: SpreadPlace) -> None:
     store = place.store()
     with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
         open_model(store, model)
-    prepare_prefect("reproduce", "flows.reproduction", store, workers=True)
-    from flows.reproduction import reproduce_model as flow
+    if os.environ.get(RUNNER):
+        prepare_prefect("reproduce", "flows.reproduction", store, workers=True)
+        from flows.reproduction import reproduce_model as flow
 
-    found = flow(model, store.url)
+        found = flow(model, store.url)
+    else:
+        from seqclass.pipeline.reproduce import reproduce as step
+
+        prepare_step(store)
+        found = step(model, store)
     if place.as_json:
         print_json(found)
     else:

@@ -18,6 +18,7 @@ from seqclass.pipeline.train import assemble, train_seeds
 from seqclass.row_split import spec_of, split_of
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
+from seqclass.store.garbage import collect_garbage
 from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
@@ -55,6 +56,7 @@ def reproduce(model_ref: str, root: Root, train: Train = train_seeds) -> Reprodu
 
     train: trains the seeds of a candidate, as ``train_seeds`` does.
     """
+    collect_garbage(root)
     with staging(root, "reproduction") as workspace:
         reproduction = _compare(root, model_ref, workspace, train)
     logger.info("%s is %s", model_ref, reproduction["verdict"])
