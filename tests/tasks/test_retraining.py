@@ -30,6 +30,7 @@ from seqclass.networks.architecture import Architecture
 from seqclass.pipeline.approve import Answer, answer_question
 from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.challenge import choose, choose_rows
+from seqclass.pipeline.inspect_rows import _ask
 from seqclass.policies import set_policy
 from seqclass.row_split import select_rows
 from seqclass.store.audit import read_audit
@@ -49,7 +50,6 @@ from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
-from tasks.retraining import inspect_rows
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.servers import free_port
@@ -487,7 +487,7 @@ def test_new_rows_are_abstained_from_as_scoring_does(root: Root) -> None:
     answered = []
     for dataset in (known, new):
         scored = pq.read_table(score_data(root, champion.ref, dataset.ref)["out"])
-        asked = inspect_rows._ask(champion, dataset, np.arange(len(scored))).answered
+        asked = _ask(champion, dataset, np.arange(len(scored))).answered
         assert asked.tolist() == pc.not_equal(scored["answer"], "unknown").to_pylist()
         answered += asked.tolist()
     assert set(answered) == {True, False}

@@ -79,9 +79,9 @@ def test_the_rule_is_asked_once_a_training() -> None:
             ]
             asked += [path.relative_to(REPOSITORY).as_posix()] * calls.count("select_rows")
     assert Counter(asked) == {
-        "tasks/data/split_rows.py": 1,
+        "seqclass/pipeline/split_rows.py": 1,
         "seqclass/row_split.py": 1,  # of versions made before splits were stored
-        "tasks/studies/study.py": 3,  # before any run, in each, and for the table
+        "seqclass/pipeline/study.py": 3,  # before any run, in each, and for the table
         "tasks/studies/search.py": 1,
         "flows/cli/training_commands.py": 1,  # before a server is started
     }
