@@ -93,7 +93,6 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Train": (
         training_commands.train,
         training_commands.stability,
-        training_commands.search,
         model_commands.reproduce,
     ),
     "Answer": (scoring_commands.score, serving_commands.serve, serving_commands.export),

@@ -1,4 +1,4 @@
-"""Types of the records that a version, a study, a search, a vote and a retraining store.
+"""Types of the records that a version, a study, a vote and a retraining store.
 
 Manifests are in ``store.manifests``; docs/stored-files.md says which file holds which record.
 """
@@ -67,17 +67,15 @@ class SeedRecord(TrainedRecord, Scores, total=False):
 
 
 class RunRecord(SeedRecord, total=False):
-    """The record of a seed of a study, or of a fold of a search, with its answers.
+    """The record of a seed of a study, with its answers.
 
     log_loss_untempered: the log-loss without calibration. predictions_sha256: digest of the
-    probabilities. answers: the class code of each test row. losses: the log-loss of each row of the
-    fold.
+    probabilities. answers: the class code of each test row.
     """
 
     log_loss_untempered: float
     predictions_sha256: str
     answers: list[int]
-    losses: list[float]
 
 
 class Explained(TypedDict):
@@ -245,54 +243,6 @@ class StudySummary(TypedDict):
     """The result of a study. variants: the spread of each recipe's seeds."""
 
     variants: list[VariantSummary]
-
-
-class CandidateProgress(TypedDict):
-    """Progress of a candidate of a search.
-
-    candidate: its name. architecture: its settings. state: how far it came, see
-    ``training.halving.state_of``. folds: number of folds that it was trained on. seconds: of them.
-    first_fold_log_loss: the log-loss of the first fold.
-    """
-
-    candidate: str
-    architecture: dict[str, float | str]
-    state: str
-    folds: int
-    first_fold_log_loss: float | None
-    seconds: float
-
-
-class CandidateSummary(CandidateProgress):
-    """A candidate beside the default.
-
-    chosen: true for the one that was chosen. log_loss: mean over all rows, in nats; null for
-    incomplete ones. gain: by how much it is lower than that of the default, with its
-    ``standard_error``; null for the default.
-    """
-
-    chosen: bool
-    log_loss: float | None
-    gain: float | None
-    standard_error: float | None
-
-
-class SearchSummary(TypedDict):
-    """The choice of a search and its reason.
-
-    chosen: the architecture that was chosen. changed: true if it is not the default. rule: why it
-    was chosen. candidates: all of them. not_reached: number of candidates for which no time was
-    left. folds: number of folds. seconds: the time that was given. spent: how much of it was used.
-    """
-
-    chosen: dict[str, float | str]
-    changed: bool
-    rule: str
-    candidates: list[CandidateSummary]
-    not_reached: int
-    folds: int
-    seconds: float
-    spent: float
 
 
 class PieceAccuracy(Accuracy):

@@ -20,7 +20,7 @@ from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.scores import SCORES
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import STAGING
-from seqclass.store.studies import SEARCHES, STUDIES
+from seqclass.store.studies import STUDIES
 from tests.support.places import REPOSITORY
 
 PAGES = [
@@ -29,8 +29,8 @@ PAGES = [
     *sorted((REPOSITORY / "docs").glob("*.md")),
 ]
 SCRIPTS = "\n".join(path.read_text() for path in (REPOSITORY / "benchmarks").glob("*.py"))
-PLACES = (DATASETS, MODELS, SCORES, INBOX, RETRAININGS, STUDIES, SEARCHES, PRUNINGS, UNFINISHED,
-          STAGING, HOME, METRICS, POLICY, COMPARISONS, DIGESTS)  # fmt: skip
+PLACES = (DATASETS, MODELS, SCORES, INBOX, RETRAININGS, STUDIES, PRUNINGS, UNFINISHED, STAGING,
+          HOME, METRICS, POLICY, COMPARISONS, DIGESTS)  # fmt: skip
 each_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY))
 )

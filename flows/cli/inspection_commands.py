@@ -18,7 +18,7 @@ from flows.cli.command_line import (
 )
 from flows.cli.dataset_printing import dataset_summary, show_stored_dataset
 from flows.cli.printing import add_row, new_table, print_json, print_rows, print_table, span
-from flows.cli.study_printing import show_search, show_study
+from flows.cli.study_printing import show_study
 from flows.cli.training_printing import show_model, show_wrong
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
@@ -127,7 +127,7 @@ def _list_questions(store: Root, as_json: bool) -> None:
 
 
 def show(
-    ref: Annotated[str, typer.Argument(help="A model, dataset, studies/NAME or searches/NAME.")],
+    ref: Annotated[str, typer.Argument(help="A model, dataset or studies/NAME.")],
     wrong: Annotated[
         bool, typer.Option("--wrong", help="List the test rows that the model answers wrongly.")
     ] = False,
@@ -137,7 +137,7 @@ def show(
     root: RootOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show a model, a dataset, a study or a search.
+    """Show a model, a dataset or a study.
 
     A name that is both a model's and a dataset's means the model, unless --series is given.
     """
@@ -155,14 +155,13 @@ def show(
     elif kind == "models":
         show_model(store, ref, as_json)
     else:
-        show = show_search if kind == "searches" else show_study
-        show(store, ref, as_json)
+        show_study(store, ref, as_json)
 
 
 def _kind_of(store: Root, ref: str, preferred: str) -> str:
     """Return the kind that a reference means; without its kind, a model is preferred."""
     kind, _, _ = ref.rpartition("/")
-    if kind in ("models", "datasets", "studies", "searches"):
+    if kind in ("models", "datasets", "studies"):
         return kind
     name = ModelRef.parse(ref).name
     names = {kind: store.names(kind) for kind in ("models", "datasets")}

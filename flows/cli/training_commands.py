@@ -1,4 +1,4 @@
-"""Commands that train: run, train, stability and search."""
+"""Commands that train: run, train and stability."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from flows.cli.command_line import (
 )
 from flows.cli.dataset_commands import SignalOptions
 from flows.cli.option_groups import SpreadPlace
-from flows.cli.study_printing import show_search, show_study
+from flows.cli.study_printing import show_study
 from flows.cli.training_printing import ONE_SEED, show_training
 from seqclass.store.root import Root
 
@@ -215,37 +215,6 @@ def stability(
 
     outcome = flow(ref, study, store.url)
     show_study(store, outcome["study"], place.as_json, outcome["trained"])
-
-
-def search(
-    dataset: DatasetArgument,
-    place: SpreadPlace,
-    seconds: Annotated[
-        float,
-        typer.Option(
-            help="Training time, earlier starts included; the default and one other always run."
-        ),
-    ] = 600,
-    folds: Annotated[int, typer.Option(help="Folds of the training rows.")] = 3,
-    spec: Annotated[
-        str | None, typer.Option(help="JSON file as of train --spec; its architecture is default.")
-    ] = None,
-) -> None:
-    """Choose an architecture by cross-validation on training rows.
-
-    A search that was stopped goes on where it stopped.
-    """
-    from seqclass.store.datasets import open_dataset
-    from seqclass.training.halving import SearchSpec
-
-    wanted = SearchSpec(seconds, folds, training_spec({}, spec))
-    store = place.store()
-    ref = open_dataset(store, dataset).ref
-    prepare_prefect("search", "flows.searching", store, workers=True)
-    from flows.searching import search_architecture as flow
-
-    outcome = flow(ref, wanted, store.url)
-    show_search(store, outcome["search"], place.as_json, outcome["trained"])
 
 
 def _conclude(store: Root, outcome: "Trained", as_json: bool, by_author: bool = False) -> None:

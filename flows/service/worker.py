@@ -40,6 +40,8 @@ FORMER = {"upkeep/local": {"nightly"}}
 Prefect keeps a schedule that the file no longer names, and its ``replaces`` is refused once the
 schedule has the new slug.
 """
+FORMER_FLOWS = ("flows.searching.search_architecture",)
+"""Entrypoints of deployments that earlier versions of prefect.yaml had."""
 
 
 class Share(NamedTuple):
@@ -202,10 +204,15 @@ def hide_place(client: Any, known: set[tuple[str, str]]) -> None:
             client.update_deployment(found.id, update)
 
 
-def drop_former_schedules(client: Any) -> None:
-    """Remove the schedules that an earlier version deployed and this one does not."""
+def drop_former(client: Any) -> None:
+    """Remove the schedules and deployments of an earlier version that this one does not have."""
+    from flows.dispatch import read_all
+
     for name, slugs in FORMER.items():
         deployment = client.read_deployment_by_name(name)
         for schedule in deployment.schedules:
             if schedule.slug in slugs:
                 client.delete_deployment_schedule(deployment.id, schedule.id)
+    for deployment in read_all(client.read_deployments):
+        if deployment.entrypoint in FORMER_FLOWS:
+            client.delete_deployment(deployment.id)

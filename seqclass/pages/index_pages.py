@@ -31,10 +31,10 @@ from seqclass.store.models import SUMMARY
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, readable
 from seqclass.store.scores import SCORES
-from seqclass.store.studies import SEARCHES, STUDIES, study_versions
+from seqclass.store.studies import STUDIES, study_versions
 
 INDEX, PAGE = "index.json", "index.html"
-KINDS = ("datasets", "models", STUDIES, SEARCHES)
+KINDS = ("datasets", "models", STUDIES)
 COMPARISONS, DIGESTS = "comparisons", "digests"
 Key = tuple[str, str]
 """Kind and name of a model, dataset or other item with pages."""
@@ -130,7 +130,7 @@ def _updated(root: Root, known: Catalogue, key: Key, anew: bool) -> Catalogue:
         dataset, found = write_dataset_pages(root, name, anew)
         damaged = dataset.damaged
     else:
-        found, damaged = _studies(root, kind, name)
+        found, damaged = _studies(root, name)
     return replace(known, **{
         kind: _with(getattr(known, kind), name, found),
         "damaged": _with(known.damaged, f"{kind}/{name}", damaged),
@@ -143,11 +143,11 @@ def _with(entries: dict[str, Any], name: str, found: Any) -> dict[str, Any]:
     return dict(sorted({**others, name: found}.items())) if found else others
 
 
-def _studies(root: Root, kind: str, name: str) -> tuple[tuple[StudyEntry, ...], tuple[Damage, ...]]:
+def _studies(root: Root, name: str) -> tuple[tuple[StudyEntry, ...], tuple[Damage, ...]]:
     bad = Damages()
-    folders = [root.join(kind, name, version) for version in study_versions(root, name, kind)]
+    folders = [root.join(STUDIES, name, version) for version in study_versions(root, name)]
     good = filter(None, (readable(root, folder, StudyManifest, bad) for folder in folders))
-    entries = [StudyEntry(m["version"], m["dataset"], m["created"], m.get("chosen")) for m in good]
+    entries = [StudyEntry(m["version"], m["dataset"], m["created"]) for m in good]
     return (
         tuple(sorted(entries, key=lambda entry: entry.made)),
         tuple(Damage(**item) for item in bad),

@@ -369,13 +369,11 @@ class DatasetEntry:
 
 @dataclass(frozen=True)
 class StudyEntry:
-    """A stability study, or a search. version: its digest. chosen: the architecture that a search
-    chose."""
+    """A stability study. version: its digest."""
 
     version: str
     dataset: str
     made: str
-    chosen: str | None = None
 
 
 @dataclass(frozen=True)
@@ -395,14 +393,13 @@ class ComparisonEntry:
 class Catalogue:
     """The content of the first page except digests.
 
-    models, datasets, studies, searches: by name. comparisons: by file name. damaged: by the item in
-    which the damage was found.
+    models, datasets, studies: by name. comparisons: by file name. damaged: by the item in which the
+    damage was found.
     """
 
     models: dict[str, ModelEntry] = field(default_factory=dict)
     datasets: dict[str, DatasetEntry] = field(default_factory=dict)
     studies: dict[str, tuple[StudyEntry, ...]] = field(default_factory=dict)
-    searches: dict[str, tuple[StudyEntry, ...]] = field(default_factory=dict)
     comparisons: dict[str, ComparisonEntry] = field(default_factory=dict)
     damaged: dict[str, tuple[Damage, ...]] = field(default_factory=dict)
 

@@ -6,7 +6,6 @@ TensorFlow is imported inside the functions, so only in the process that runs th
 import contextlib
 import hashlib
 import json
-import time
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -24,7 +23,7 @@ from seqclass.evaluation.calibration import (
 from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import decide, predict_labels
 from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
-from seqclass.evaluation.metrics import log_loss, row_losses, seed_scores
+from seqclass.evaluation.metrics import log_loss, seed_scores
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, SeriesReader
 from seqclass.store.inventory import digest_of, listing
@@ -196,36 +195,9 @@ def _history(replica: Any) -> pa.Table:
 
 
 def study_seed(
-    dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
+    dataset: Dataset, chosen: Split, spec: TrainingSpec, label: str, path: str
 ) -> RunRecord:
     """Train the spec's first seed, answer the test rows, and store the record as JSON."""
-    record, probabilities = _answer(dataset, split, spec, label)
-    record["predictions_sha256"] = hashlib.sha256(probabilities.tobytes()).hexdigest()
-    record["answers"] = predict_labels(probabilities, record["decision"]["offsets"]).tolist()
-    return _keep(dataset.root, path, record)
-
-
-def search_fold(
-    dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
-) -> RunRecord:
-    """Train the spec's first seed on a fold's training rows, answer the fold, store the record.
-
-    Its ``losses`` are the log-losses (nats) of the fold's rows, in the dataset's order.
-    """
-    began = time.monotonic()
-    record, probabilities = _answer(dataset, split, spec, label)
-    record["losses"] = row_losses(probabilities, split.codes[split.test]).tolist()
-    record["seconds"] = round(time.monotonic() - began, 2)
-    return _keep(dataset.root, path, record)
-
-
-def _answer(
-    dataset: Dataset, chosen: Split, spec: TrainingSpec, label: str
-) -> tuple[RunRecord, np.ndarray]:
-    """Train the first seed on the training rows.
-
-    Returns its record, and the probabilities ``(rows, classes)`` of the test rows.
-    """
     replica = _train(dataset, chosen, spec, spec.first_seed, label)
     from seqclass.networks.classifier import probabilities_of
     from seqclass.networks.outputs import predict_all
@@ -233,12 +205,20 @@ def _answer(
 
     x, y = dataset.series(chosen.test), chosen.codes[chosen.test]
     probabilities = predict_all(accelerate(probabilities_of(replica.classifier)), x)
-    record = _record(replica, label)
-    record["lstm"] = _lstm(replica, x, y, chosen.classes)
-    plain = without_temperature(probabilities, replica.temperature)
-    own = cast(Scores, seed_scores(probabilities, y, replica.decision.offsets))
-    scored = {**record, **own, "log_loss_untempered": log_loss(plain, y)}
-    return cast(RunRecord, scored), probabilities
+    offsets = replica.decision.offsets
+    record: RunRecord = {
+        **_record(replica, label),
+        "lstm": _lstm(replica, x, y, chosen.classes),
+        **cast(Scores, seed_scores(probabilities, y, offsets)),
+        "log_loss_untempered": log_loss(without_temperature(probabilities, replica.temperature), y),
+        "predictions_sha256": hashlib.sha256(probabilities.tobytes()).hexdigest(),
+        "answers": predict_labels(probabilities, offsets).tolist(),
+    }
+    root, content = dataset.root, json.dumps(record).encode()
+    own = listing(root, tuple(root.parts_of(path)), digest_of(content))
+    with contextlib.suppress(FileExistsError), own:  # another study of these runs was faster
+        create_file(root, path, content)
+    return record
 
 
 def _lstm(replica: Any, x: SeriesReader, y: np.ndarray, classes: list[str]) -> LstmScores | None:
@@ -253,14 +233,6 @@ def _lstm(replica: Any, x: SeriesReader, y: np.ndarray, classes: list[str]) -> L
         return None
     alone = accelerate(keras.Model(members.input, members.output[LSTM], name="lstm"))
     return lstm_scores(predict_all(alone, x), y, classes)
-
-
-def _keep(root: Root, path: str, record: RunRecord) -> RunRecord:
-    content = json.dumps(record).encode()
-    own = listing(root, tuple(root.parts_of(path)), digest_of(content))
-    with contextlib.suppress(FileExistsError), own:  # another study of these runs was faster
-        create_file(root, path, content)
-    return record
 
 
 def build_ensemble(

@@ -39,7 +39,7 @@ from seqclass.store.root import (
     readable,
 )
 from seqclass.store.scores import SCORES
-from seqclass.store.studies import SEARCHES, STUDIES
+from seqclass.store.studies import STUDIES
 
 LIST = "models.json"
 """The file of an object store that lists all model versions."""
@@ -156,7 +156,7 @@ def _version_folders(root: Root, ref: str | None) -> list[str]:
     kind_wanted, name_wanted, version_wanted = _parts(ref)
     return [
         root.join(kind, name, version)
-        for kind in ("datasets", "models", STUDIES, SEARCHES, RETRAININGS, QUEUES, LABELS)
+        for kind in ("datasets", "models", STUDIES, RETRAININGS, QUEUES, LABELS)
         if kind_wanted in ("", kind)
         for _, name, version in sealed_folders(root, kind)
         if name_wanted in ("", name)

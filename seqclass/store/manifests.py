@@ -248,21 +248,19 @@ class ListedModel(TypedDict):
 
 
 class StudyDescription(TypedDict):
-    """Description of a study or a search.
+    """Description of a study.
 
-    dataset: the version whose rows were used. spec: the ``StudySpec`` or ``SearchSpec``. chosen:
-    the architecture that a search chose, in words. numerics: settings that may change the bits of a
-    result.
+    dataset: the version whose rows were used. spec: the ``StudySpec``. numerics: settings that may
+    change the bits of a result.
     """
 
     dataset: str
     spec: Spec
-    chosen: NotRequired[str]
     numerics: Mapping[str, int | bool | str]
 
 
 class StudyManifest(Manifest, StudyDescription, Fingerprint):
-    """A study or a search. name: the dataset's name. version: the digest of its runs."""
+    """A study. name: the dataset's name. version: the digest of its runs."""
 
     name: str
     version: str
@@ -384,7 +382,6 @@ SEALED_TYPES: dict[str, type[Manifest]] = {
     "datasets": DatasetManifest,
     "models": ModelManifest,
     "studies": StudyManifest,
-    "searches": StudyManifest,
     "scores": ScoresManifest,
     "retrainings": RetrainingManifest,
     "queues": QueueManifest,

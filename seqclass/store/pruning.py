@@ -33,7 +33,6 @@ from seqclass.store.references import (
     DatasetRef,
     ModelRef,
     Reference,
-    SearchRef,
     StudyRef,
     reference_of,
 )
@@ -306,20 +305,17 @@ def _scores(root: Root, models: Reasons, young: Callable[[str], str]) -> Iterato
 
 
 def _studies(root: Root, young: Callable[[str], str]) -> Iterator[Item]:
-    for reference in (StudyRef, SearchRef):
-        for name in root.names(reference.kind):
-            for version in study_versions(root, name, reference.kind):
-                place = reference(name, version)
-                folder = root.join(*place.parts)
-                yield Item(str(place), folder, young(folder))
+    for name in root.names(StudyRef.kind):
+        for version in study_versions(root, name):
+            place = StudyRef(name, version)
+            folder = root.join(*place.parts)
+            yield Item(str(place), folder, young(folder))
 
 
 def _files(root: Root, since: datetime) -> Iterator[Item]:
     """Yield files that were taken from inboxes, and single runs of studies."""
     folders = [(INBOX, name, DONE) for name in root.names(INBOX)]
-    folders += [
-        (kind, name, RUNS) for kind in (StudyRef.kind, SearchRef.kind) for name in root.names(kind)
-    ]
+    folders += [(StudyRef.kind, name, RUNS) for name in root.names(StudyRef.kind)]
     for folder in folders:
         for name in root.names(*folder):
             path = root.join(*folder, name)

@@ -50,12 +50,6 @@ class StudyRef(Reference):
     kind = "studies"
 
 
-class SearchRef(Reference):
-    """A search over architectures on a dataset; its version is a digest."""
-
-    kind = "searches"
-
-
 def reference_of(text: str) -> Reference:
     """Read ``kind/name@version``, as ``str`` writes it."""
     kinds = {known.kind: known for known in Reference.__subclasses__()}

@@ -1,8 +1,7 @@
-"""Stability studies and architecture searches: a record per finished run, and the sealed whole.
+"""Stability studies: a record per finished run, and the sealed whole.
 
 ``studies/<dataset>/runs/<run>.json`` appears as soon as a run is done, so that a stopped study can
-continue; ``studies/<dataset>/<study>/`` is written once, when all runs are there. A search is
-stored under ``searches/`` in the same way.
+continue; ``studies/<dataset>/<study>/`` is written once, when all runs are there.
 """
 
 import hashlib
@@ -14,7 +13,7 @@ from typing import Any
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.inventory import discard
 from seqclass.store.manifests import StudyDescription, StudyManifest
-from seqclass.store.references import SearchRef, StudyRef
+from seqclass.store.references import StudyRef
 from seqclass.store.root import (
     DamagedError,
     Record,
@@ -28,17 +27,15 @@ from seqclass.store.root import (
 )
 from seqclass.store.staging import commit
 
-STUDIES, SEARCHES, RUNS = StudyRef.kind, SearchRef.kind, "runs"
-MADE_BY = {STUDIES: ("study", "stability"), SEARCHES: ("search", "search")}
-"""The kind in the manifest, and the command that makes it."""
+STUDIES, RUNS = StudyRef.kind, "runs"
 
 
 @dataclass(frozen=True)
 class Study:
-    """A stored study or search: its manifest and its folder."""
+    """A stored study: its manifest and its folder."""
 
     root: Root
-    place: StudyRef | SearchRef
+    place: StudyRef
     manifest: StudyManifest
 
     @property
@@ -48,7 +45,7 @@ class Study:
 
     @property
     def ref(self) -> str:
-        """The reference as text, ``studies/<dataset>@<study>`` or ``searches/…``."""
+        """The reference as text, ``studies/<dataset>@<study>``."""
         return str(self.place)
 
     @property
@@ -68,14 +65,14 @@ def digest_of(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def run_path(root: Root, name: str, run: str, kind: str = STUDIES) -> str:
+def run_path(root: Root, name: str, run: str) -> str:
     """Return the path of a run's record, finished or not."""
-    return root.join(kind, name, RUNS, f"{run}.json")
+    return root.join(STUDIES, name, RUNS, f"{run}.json")
 
 
-def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | None:
+def read_run(root: Root, name: str, run: str) -> Record | None:
     """Read the record of a finished run; None if none can be read."""
-    path = run_path(root, name, run, kind)
+    path = run_path(root, name, run)
     if not root.fs.exists(path):
         return None
     try:
@@ -85,18 +82,17 @@ def read_run(root: Root, name: str, run: str, kind: str = STUDIES) -> Record | N
         return None
 
 
-def study_versions(root: Root, name: str, kind: str = STUDIES) -> list[str]:
+def study_versions(root: Root, name: str) -> list[str]:
     """Return the digests of sealed studies on a dataset; other names are left out."""
-    return root.sealed_names(kind, name) if is_name(name) else []
+    return root.sealed_names(STUDIES, name) if is_name(name) else []
 
 
 def open_study(root: Root, ref: str) -> Study:
-    """Find ``studies/<dataset>@<study>`` or ``searches/…``; a bare name means the one made last."""
-    reference = SearchRef if ref.startswith(f"{SEARCHES}/") else StudyRef
-    kind, wanted = reference.kind, reference.parse(ref)
+    """Find ``studies/<dataset>@<study>``; a bare name means the one made last."""
+    wanted = StudyRef.parse(ref)
     places = [
-        reference(wanted.name, version)
-        for version in (study_versions(root, wanted.name, kind) if wanted.name else [])
+        StudyRef(wanted.name, version)
+        for version in (study_versions(root, wanted.name) if wanted.name else [])
         if version.startswith(wanted.version)
     ]
     found = [
@@ -104,29 +100,24 @@ def open_study(root: Root, ref: str) -> Study:
     ]
     if not found:
         known = [
-            reference(name, version).short
-            for name in root.names(kind)
-            for version in study_versions(root, name, kind)
+            StudyRef(name, version).short
+            for name in root.names(STUDIES)
+            for version in study_versions(root, name)
         ]
-        what, command = MADE_BY[kind]
         raise ValueError(
-            f"{what.upper()}: expected one of "
-            f"{', '.join(known) or f'the {kind} in this root (it has none)'}, got {ref!r}; "
-            f"'seqclass {command} DATASET' makes one"
+            f"STUDY: expected one of "
+            f"{', '.join(known) or 'the studies in this root (it has none)'}, got {ref!r}; "
+            "'seqclass stability DATASET' makes one"
         )
     return max(found, key=lambda study: study.manifest["created"])
 
 
 def commit_study(
-    root: Root,
-    workspace: str,
-    place: StudyRef | SearchRef,
-    description: StudyDescription,
-    now: datetime,
+    root: Root, workspace: str, place: StudyRef, description: StudyDescription, now: datetime
 ) -> Study:
-    """Seal a staged study or search under its digest; an existing one stays."""
+    """Seal a staged study under its digest; an existing one stays."""
     manifest = {
-        "kind": MADE_BY[place.kind][0],
+        "kind": "study",
         "name": place.name,
         "version": place.version,
         "created": now.isoformat(),

@@ -173,35 +173,3 @@ def _folds(y: np.ndarray, groups: np.ndarray | None, fraction: float) -> int:
     """Return the number of folds of about ``fraction`` that largest class and groups allow."""
     limits = [round(1 / fraction), int(np.bincount(y).max())]
     return min(limits if groups is None else [*limits, len(np.unique(groups))])
-
-
-def assign_folds(y: np.ndarray, groups: np.ndarray | None, n_folds: int, seed: int) -> np.ndarray:
-    """Return the fold number ``(n,)`` of every row, in ``0 .. n_folds - 1``, for cross-validation.
-
-    y: class codes ``(n,)``; groups: ``(n,)`` or None; n_folds: at least 2. Every fold leaves rows
-    of every class. ValueError if a class has too few rows or groups.
-    """
-    counts, least = np.bincount(y), max(n_folds, 4)
-    if counts.min() < least:
-        raise ValueError(
-            f"labels: expected at least {least} training series of every class for {n_folds} "
-            f"folds, got {counts.min()} of class number {int(counts.argmin())}; add series, drop "
-            "the class or take fewer folds"
-        )
-    if groups is not None and len(np.unique(groups)) < n_folds:
-        raise ValueError(_too_few_groups(n_folds))
-    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
-    folds = np.empty(len(y), dtype=np.int64)
-    parts = splitter(n_folds, shuffle=True, random_state=seed).split(y, y, groups)
-    for number, (kept, held) in enumerate(parts):
-        if not len(held) or len(np.unique(y[kept])) < len(counts):
-            raise ValueError(_too_few_groups(n_folds))
-        folds[held] = number
-    return folds
-
-
-def _too_few_groups(n_folds: int) -> str:
-    return (
-        f"group: expected enough groups of every class for {n_folds} folds, got a class or a fold "
-        "without any; add groups, take fewer folds or leave out the column 'group'"
-    )

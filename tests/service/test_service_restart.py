@@ -24,7 +24,7 @@ from flows.service.server import (
     mark_environment,
     start_server,
 )
-from flows.service.worker import deploy, deployments_of_file, drop_former_schedules, make_pool
+from flows.service.worker import deploy, deployments_of_file, drop_former, make_pool
 from seqclass.store.root import Root
 from tests.support.servers import kept_server
 from tests.support.service import command
@@ -64,8 +64,8 @@ def test_deploying_again_leaves_what_there_is(served: tuple[Service, Any]) -> No
     assert deployed(client) == before
 
 
-def test_a_schedule_that_an_earlier_version_deployed_gives_way(served: tuple[Service, Any]) -> None:
-    """The upkeep's was called nightly once."""
+def test_what_an_earlier_version_deployed_gives_way(served: tuple[Service, Any]) -> None:
+    """The upkeep's schedule was called nightly once, and there was a search."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule
 
@@ -76,10 +76,13 @@ def test_a_schedule_that_an_earlier_version_deployed_gives_way(served: tuple[Ser
     [present] = upkeep.schedules
     client.delete_deployment_schedule(upkeep.id, present.id)
     client.create_deployment_schedules(upkeep.id, [nightly, mine])
+    entrypoint = "flows.searching.search_architecture"
+    client.create_deployment(upkeep.flow_id, "former", entrypoint=entrypoint)
     for _ in range(2):
         deploy(service, mark_environment(service))
-        drop_former_schedules(client)
+        drop_former(client)
         assert deployed(client)["flows.upkeep.keep_models"][2] == ["mine", "upkeep"]
+        assert entrypoint not in {d.entrypoint for d in client.read_deployments()}
 
 
 def test_doctor_names_a_paused_schedule_which_deploying_resumes(

@@ -50,12 +50,10 @@ from seqclass.stored_records import (
     Metrics,
     Poll,
     RunRecord,
-    SearchSummary,
     Stability,
     StudySummary,
     Verdict,
 )
-from seqclass.training.spec import TrainingSpec
 from tests.support.places import REPOSITORY
 
 
@@ -100,10 +98,6 @@ STORED_FILES: dict[str, Any] = {
     "studies/<dataset>/<digest>/manifest.json": SEALED_TYPES["studies"],
     "studies/<dataset>/<digest>/stability.json": StudySummary,
     "studies/<dataset>/runs/<digest>.json": RunRecord,
-    "searches/<dataset>/<digest>/manifest.json": SEALED_TYPES["searches"],
-    "searches/<dataset>/<digest>/search.json": SearchSummary,
-    "searches/<dataset>/<digest>/spec.json": TrainingSpec,
-    "searches/<dataset>/runs/<digest>.json": RunRecord,
     "comparisons/<digest>.json": Comparison,
     "digests/<days>.json": Digest,
     "prunings/<time>.json": Pruning,

@@ -82,7 +82,6 @@ def test_the_rule_is_asked_once_a_training() -> None:
         "seqclass/pipeline/split_rows.py": 1,
         "seqclass/row_split.py": 1,  # of versions made before splits were stored
         "seqclass/pipeline/study.py": 3,  # before any run, in each, and for the table
-        "tasks/studies/search.py": 1,
         "flows/cli/training_commands.py": 1,  # before a server is started
     }
 
