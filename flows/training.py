@@ -1,22 +1,17 @@
 """Flow: train and register a classifier on a dataset."""
 
-from dataclasses import replace
-
 from prefect import flow
 
 from flows.place import label_run, resolve_root
 from flows.steps import TASKS
-from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.training import Trained, train
 from seqclass.store.datasets import open_dataset
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import Root, check_name
+from seqclass.store.root import check_name
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.artifacts import publish
 from tasks.compute.runner import task_runner
-from tasks.data import split_rows
 from tasks.events import announce_question
-from tasks.training.curve import add_curve
 
 
 @flow(name="train-classifier", flow_run_name="train {dataset}", task_runner=task_runner())
@@ -37,13 +32,9 @@ def train_classifier(
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)
     label_run(model=name, dataset=dataset.removeprefix("datasets/"))
-    trained = train(store, dataset, name, spec, replace(TASKS, split_rows=_split_with_curve))
+    trained = train(store, dataset, name, spec, TASKS)
     publish(trained["model"], trained["decision"], store)
     announce_question(trained["model"], store)
     verdict = trained["verdict"].replace("_", " ")
     label_run(f"train {trained['model'].removeprefix('models/')}", outcome=verdict)
     return trained
-
-
-def _split_with_curve(dataset: str, spec: TrainingSpec, workspace: str, root: Root) -> Candidate:
-    return add_curve(split_rows(dataset, spec, workspace, root))

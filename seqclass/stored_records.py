@@ -10,7 +10,6 @@ from typing_extensions import TypedDict
 from seqclass.evaluation.contribution import Contribution, MemberRecord
 from seqclass.evaluation.decisions import AbstentionScores
 from seqclass.evaluation.leaks import Leaks
-from seqclass.evaluation.learning_curve import LearningCurve
 from seqclass.evaluation.lstm_alone import LstmScores
 from seqclass.evaluation.metrics import FullScores
 from seqclass.evaluation.votes import Accuracy, Lead, SetAccuracy
@@ -148,9 +147,8 @@ class Metrics(Decided, Committee, Explained):
     true classes that the set of possible classes should contain. baselines: scores of simple
     classifiers, by name. evidence: what the gate for a first champion judges. split: how the rows
     were split. leaks: test series that have copies among the training series. symbols: the lowest
-    and the highest symbol of each channel that holds symbols. learning_curve: what more rows are
-    worth, null if training rows are few. ensemble: the average of the seeds, null if one seed is
-    registered.
+    and the highest symbol of each channel that holds symbols. ensemble: the average of the seeds,
+    null if one seed is registered.
     """
 
     registered_seed: int | None
@@ -162,7 +160,6 @@ class Metrics(Decided, Committee, Explained):
     split: SplitSummary
     leaks: Leaks
     symbols: dict[str, list[int]]
-    learning_curve: LearningCurve | None
     ensemble: EnsembleRecord | None
 
 

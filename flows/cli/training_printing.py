@@ -16,7 +16,6 @@ from seqclass.store.root import Damages, Root, printable
 if TYPE_CHECKING:
     from flows.training import Trained
     from seqclass.evaluation.leaks import Leaks
-    from seqclass.evaluation.learning_curve import LearningCurve
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
     from seqclass.labelling.truth import Truth
@@ -50,7 +49,6 @@ class TrainingSummary(TypedDict):
     lstm: "LstmSpread | None"
     metrics: ShownScores
     seeds: list[dict[str, float | str]]
-    learning_curve: "LearningCurve | None"
     leaks: "Leaks | None"
     ensemble: "EnsembleRecord | None"
     baselines: dict[str, dict[str, float]]
@@ -84,7 +82,6 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
         "lstm": model.read_json("stability.json")["lstm"],
         "metrics": model.manifest["metrics"],
         "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
-        "learning_curve": metrics.get("learning_curve"),
         "leaks": metrics.get("leaks"),
         "ensemble": metrics["ensemble"],
         "baselines": {
@@ -116,7 +113,6 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
                      "awaits_approval": waits, "truth": truth and asdict(truth),
                      "baselines": found["baselines"], "stability": spread,
-                     "learning_curve": found.get("learning_curve"),
                      "leaks": found.get("leaks")})  # fmt: skip
         return
     print_lstm(model.ref, spread)
@@ -177,14 +173,11 @@ def show_wrong(store: Root, ref: str, as_json: bool) -> None:
 
 def _print_training_rows(model: "Model", found: "Metrics", spread: "Stability") -> None:
     from seqclass.auxiliary_rows import auxiliary_line
-    from seqclass.evaluation.learning_curve import curve_line
 
     if line := limit_line(spread):
         typer.echo(line)
     if line := seen_line(spread, found["train_rows"]):
         typer.echo(line)
-    if curve := found.get("learning_curve"):
-        typer.echo(curve_line(curve))
     if auxiliary := model.manifest["spec"].get("auxiliary"):
         typer.echo(f"auxiliary: {auxiliary_line(auxiliary, spread['seeds'])}")
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from seqclass.auxiliary_rows import auxiliary_line
-from seqclass.evaluation.learning_curve import curve_line
 from seqclass.pages.drawing import Axes
 from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
@@ -88,7 +87,6 @@ def _moves_of(summary: ModelSummary, number: str) -> dict[str, Move | None]:
 def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -> str:
     drawings = adapter(Drawings).validate_json(model.read(DRAWINGS))
     metrics = cast("Metrics", model.read_json("metrics.json"))
-    curve = metrics.get("learning_curve")
     stability = model.read_json("stability.json")
     auxiliary = model.manifest["spec"].get("auxiliary")
     return render(
@@ -98,7 +96,6 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
         version=version,
         manifest=model.manifest,
         metrics=metrics,
-        curve=curve and curve_line(curve),
         stability=stability,
         auxiliary=auxiliary and auxiliary_line(auxiliary, stability["seeds"]),
         comparison=model.read_json(COMPARISON),

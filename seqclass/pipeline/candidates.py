@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from seqclass.evaluation.contribution import LSTM, trained_members
-from seqclass.evaluation.learning_curve import LearningCurve
 from seqclass.row_split import split_of
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
@@ -29,15 +28,14 @@ MemberAnswers = dict[str, np.ndarray]
 class Candidate:
     """The data, the split and the spec of a model in training, and the folder for its files.
 
-    dataset: its files' digests have been checked. curve: of its rows, if they are many. It holds no
-    series, so that it can be passed to any process.
+    dataset: its files' digests have been checked. It holds no series, so that it can be passed to any
+    process.
     """
 
     dataset: Dataset
     split: Split
     training: TrainingSpec
     workspace: str
-    curve: LearningCurve | None = None
 
     @property
     def root(self) -> Root:

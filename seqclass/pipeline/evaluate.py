@@ -109,7 +109,6 @@ def evaluate(
         "split": describe_split(dataset, chosen, spec),
         "leaks": leaks_of(dataset, chosen, find_auxiliary(dataset, chosen, spec)),
         "symbols": _symbols(dataset.channels, records),
-        "learning_curve": candidate.curve,
         **explain(dataset, chosen, answers, labels, candidate.workspace),
         "ensemble": _ensemble(assembled, scored["metrics"], seeds),
     }

@@ -14,8 +14,7 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.store.capacity import GIB
 from seqclass.store.datasets import Dataset
 from seqclass.store.split import Split
-from seqclass.training.recipe import CURVE_SHARE, MAX_CLOSED, MAX_LANDMARKS, Recipe
-from seqclass.training.row_order import PARTS
+from seqclass.training.recipe import MAX_CLOSED, MAX_LANDMARKS, Recipe
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import HELD_ROWS
 from seqclass.workers import at_once
@@ -85,7 +84,7 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
         least += _network_s(size, spec.recipe, spec.recipe.shortest)
     most = min(most, max(least, spec.budget_s or math.inf))
     turns = math.ceil(spec.seeds / at_once())
-    around = BEFORE_S + _curve_s(size, spec) + after_s(size, spec)
+    around = BEFORE_S + after_s(size, spec)
     return around + turns * least, around + turns * most
 
 
@@ -95,16 +94,6 @@ def after_s(size: Size, spec: TrainingSpec) -> float:
     once, a_turn, a_step = AFTER_S
     turns = math.ceil((spec.seeds + 2) / at_once())
     return once + turns * (a_turn + a_step * size.steps * size.tested)
-
-
-def _curve_s(size: Size, spec: TrainingSpec) -> float:
-    """Return the most seconds that the learning curve of many rows takes."""
-    if not spec.has_curve(size.rows):
-        return 0.0
-    counted = min(size.rows, spec.window or size.rows)
-    fits = [spec.recipe.brief(counted, part) for part in PARTS]
-    seconds = sum(_network_s(size, own, own.updates) for own in fits)
-    return min(seconds, CURVE_SHARE * (spec.budget_s or math.inf))
 
 
 def _network_s(size: Size, recipe: Recipe, updates: int) -> float:

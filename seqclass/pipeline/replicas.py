@@ -132,18 +132,6 @@ def _training_rows(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Any:
     return TrainingRows(rows, len(chosen.classes), of_sample, dataset.channels, many)
 
 
-def fit_parts(dataset: Dataset, split: Split, spec: TrainingSpec) -> list[np.ndarray] | None:
-    """Return losses (nats) of held-back rows by an LSTM of each part; see ``part_losses``."""
-    tensorflow()
-    import keras
-
-    from seqclass.training.part_fits import part_losses
-
-    keras.utils.clear_session()
-    rows, watch = _training_rows(dataset, split, spec), Reporter("learning curve")
-    return part_losses(rows, spec, spec.first_seed, watch)
-
-
 def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np.ndarray]]:
     from seqclass.networks.classifier import weights_by_network
 

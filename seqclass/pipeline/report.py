@@ -27,7 +27,7 @@ CARD = ("digest", "n_series", "n_steps", "channels", "classes", "unlabelled", "m
 
 
 def write_report(candidate: Candidate) -> None:
-    """Store learning curves, data card and hardest series as ``report.json``."""
+    """Store training losses, data card and hardest series as ``report.json``."""
     dataset = candidate.dataset
     root = dataset.root
     drawings = Drawings(

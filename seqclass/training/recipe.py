@@ -14,10 +14,6 @@ MAX_LANDMARKS = 1000
 CHUNK = 50
 """Updates between two checks of the losses; budgets are rounded up to a multiple of it."""
 
-FEWER_PASSES, CURVE_SHARE = 4, 0.2
-"""A fit for a learning curve has a quarter of the passes over its rows; all of them together have a
-fifth of the time budget."""
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -103,8 +99,3 @@ class Recipe:
     def decay(self, n_rows: int) -> float:
         """Return the weight decay of a network that is fitted to ``n_rows``."""
         return self.weight_decay * min(1.0, self.few_rows / n_rows)
-
-    def brief(self, n_rows: int, part: int) -> "Recipe":
-        """Return the recipe of a short fit to one in ``part`` of ``n_rows``."""
-        updates = self.update_limit(n_rows) // (FEWER_PASSES * part)
-        return replace(self, epochs=0, updates=max(updates, self.updates))

@@ -13,9 +13,6 @@ MIXED_GROUPS = 32
 SAMPLE_SHARE, FEWEST_OF_CLASS = 4, 40
 """A sample is a window divided by this; of every class there are so many rows, or all."""
 
-PARTS = (10, 3)
-"""Divisors of the number of training rows: of many, a tenth is learnt from first, then a third."""
-
 
 def order(row_groups: Sequence[int], seed: int, epoch: int, window: int) -> Iterator[np.ndarray]:
     """Yield the row numbers of each window of an epoch, in the order in which they are learnt from.
@@ -53,18 +50,11 @@ def permutations(n_rows: int, seed: int) -> Iterator[np.ndarray]:
 def sampled(y: np.ndarray, window: int | None, seed: int) -> np.ndarray | None:
     """Return ascending numbers of rows that stand for all, or None if all fit into the window.
 
-    y: class codes ``(n,)``.
+    y: class codes ``(n,)``. All rows are drawn alike, and more of rare classes.
     """
     if window is None or len(y) <= window:
         return None
-    return drawn(y, window // SAMPLE_SHARE, seed)
-
-
-def drawn(y: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
-    """Return ascending numbers of ``n_rows`` rows that are drawn alike, and of rare classes more.
-
-    y: class codes ``(n,)``. More rows contain those that fewer rows with the same seed have.
-    """
+    n_rows = window // SAMPLE_SHARE
     order = np.arange(len(y), dtype=np.int32)
     np.random.default_rng(seed).shuffle(order)
     # Only the first rows of a class are needed, and most classes have enough of them at the front.
@@ -75,8 +65,3 @@ def drawn(y: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
     rank = np.arange(len(by_class)) - begins[np.searchsorted(codes, y[by_class])]
     rare = by_class[rank < FEWEST_OF_CLASS]
     return np.union1d(order[:n_rows], rare).astype(np.int64)
-
-
-def part_of(y: np.ndarray, part: int, seed: int) -> np.ndarray:
-    """Return ascending numbers of one row in ``part``, and of more rows of rare classes."""
-    return drawn(y, len(y) // part, seed)

@@ -66,8 +66,6 @@ class TrainingSpec:
     and ``recorded``.
     window: most training rows that are held at once (None: all). If there are more, the LSTM learns
     from one window after the other, and everything else from a sample; see ``row_order``.
-    curve_above: training rows above which a training begins with a learning curve; see
-    ``part_fits`` (None: never).
     ensemble: register the average of all seeds instead of the one that validates best.
     warm_start: a model version whose weights each seed's networks begin with (None: fresh ones).
     auxiliary: a dataset whose rows only train, at a weight that held-back rows choose (None: none).
@@ -88,16 +86,15 @@ class TrainingSpec:
     auxiliary: str | None = None
     split_rule: int = 3
     window: int | None = WINDOW
-    curve_above: int | None = 100_000
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     abstention: Abstention = field(default_factory=Abstention)
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        for name, low in (("seeds", 1), ("first_seed", 0), ("split_seed", 0), ("curve_above", 0)):
+        for name, low in (("seeds", 1), ("first_seed", 0), ("split_seed", 0)):
             value = getattr(self, name)
-            if value is not None and value < low:
+            if value < low:
                 raise ValueError(
                     f"{name}: expected a whole number of at least {low}, got {value}; "
                     "correct the value"
@@ -141,11 +138,6 @@ class TrainingSpec:
                     "correct the value"
                 )
 
-    def has_curve(self, n_rows: int) -> bool:
-        """Check whether a training on so many rows begins with a learning curve of its LSTM."""
-        many = self.curve_above is not None and n_rows > self.curve_above
-        return many and "conv-lstm" in self.members and self.warm_start is None
-
     @property
     def min_window(self) -> int:
         """Fewest rows of a window: those of two chunks of the largest batches."""
@@ -161,8 +153,11 @@ def recorded(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a stored spec with the rules of its time.
 
     Without a split rule it gets rule 1; without a window all rows were held at once.
+    ``curve_above`` of older releases is left out: the stored split has the rows that it chose.
     """
-    return {"split_rule": 1, "window": None, **with_present_members(stored)}
+    spec = {"split_rule": 1, "window": None, **with_present_members(stored)}
+    spec.pop("curve_above", None)
+    return spec
 
 
 def with_present_members(stored: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -51,17 +51,6 @@ def test_what_is_not_trained_is_not_waited_for(size: Size) -> None:
     assert least > low, "the LSTM is trained however short time is"
 
 
-def test_a_learning_curve_costs_little_beside_its_training() -> None:
-    size = Size(100_001, 100, 1, 100)
-    low, high = expected_seconds(size, SPEC)
-    plain = expected_seconds(size, replace(SPEC, curve_above=None))
-    assert low > plain[0]
-    assert plain[1] < high < 1.15 * plain[1]
-    brief = replace(SPEC, budget_s=100.0)
-    assert expected_seconds(size, brief)[1] <= BEFORE_S + after_s(size, SPEC) + 120
-    assert expected_seconds(size._replace(rows=100_000), SPEC)[0] < low
-
-
 TIME = r"\d[\d.]* (s|min|h)"
 
 

@@ -95,9 +95,10 @@ def test_specs_without_a_window_held_all_rows() -> None:
         replace(TrainingSpec(), window=WINDOW, recipe=Recipe(smallest_batch=200))
 
 
-def test_a_member_of_an_older_release_is_replaced_in_a_stored_spec() -> None:
+def test_members_and_fields_of_an_older_release_leave_a_stored_spec() -> None:
     stored = ["convolutions", "steps", "frozen-lstm", "conv-lstm"]
     assert recorded({"members": stored})["members"] == [
         "convolutions", "view-kernels", "steps", "conv-lstm",
     ]  # fmt: skip
     assert recorded({"members": ["frozen-lstm"]})["members"] == ["view-kernels"]
+    assert "curve_above" not in recorded({"curve_above": 100_000})
