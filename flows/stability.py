@@ -9,7 +9,7 @@ from seqclass.training.study_spec import StudySpec
 from tasks.compute.artifacts import publish_study
 from tasks.compute.runner import task_runner
 from tasks.data import collect_leftovers, refresh_catalogue
-from tasks.studies.stability import summarise_study, train_study
+from tasks.studies import summarise_study, train_study
 
 
 class StudyMade(TypedDict):

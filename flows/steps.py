@@ -5,11 +5,10 @@ from seqclass.pipeline.evaluate import Evaluated
 from seqclass.pipeline.training import Steps
 from seqclass.store.references import ModelRef, reference_of
 from seqclass.store.root import Root
-from tasks import evaluation, registry, retraining
+from tasks import evaluation, registry, retraining, training
 from tasks.compute.assets import materializing
 from tasks.data import collect_leftovers, refresh_catalogue, split_rows
 from tasks.events import announce
-from tasks.training import seeds
 
 
 def _register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
@@ -26,14 +25,14 @@ def _refresh(root: Root, refs: list[str]) -> str:
 TASKS = Steps(
     collect_garbage=collect_leftovers,
     split_rows=split_rows,
-    train_and_answer=seeds.train_and_answer,
-    assemble=seeds.assemble,
+    train_and_answer=training.train_and_answer,
+    assemble=training.assemble,
     evaluate=evaluation.evaluate,
     compare=evaluation.compare,
     write_report=evaluation.write_report,
     register=_register,
     promote=registry.promote,
-    forget_finished=seeds.forget_finished,
+    forget_finished=training.forget_finished,
     refresh=_refresh,
     apply_training_policy=registry.apply_training_policy,
     apply_policy=registry.apply_policy,

@@ -28,8 +28,8 @@ MemberAnswers = dict[str, np.ndarray]
 class Candidate:
     """The data, the split and the spec of a model in training, and the folder for its files.
 
-    dataset: its files' digests have been checked. It holds no series, so that it can be passed to any
-    process.
+    dataset: its files' digests have been checked. It holds no series, so that any process can take
+    it.
     """
 
     dataset: Dataset
