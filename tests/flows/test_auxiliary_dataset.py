@@ -39,15 +39,15 @@ def store_songs(root: Root, name: str, n: int, seed: int) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Model:
-    from flows.training import train_classifier
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    from seqclass.pipeline.training import train
 
     root = open_root(tmp_path_factory.mktemp("auxiliary"))
     store_songs(root, "real", 40, 0)
     store_songs(root, "generated", 200, 1)
     wanted = {**SMALL, "seeds": 1, "auxiliary": "generated"}
     spec = TypeAdapter(TrainingSpec).validate_python(wanted)
-    return open_model(root, str(train_classifier("real", spec=spec, root=root.path)["model"]))
+    return open_model(root, str(train(root, "real", spec=spec)["model"]))
 
 
 @pytest.fixture

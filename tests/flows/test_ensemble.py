@@ -33,16 +33,16 @@ SPEC = {
 
 
 @pytest.fixture(scope="module")
-def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+def original(tmp_path_factory: pytest.TempPathFactory) -> Root:
     from pydantic import TypeAdapter
 
-    from flows.training import train_classifier
+    from seqclass.pipeline.training import train
     from seqclass.training.spec import TrainingSpec
 
     root = open_root(tmp_path_factory.mktemp("ensemble"))
     muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(160)]
     store_series(root, n=160, label=muddled)
-    train_classifier("toy", spec=TypeAdapter(TrainingSpec).validate_python(SPEC), root=root.path)
+    train(root, "toy", spec=TypeAdapter(TrainingSpec).validate_python(SPEC))
     return root
 
 

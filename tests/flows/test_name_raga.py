@@ -28,12 +28,12 @@ SPEC = RagaSpec(ragas=RAGAS, n_series=120, representation="contour", seconds=6.0
 
 
 @pytest.fixture(scope="module")
-def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
-    from flows.training import train_classifier
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Root:
+    from seqclass.pipeline.training import train
 
     root = open_root(tmp_path_factory.mktemp("contours") / "tree")
     write_dataset(root, "contours", raga_tables(SPEC), {"generator": "ragas"})
-    train_classifier("contours", spec=QUICK, root=root.path)
+    train(root, "contours", spec=QUICK)
     return root
 
 

@@ -164,15 +164,13 @@ def test_limits_that_are_loosened_during_a_training_hold_at_its_decision(root: R
     assert champion_of(root, "toy") == "v2"
 
 
-def test_a_training_under_another_spec_than_the_policy_s_does_not_begin(
-    two: Root, prefect: str
-) -> None:
-    from flows.training import train_classifier
+def test_a_training_under_another_spec_than_the_policy_s_does_not_begin(two: Root) -> None:
+    from seqclass.pipeline.training import train
 
     store_series(two)
     under(two, HIGH)
     with pytest.raises(ValueError, match="expected that of the model's policy, got another"):
-        train_classifier("toy", spec=replace(QUICK, split_seed=8), root=two.url)
+        train(two, "toy", spec=replace(QUICK, split_seed=8))
     assert model_versions(two, "toy") == ["v1", "v2"]
 
 

@@ -35,12 +35,12 @@ ONE_SEED = TrainingSpec(
 
 
 @pytest.fixture(scope="module")
-def original(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from flows.training import train_classifier
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from seqclass.pipeline.training import train
 
     root = open_root(tmp_path_factory.mktemp("original"))
     store_series(root)
-    train_classifier("toy", spec=ONE_SEED, root=root.path)
+    train(root, "toy", spec=ONE_SEED)
     return Path(root.path)
 
 

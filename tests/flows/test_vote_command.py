@@ -57,12 +57,12 @@ def store_circles(
 
 @pytest.fixture(scope="module")
 def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
-    from flows.training import train_classifier
+    from seqclass.pipeline.training import train
 
     root = open_root(tmp_path_factory.mktemp("circles") / "tree")
     store_circles(root, "circles", 180, 16, list(STEPS), generator="circles")
     store_circles(root, "songs", 16, 60, [*STEPS, "chromatic"])
-    train_classifier("circles", spec=QUICK, root=root.path)
+    train(root, "circles", spec=QUICK)
     return root
 
 

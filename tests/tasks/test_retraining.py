@@ -83,29 +83,29 @@ def series(first: int, n: int, level: float = 0.0, shuffled: bool = False) -> pa
 
 def bring(root: Root, folder: Path, table: pa.Table, append: bool = True) -> None:
     from flows.cli.simulation import OPEN_DOOR
-    from flows.ingestion import import_dataset
+    from seqclass.pipeline.import_files import import_files
     from seqclass.screening.incoming import ImportSpec
 
     path = folder / f"{table['series_id'][0].as_py()}.parquet"
     pq.write_table(table, path)
-    import_dataset("toy", ImportSpec((str(path),), policy=OPEN_DOOR, append=append), root.url)
+    import_files(root, "toy", ImportSpec((str(path),), policy=OPEN_DOOR, append=append))
 
 
 def retrain(root: Root, **chosen: Any) -> dict[str, Any]:
-    from flows.retraining import retrain_model
+    from seqclass.pipeline import training
 
-    outcome: Any = retrain_model("toy", RetrainSpec(**chosen), root.url)
+    outcome: Any = training.retrain(root, "toy", RetrainSpec(**chosen))
     return outcome
 
 
 @pytest.fixture(scope="module")
 def kept(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, Path]:
     """A root with a champion, and a folder for files."""
-    from flows.training import train_classifier
+    from seqclass.pipeline.training import train
 
     root, folder = open_root(tmp_path_factory.mktemp("kept")), tmp_path_factory.mktemp("in")
     bring(root, folder, series(0, 120), append=False)
-    train_classifier("toy", spec=LIGHT, root=root.path)
+    train(root, "toy", spec=LIGHT)
     return root, folder
 
 

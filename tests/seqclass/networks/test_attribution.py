@@ -198,7 +198,7 @@ def test_hits_are_counted_by_class_up_to_the_end_of_the_event() -> None:
 def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A root with a model of short series whose level says nothing."""
     from flows.generation import generate_signals
-    from flows.training import train_classifier
+    from seqclass.pipeline.training import train
 
     root = open_root(tmp_path_factory.mktemp("evidence"))
     plainer = {**PRESETS["hard"], "shift": Uniform(3.0, 5.0), "burst_height": Uniform(5.0, 8.0)}
@@ -208,7 +208,7 @@ def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
         seeds=1, members=("conv-lstm",), networks={"conv-lstm": 1}, recipe=recipe,
         architecture=SMALL,
     )  # fmt: skip
-    train_classifier(dataset, spec=spec, root=root.path)
+    train(root, dataset, spec=spec)
     return root
 
 

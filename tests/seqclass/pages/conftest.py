@@ -18,7 +18,7 @@ from tests.support.stored import QUICK, store_series, store_version
 
 
 @pytest.fixture(scope="session")
-def tree(prefect: str, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+def tree(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A copy of the tree, which is made once for all processes that test."""
     own = tmp_path_factory.getbasetemp()
     made = (own if worker_id == "master" else own.parent) / "pages"
@@ -34,12 +34,12 @@ def make_tree(root: Root) -> None:
     """A trained model, one of two bare versions, a dataset whose names are hostile, a study, a
     comparison and a digest."""
     from flows.stability import study_stability
-    from flows.training import train_classifier
+    from seqclass.pipeline.training import train
     from seqclass.training.study_spec import StudySpec
 
     store_series(root, n=120)
     for _ in range(2):
-        train_classifier("toy", spec=QUICK, root=root.path)
+        train(root, "toy", spec=QUICK)
     study_stability("toy", StudySpec(seeds=2, recipes={HOSTILE: QUICK}), root.path)
     store_series(root, "hostile", label=[HOSTILE, "other"] * 30)
     for number in range(2):

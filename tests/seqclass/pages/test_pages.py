@@ -399,11 +399,11 @@ CLASS = {"precision": 0.9, "recall": 0.9, "f1": 0.9, "support": 100}
 
 
 @pytest.mark.system
-def test_test_rows_don_t_make_a_report_larger(prefect: str, tree: Root, root: Root) -> None:
-    from flows.training import train_classifier
+def test_test_rows_don_t_make_a_report_larger(tree: Root, root: Root) -> None:
+    from seqclass.pipeline.training import train
 
     store_series(root, n=10_400, split=["train"] * 400 + ["test"] * 10_000)
-    train_classifier("toy", spec=QUICK, root=root.path)
+    train(root, "toy", spec=QUICK)
     assert open_model(root, "toy@v1").read_json("metrics.json")["test_rows"] == 10_000
     few, many = (len(text_of(own, "models/toy/v1/report.html")) for own in (tree, root))
     assert many < 1.2 * few
