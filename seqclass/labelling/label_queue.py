@@ -49,33 +49,24 @@ class Queue:
 
 
 def queue_of(model: Model, limit: int, again: bool, bad: Damages) -> Queue:
-    """Return the queue of a version; nothing is stored."""
+    """Return the first questions about a version, no two of them about series that are alike.
+
+    Nothing is stored.
+    """
     sources = sources_of(model, bad)
-    asked = questions_of(sources, again, bad)
-    chosen, series = _chosen(sources.newest, asked, limit)
-    classes = sorted({*sources.newest.manifest["classes"], *model.manifest["classes"]})
-    return Queue(
-        model.ref,
-        sources.newest.ref,
-        classes,
-        sources.newest.channels,
-        chosen,
-        series,
-        len(asked) - len(chosen),
-    )
-
-
-def _chosen(dataset: Dataset, asked: list[Question], limit: int) -> tuple[list[Question], pa.Table]:
-    """Return the first questions, no two of them about series that are alike, and their series."""
-    series = series_of(dataset, [])
-    looked_at = 0
-    while len(series) < limit and looked_at < len(asked):
-        some = asked[looked_at : looked_at + CANDIDATES * limit]
+    dataset, candidates = sources.newest, questions_of(sources, again, bad)
+    series, looked_at = series_of(dataset, []), 0
+    while len(series) < limit and looked_at < len(candidates):
+        some = candidates[looked_at : looked_at + CANDIDATES * limit]
         looked_at += len(some)
         series = pa.concat_tables([series, series_of(dataset, some)]).combine_chunks()
         series = series.take(pa.array(apart(series, dataset.channels)))
-    ids = set(series["series_id"].to_pylist()[:limit])
-    return [question for question in asked if question.series_id in ids], series.slice(0, limit)
+    series = series.slice(0, limit)
+    asked = set(series["series_id"].to_pylist())
+    questions = [question for question in candidates if question.series_id in asked]
+    classes = sorted({*dataset.manifest["classes"], *model.manifest["classes"]})
+    left = len(candidates) - len(questions)
+    return Queue(model.ref, dataset.ref, classes, dataset.channels, questions, series, left)
 
 
 def series_of(dataset: Dataset, questions: list[Question]) -> pa.Table:
@@ -103,20 +94,16 @@ def apart(table: pa.Table, channels: list[str]) -> np.ndarray:
 
 def _shapes(table: pa.Table, channels: list[str]) -> np.ndarray:
     """Return ``(n, channels x points)``; a missing value is interpolated, a missing channel 0."""
-    found = np.zeros((len(table), len(channels), POINTS))
+    shapes = np.zeros((len(table), len(channels), POINTS))
     for k, name in enumerate(channels):
-        for row, values in enumerate(table[name]):
-            found[row, k] = _resampled(values.values.to_numpy(zero_copy_only=False))
-        found[:, k] /= found[:, k].std() or 1.0
-    return found.reshape(len(table), len(channels) * POINTS)
-
-
-def _resampled(values: np.ndarray) -> np.ndarray:
-    known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
-        return np.zeros(POINTS)
-    places = np.linspace(0, len(values) - 1, POINTS)
-    return np.interp(places, known, values[known].astype(np.float64))
+        for row, cell in enumerate(table[name]):
+            values = cell.values.to_numpy(zero_copy_only=False)
+            seen = np.flatnonzero(np.isfinite(values))
+            if len(seen):
+                places = np.linspace(0, len(values) - 1, POINTS)
+                shapes[row, k] = np.interp(places, seen, values[seen].astype(np.float64))
+        shapes[:, k] /= shapes[:, k].std() or 1.0
+    return shapes.reshape(len(table), len(channels) * POINTS)
 
 
 def keep_queue(model: Model, queue: Queue, now: datetime) -> None:

@@ -29,7 +29,7 @@ from seqclass.store.models import Model
 from seqclass.store.queues import LABELS, write_labels
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import MoveReason, write_remark
-from seqclass.store.root import MANIFEST, Root, printable
+from seqclass.store.root import MANIFEST, printable
 
 ENDINGS = (".csv", ".parquet", ".json")
 COLUMNS = pa.schema({
@@ -170,10 +170,18 @@ def take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
     """Correct labels in a new version of the model's dataset."""
     with locked(model.root, "datasets", dataset_name(model)):
         given = read_given(model, spec, now)
-        outcome, dataset = _outcome(model, given), given.newest
+        confirmed = sum(given.before[own.series_id] == own.label for own in given.answers)
+        dataset = given.newest
+        outcome: Relabelled = {
+            "model": model.ref,
+            "dataset": dataset.ref,
+            "parent": given.parent.ref,
+            "changed": len(given.answers) - confirmed,
+            "confirmed": confirmed,
+        }
         if dataset is given.parent and outcome["changed"]:
             dataset = _write(given, spec)
-        outcome["dataset"] = dataset.ref
+            outcome["dataset"] = dataset.ref
         key = _key(given.digest, dataset)
     _record(model, given, outcome, key, now)
     return outcome
@@ -225,17 +233,6 @@ def _key(digest: str, dataset: Dataset) -> str:
     return hashlib.sha256(event.encode()).hexdigest()[:DIGITS]
 
 
-def _outcome(model: Model, given: Given) -> Relabelled:
-    confirmed = sum(given.before[answer.series_id] == answer.label for answer in given.answers)
-    return {
-        "model": model.ref,
-        "dataset": given.parent.ref,
-        "parent": given.parent.ref,
-        "changed": len(given.answers) - confirmed,
-        "confirmed": confirmed,
-    }
-
-
 def _write(given: Given, spec: LabelsSpec) -> Dataset:
     """Write the rows with their new labels as the newest version."""
     parent, profile = given.parent, Profile()
@@ -267,16 +264,10 @@ def _record(model: Model, given: Given, outcome: Relabelled, key: str, now: date
     people = sorted({own.by for own in given.answers})
     evidence = {"by": "hand", "answers": key, "people": people[:20], **outcome}
     with locked(root, "models", model.name):
-        if not _is_told(root, model.name, key):
+        remarks = (entry for entry in read_audit(root, model.name) if entry["what"] == LABELLED)
+        if not any(entry["evidence"].get("answers") == key for entry in remarks):
             grounds = MoveReason(actor(), f"labels taken in: {words_of(outcome)}", evidence)
             write_remark(root, model.name, LABELLED, grounds)
     rows = [{**own._asdict(), "before": given.before.get(own.series_id)} for own in given.answers]
     table = pa.Table.from_pylist(rows, COLUMNS)
     write_labels(root, (model.name, key), table, {**outcome, "sha256": given.digest}, now)
-
-
-def _is_told(root: Root, name: str, key: str) -> bool:
-    return any(
-        entry["what"] == LABELLED and entry["evidence"].get("answers") == key
-        for entry in read_audit(root, name)
-    )

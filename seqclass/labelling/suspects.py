@@ -54,11 +54,6 @@ def confident_joint(probabilities: np.ndarray, y: np.ndarray) -> ConfidentJoint:
     return ConfidentJoint(meant, counts)
 
 
-def suspects(joint: ConfidentJoint, y: np.ndarray) -> np.ndarray:
-    """Return a mask ``(n,)`` of rows that are confidently taken for another class."""
-    return (joint.meant >= 0) & (joint.meant != y)
-
-
 @dataclass(frozen=True)
 class HeldAnswers:
     """Answers of a version to labelled rows that it was not fitted to.
@@ -80,7 +75,8 @@ class HeldAnswers:
     def suspected(self) -> np.ndarray:
         """Numbers of rows that are confidently taken for another class than that of their label,
         the least probable label first."""
-        rows = np.flatnonzero(suspects(self.joint, self.y))
+        meant = self.joint.meant
+        rows = np.flatnonzero((meant >= 0) & (meant != self.y))
         return rows[np.argsort(self.probabilities[rows, self.y[rows]], kind="stable")]
 
     @property

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seqclass.labelling.suspects import LEAST_ROWS, confident_joint, suspects
+from seqclass.labelling.suspects import LEAST_ROWS, HeldAnswers, confident_joint
 
 
 def answers(n: int, turned: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -20,8 +20,8 @@ def answers(n: int, turned: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray,
 
 def test_turned_labels_are_suspects_and_few_others_are() -> None:
     probabilities, y, wrong = answers(600, 30)
-    joint = confident_joint(probabilities, y)
-    found = set(np.flatnonzero(suspects(joint, y)))
+    held = HeldAnswers(["a", "b", "c"], [f"{row}" for row in range(600)], y, probabilities)
+    joint, found = held.joint, set(held.suspected)
     assert len(found & set(wrong)) >= 25
     assert len(found - set(wrong)) <= 10
     assert joint.counts.sum() == (joint.meant >= 0).sum()
