@@ -75,7 +75,7 @@ def serve(
 
     It speaks the Open Inference Protocol; a champion that changes answers without a restart.
     """
-    from seqclass.serving.limits import RequestLimits
+    from seqclass.serving.access import RequestLimits
     from seqclass.store.formats.table import chosen_limits
     from seqclass.store.registry import open_model
 
@@ -138,7 +138,7 @@ def _run(app: Any, listener: socket.socket, show_ready: Callable[[], None]) -> N
     """Run the server until a signal ends it."""
     import uvicorn
 
-    from seqclass.serving.connections import server_config
+    from seqclass.serving.app import server_config
 
     class Announced(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The application that answers over HTTP, for any server that speaks ASGI, and its counters."""
+"""The application that answers over HTTP, its counters, and the settings of its server."""
 
 import asyncio
 import contextlib
@@ -19,14 +19,15 @@ from typing import Any
 
 import orjson
 import prometheus_client as prometheus
+import uvicorn
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from seqclass.serving.access import Access, Gate
+from seqclass.serving.access import Access, Gate, Refusal, RequestLimits
 from seqclass.serving.batching import Batches
-from seqclass.serving.limits import Refusal, RequestLimits
 from seqclass.serving.protocol import (
     answers_in_words,
     read_request,
@@ -40,6 +41,8 @@ FOLLOW_S = 2.0
 """Seconds between two looks for new champions."""
 LOG_S = 10.0
 """Seconds between two writes of answered requests, if they are kept."""
+GRACE_S = 10
+"""Seconds that requests which came before the end may take."""
 JSON = "application/json"
 MORE_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
 """Headers of refusals by their status."""
@@ -144,14 +147,19 @@ class _Server:
     async def infer(self, request: Request, name: str, version: str | None = None) -> Response:
         began, seconds = time.perf_counter(), self._settings.limits.seconds
         served = self._models.find(name, version)
-        _check_content_type(request)
         body = None
         try:
             async with asyncio.timeout(seconds):
                 body = await self._body(request)
                 content, answers = await _while_connected(request, self._answer(body, served))
         except TimeoutError:
-            raise _too_late(seconds, body is not None) from None
+            if body is None:
+                raise Refusal(
+                    408, f"body: expected all of it within {seconds} s, got a part; send it faster"
+                ) from None
+            raise Refusal(
+                503, f"server: expected to answer within {seconds} s, it is busy; try again"
+            ) from None
         except ClientDisconnect:
             raise GONE from None
         self.measures.saw_answers(served, answers, time.perf_counter() - began)
@@ -168,7 +176,10 @@ class _Server:
         return content, answers_in_words(scorer, found)
 
     async def _body(self, request: Request) -> bytes:
-        """Read a body that is no longer than it may be."""
+        """Read a body of JSON that is no longer than it may be."""
+        kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+        if kind != JSON:
+            raise Refusal(400, f"content-type: expected {JSON}, got {kind[:80]!r}")
         if "inference-header-content-length" in request.headers:
             raise Refusal(400, "body: expected JSON alone, got the binary data extension")
         if request.headers.get("content-encoding", "identity") != "identity":
@@ -196,24 +207,12 @@ async def _while_connected(
         leaving.cancel()
 
 
-def _check_content_type(request: Request) -> None:
-    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise Refusal(400, f"content-type: expected {JSON}, got {kind[:80]!r}")
-
-
 async def _fine() -> Response:
     return Response()
 
 
 def _json(said: dict[str, Any]) -> Response:
     return Response(orjson.dumps(said), media_type=JSON)
-
-
-def _too_late(seconds: float, has_body: bool) -> Refusal:
-    if has_body:
-        return Refusal(503, f"server: expected to answer within {seconds} s, it is busy; try again")
-    return Refusal(408, f"body: expected all of it within {seconds} s, got a part; send it faster")
 
 
 def refusal_response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
@@ -285,3 +284,47 @@ class Measures:
         for served in models:
             self._version.labels(served.name, served.label).set(1)
         return prometheus.generate_latest(self._registry)
+
+
+class PromptConnection(H11Protocol):
+    """uvicorn's HTTP/1.1, which by itself waits for the rest of a request's head for ever.
+
+    head_s: seconds that a connection has for the head of its next request.
+    """
+
+    head_s = 10.0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._await_request(None)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        answered = self.cycle
+        super().on_response_complete()  # may begin the next request
+        self._await_request(answered)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        super().connection_lost(exc)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _await_request(self, last: Any) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(self.head_s, self._close_after, last)
+
+    def _close_after(self, last: Any) -> None:
+        """Close the connection if no request came after the last one."""
+        if self.cycle is last:
+            self.transport.close()
+
+
+def server_config(app: Any, **changed: Any) -> uvicorn.Config:
+    """Return the settings of the server of an application."""
+    settings = {"log_level": "warning", "access_log": False, "server_header": False,
+                "timeout_graceful_shutdown": GRACE_S, **changed}  # fmt: skip
+    return uvicorn.Config(app, http=PromptConnection, **settings)

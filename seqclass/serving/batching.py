@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqclass.inference.answers import Answers, answers_of, put_rows, spans
-from seqclass.serving.limits import Refusal
+from seqclass.serving.access import Refusal
 from seqclass.serving.versions import ServedVersion
 
 BATCH_ROWS, BATCH_VALUES = 128, 8_192

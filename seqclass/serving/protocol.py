@@ -17,7 +17,7 @@ from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.answers import Answers, possible_classes
 from seqclass.inference.prediction import Scorer
 from seqclass.series import observed_lengths
-from seqclass.serving.limits import Refusal, RequestLimits, bad
+from seqclass.serving.access import Refusal, RequestLimits, bad
 
 SERIES, LENGTHS = "series", "lengths"
 DATATYPES = {SERIES: "FP32", LENGTHS: "INT64"}
@@ -60,10 +60,15 @@ def read_request(
     inputs = _inputs(found.get("inputs"))
     series = _series(inputs[SERIES], channels, limits)
     given = inputs.get(LENGTHS)
-    lengths = observed_lengths(series) if given is None else _cut(series, _lengths(given, series))
-    return InferenceRequest(
-        series, lengths, _outputs(found.get("outputs"), known), _id(found.get("id"))
-    )
+    if given is None:
+        lengths = observed_lengths(series)
+    else:
+        lengths = _lengths(given, series)
+        series[np.arange(series.shape[1]) >= lengths[:, None]] = np.nan
+    outputs, id_ = _outputs(found.get("outputs"), known), found.get("id")
+    if id_ is not None and (not isinstance(id_, str) or len(id_) > LONGEST_ID):
+        raise bad(f"id: expected a text of at most {LONGEST_ID} characters, got {_kind(id_)}")
+    return InferenceRequest(series, lengths, outputs, id_)
 
 
 def _object(body: bytes, limits: RequestLimits) -> dict[str, Any]:
@@ -134,12 +139,6 @@ def _lengths(given: dict[str, Any], series: np.ndarray) -> np.ndarray:
     return np.array(flat, np.int64)
 
 
-def _cut(series: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Take what lies behind the end of a series for padding; returns the lengths."""
-    series[np.arange(series.shape[1]) >= lengths[:, None]] = np.nan
-    return lengths
-
-
 def _shape(name: str, given: dict[str, Any], rank: int) -> tuple[int, ...]:
     shape = given.get("shape")
     if (
@@ -191,12 +190,6 @@ def _outputs(given: Any, known: Sequence[str]) -> tuple[str, ...] | None:
     if strange := [name for name in names if name not in known]:
         raise bad(f"outputs: expected some of {', '.join(known)}, got {_kind(strange[0])}")
     return tuple(dict.fromkeys(names))
-
-
-def _id(given: Any) -> str | None:
-    if given is not None and (not isinstance(given, str) or len(given) > LONGEST_ID):
-        raise bad(f"id: expected a text of at most {LONGEST_ID} characters, got {_kind(given)}")
-    return given
 
 
 def _said(given: dict[str, Any], name: str) -> str:
@@ -254,15 +247,12 @@ def described(names: tuple[str, ...], scorer: Scorer) -> Iterator[dict[str, Any]
 
 def tensors_of(found: Answers, names: tuple[str, ...], scorer: Scorer) -> dict[str, Tensor]:
     """Return the outputs of these names."""
-    return {name: _tensor(OUTPUTS[name], found, scorer) for name in names}
-
-
-def _tensor(output: "Output", found: Answers, scorer: Scorer) -> Tensor:
-    data = output.make(scorer, found)
-    if isinstance(data, np.ndarray):
-        return Tensor(output.datatype, data.shape, data)
-    is_nested = bool(data) and isinstance(data[0], list)
-    return Tensor(output.datatype, (len(data), len(data[0])) if is_nested else (len(data),), data)
+    tensors = {}
+    for name in names:
+        data = OUTPUTS[name].make(scorer, found)
+        shape: tuple[int, ...] = np.shape(data[:1])[1:]
+        tensors[name] = Tensor(OUTPUTS[name].datatype, (len(data), *shape), data)
+    return tensors
 
 
 def _labels(scorer: Scorer, found: Answers) -> list[str]:

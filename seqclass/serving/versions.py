@@ -9,7 +9,7 @@ import numpy as np
 from seqclass.inference.answers import Infer
 from seqclass.inference.prediction import Scorer, load_classifier, scorer_of
 from seqclass.runtime import renew_kernel, start_tensorflow
-from seqclass.serving.limits import Refusal
+from seqclass.serving.access import Refusal
 from seqclass.serving.protocol import DATATYPES, LENGTHS, SERIES, described, names_of_outputs
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
@@ -100,14 +100,12 @@ class ServedModels:
         self._served: dict[str, _Served] = {}
         found = [(ModelRef.parse(ref), open_model(root, ref)) for ref in refs]
         for wanted, model in sorted(found, key=lambda pair: not _follows(pair[0])):
-            self._add(load_version(model), _follows(wanted))
-
-    def _add(self, loaded: ServedVersion, follows: bool) -> None:
-        if loaded.name in self._served:
-            self._served[loaded.name].others[loaded.version] = loaded
-        else:
-            others = {} if follows else {loaded.version: loaded}
-            self._served[loaded.name] = _Served(loaded, follows, others)
+            loaded, follows = load_version(model), _follows(wanted)
+            if loaded.name in self._served:
+                self._served[loaded.name].others[loaded.version] = loaded
+            else:
+                others = {} if follows else {loaded.version: loaded}
+                self._served[loaded.name] = _Served(loaded, follows, others)
 
     def __iter__(self) -> Iterator[ServedVersion]:
         """Yield the version of each model that answers where a request names none."""

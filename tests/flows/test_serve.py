@@ -105,7 +105,7 @@ def test_what_the_page_shows_works(folder: Path, ready: tuple[subprocess.Popen, 
 
 
 def test_the_page_names_every_output_and_limit(ready: tuple[subprocess.Popen, dict]) -> None:
-    from seqclass.serving.limits import RequestLimits
+    from seqclass.serving.access import RequestLimits
     from seqclass.serving.protocol import OUTPUTS
 
     for name in (*OUTPUTS, *RequestLimits.__dataclass_fields__):

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 import httpx
 import uvicorn
 
-from seqclass.serving.access import Access
-from seqclass.serving.app import ServingSettings, create_app
-from seqclass.serving.connections import server_config
-from seqclass.serving.limits import RequestLimits
+from seqclass.serving.access import Access, RequestLimits
+from seqclass.serving.app import ServingSettings, create_app, server_config
 from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels
 from tests.support.waiting import until

@@ -17,8 +17,8 @@ import pytest
 
 from seqclass.inference.score_data import score_data
 from seqclass.loading import StoredClassifier, load_model
-from seqclass.serving.connections import PromptConnection
-from seqclass.serving.limits import RequestLimits
+from seqclass.serving.access import RequestLimits
+from seqclass.serving.app import PromptConnection
 from seqclass.serving.request_log import RequestLog
 from seqclass.serving.versions import ServedModels
 from seqclass.store.catalogue import verify_tree

@@ -9,9 +9,9 @@ import pytest
 from seqclass.evaluation.decisions import Decision
 from seqclass.inference.answers import Answers, answers_of
 from seqclass.inference.prediction import Scorer
+from seqclass.serving.access import Refusal
 from seqclass.serving.app import Measures
 from seqclass.serving.batching import BATCH_ROWS, Batches
-from seqclass.serving.limits import Refusal
 from seqclass.serving.versions import ServedVersion
 
 DECISION = Decision(None, 0.0, 1.0, 0.0)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.serving.limits import Refusal, RequestLimits
+from seqclass.serving.access import Refusal, RequestLimits
 from seqclass.serving.protocol import InferenceRequest, read_request
 from seqclass.store.formats.table import chosen_limits
 from tests.support.hostile_requests import HOSTILE, TENSOR, body
