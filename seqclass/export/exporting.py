@@ -24,8 +24,7 @@ from seqclass.export.export_check import (
     steadiest,
     tested_rows,
 )
-from seqclass.export.mlflow_files import write_mlflow
-from seqclass.export.model_card import card_of
+from seqclass.export.model_card import card_of, write_mlflow
 from seqclass.inference.prediction import outputs_of, scorer_of
 from seqclass.runtime import start_tensorflow
 from seqclass.store.layout import check_free
@@ -61,11 +60,7 @@ def check_export(root: Root, to: str, out: str) -> Kind:
             f"--to {kind}: expected the package {missing[0]}, it is not installed; install the "
             "extra 'onnx'"
         )
-    _check_new(root, os.path.abspath(out))
-    return kind
-
-
-def _check_new(root: Root, target: str) -> None:
+    target = os.path.abspath(out)
     check_free(root, "--out", target)
     if os.path.lexists(target):
         raise ValueError(f"--out: expected a new folder, {target!r} exists; choose another name")
@@ -75,6 +70,7 @@ def _check_new(root: Root, target: str) -> None:
             f"--out: expected a folder in one that exists and can be written to, got {target!r}; "
             "make that folder first"
         )
+    return kind
 
 
 def export_model(root: Root, model: Model, kind: Kind, out: str) -> Exported:

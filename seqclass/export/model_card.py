@@ -1,12 +1,16 @@
-"""Texts of a model for other tools: a card in Markdown, which Hugging Face reads, and MLmodel."""
+"""Texts of a model for other tools: a card in Markdown, which Hugging Face reads, and the files by
+which MLflow loads a folder as a Python function.
+"""
 
 import json
+import platform
 from collections.abc import Mapping
 from datetime import datetime
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from seqclass.export.export_check import Agreement
-from seqclass.export.mlflow_files import mlmodel
 from seqclass.store.few_references import too_few_references
 from seqclass.store.manifests import ModelDescription, decision_of
 from seqclass.store.models import Model
@@ -53,43 +57,24 @@ model.predict([series])  # arrays (steps, channels), NaN where a value is missin
 `mlflow.pyfunc.load_model` loads this folder where it lies, in an environment with seqclass \
 and mlflow-skinny; `seqclass export` makes a folder that works alone."""
 LOADER = {"loader_module": "seqclass.export.mlflow_loader"}
+PACKAGES = ("numpy", "onnxruntime", "pandas")
+"""Packages that an exported folder needs in MLflow's environment."""
 
 
 def card_of(model: Model, kind: str, agreement: Agreement) -> str:
     """Return the text of ``README.md`` for an exported folder."""
     number = model.version.removeprefix("v")
+    metrics = model.read_json("metrics.json") if model.has("metrics.json") else {}
     return "\n\n".join(
         [
             _head(model.name, model.manifest, "keras" if kind == "savedmodel" else "onnx"),
             f"# {model.name}, version {number}",
             f"An LSTM classifier of sequences, `{model.ref}`, exported by seqclass.",
-            _facts(model.manifest, _references(model)),
+            _facts(model.manifest, metrics.get("references")),
             "## Use",
             USES[kind].replace("{version}", number),
             "## Checked",
             f"{_told(agreement)}\n",
-        ]
-    )
-
-
-def _references(model: Model) -> int | None:
-    """Return the number of training rows that series are compared with, if it is known."""
-    return model.read_json("metrics.json").get("references") if model.has("metrics.json") else None
-
-
-def card_of_version(name: str, description: ModelDescription, references: int | None = None) -> str:
-    """Return the text of ``README.md`` for a version that is about to get its number.
-
-    references: number of the training rows that series are compared with.
-    """
-    return "\n\n".join(
-        [
-            _head(name, description, "keras"),
-            f"# {name}",
-            "An LSTM classifier of sequences, trained and judged by seqclass.",
-            _facts(description, references),
-            "## Use",
-            f"{VERSION_USE.replace('{name}', name)}\n",
         ]
     )
 
@@ -152,12 +137,66 @@ def _told(agreement: Agreement) -> str:
 def version_files(
     name: str, description: ModelDescription, now: datetime, references: int | None = None
 ) -> dict[str, str]:
-    """Return the texts by their names in the folder of the version.
+    """Return the texts of a version that is about to get its number, by their names in its folder.
 
     references: number of the training rows that series are compared with.
     """
+    card = "\n\n".join(
+        [
+            _head(name, description, "keras"),
+            f"# {name}",
+            "An LSTM classifier of sequences, trained and judged by seqclass.",
+            _facts(description, references),
+            "## Use",
+            f"{VERSION_USE.replace('{name}', name)}\n",
+        ]
+    )
     record = {"model": f"models/{name}", **description}
-    return {
-        "README.md": card_of_version(name, description, references),
-        "MLmodel": mlmodel(record, LOADER, now.isoformat()),
+    return {"README.md": card, "MLmodel": mlmodel(record, LOADER, now.isoformat())}
+
+
+def write_mlflow(folder: Path, record: Mapping[str, Any], created: str) -> None:
+    """Write ``MLmodel`` and what an environment for it needs, beside ``model.onnx``."""
+    needs = [f"{name}=={metadata.version(name)}" for name in PACKAGES]
+    (folder / "requirements.txt").write_text("\n".join(needs) + "\n")
+    python = {
+        "python": platform.python_version(),
+        "build_dependencies": [],
+        "dependencies": ["-r requirements.txt"],
     }
+    (folder / "python_env.yaml").write_text(_yaml(python))
+    own = {"code": ".", "env": {"virtualenv": "python_env.yaml"}, "loader_module": "decide"}
+    (folder / "MLmodel").write_text(mlmodel(record, own, created))
+
+
+def mlmodel(record: Mapping[str, Any], loader: Mapping[str, Any], created: str) -> str:
+    """Return the text of ``MLmodel`` for a model of the ``classes`` and ``channels`` of a record.
+
+    loader: the module with ``_load_pyfunc``, and what MLflow needs for it.
+    """
+    values = {"type": "array", "items": {"type": "double"}}
+    inputs = [{"name": name, "required": True, **values} for name in record["channels"]]
+    text, number, maybe = {"type": "string"}, {"type": "float"}, {"required": False}
+    texts = {"type": "array", "items": text}
+    outputs = [
+        {"name": "label", **text},
+        {"name": "answer", **text},
+        {"name": "reason", **text, **maybe},
+        {"name": "confidence", **number},
+        {"name": "p_value", **number, **maybe},
+        {"name": "possible", **texts, **maybe},
+        {"name": "nearest", **texts, **maybe},
+        *({"name": f"probability_{name}", **number} for name in record["classes"]),
+    ]
+    function = {"data": ".", "python_version": platform.python_version(), **loader}
+    return _yaml({
+        "flavors": {"python_function": function},
+        "metadata": {"seqclass_model": record["model"]},
+        "signature": {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs)},
+        "utc_time_created": created,
+    })  # fmt: skip
+
+
+def _yaml(content: Mapping[str, Any]) -> str:
+    """JSON, which every reader of YAML reads."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

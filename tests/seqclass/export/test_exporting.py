@@ -17,8 +17,7 @@ from seqclass.evaluation.decisions import Decision
 from seqclass.export import export_check, standalone
 from seqclass.export.export_check import DiffersError, check_agreement, made_up_series
 from seqclass.export.exporting import Exported, check_export, export_model
-from seqclass.export.mlflow_files import write_mlflow
-from seqclass.export.model_card import card_of, version_files
+from seqclass.export.model_card import card_of, version_files, write_mlflow
 from seqclass.store.models import Model
 from seqclass.store.root import open_root
 from seqclass.training.learnt_rows import Rows

@@ -7,8 +7,7 @@ import pytest
 from keras import layers
 
 from seqclass.export.graph import GraphWriter, NoOnnxFormError, Wire
-from seqclass.export.onnx_model import onnx_model
-from seqclass.export.operations import FORMS, lstm_form
+from seqclass.export.onnx_model import FORMS, lstm_form, onnx_model
 from seqclass.networks.architecture import Architecture
 from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture
