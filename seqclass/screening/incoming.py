@@ -60,11 +60,6 @@ class ImportSpec:
     new_contract: bool = False
     limits: Limits = field(default_factory=Limits)
 
-    @property
-    def keeps_infinite(self) -> bool:
-        """True if infinite values are read and left to the policy."""
-        return self.policy.infinite != "refuse"
-
     def files(self) -> tuple[list[str], list[str]]:
         """Return the files to read, with folders expanded, and those of the test split."""
         paths = expand(list(self.paths), "PATH")
@@ -93,8 +88,11 @@ def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext
 def tables_of(
     paths: list[str], test_paths: list[str], spec: ImportSpec, listener: Listener | None = None
 ) -> Iterator[pa.Table]:
-    """Yield the rows of all files in order; if there are test files, each row names its split."""
-    kept, train = spec.keeps_infinite, "train" if test_paths else None
+    """Yield the rows of all files in order; if there are test files, each row names its split.
+
+    Infinite values are read and left to the policy, unless it refuses them.
+    """
+    kept, train = spec.policy.infinite != "refuse", "train" if test_paths else None
     with IsolatedReader(listener) as reader:
         yield from reader.read_files(paths, spec.columns, train, kept, spec.limits)
         yield from reader.read_files(test_paths, spec.columns, "test", kept, spec.limits)

@@ -60,14 +60,6 @@ class Violation:
     rows: np.ndarray
 
 
-def column_violations(known: Iterable[str], columns: Iterable[str]) -> list[tuple[str, str]]:
-    """Return kind and name of each column that is new, or missing although rows need it."""
-    known, found = list(known), list(columns)
-    new = [("new_column", name) for name in found if name not in known]
-    gone = [("missing_column", name) for name in known if name not in (*found, *FACTS)]
-    return new + gone
-
-
 def infinite_violations(channels: dict[str, SeriesValues]) -> list[Violation]:
     """Return series with an infinite value, by channel."""
     found = [Violation("infinite", f"{name} infinite", v.infinite) for name, v in channels.items()]
@@ -81,23 +73,18 @@ def series_violations(
     channels: dict[str, SeriesValues],
 ) -> list[Violation]:
     """Return violations of single series: class, length, range, holes and frozen channels."""
-    found = [_new_classes(contract, labels), _lengths(contract, lengths)]
+    known = {None, *contract.classes}
+    new = np.array([bool(contract.classes) and label not in known for label in labels])
+    shortest, longest = contract.n_steps
+    low, high = -(-shortest // LENGTH_FACTOR), longest * LENGTH_FACTOR
+    found = [
+        Violation("new_class", f"a label other than {', '.join(contract.classes)}", new),
+        Violation("length", f"not {low} to {high} steps", (lengths < low) | (lengths > high)),
+    ]
     for name, values in channels.items():
         if name in contract.channels:
             found += _channel_violations(name, contract.channels[name], values)
     return [violation for violation in found if violation.rows.any()]
-
-
-def _new_classes(contract: Contract, labels: Iterable[str | None]) -> Violation:
-    known = {None, *contract.classes}
-    new = np.array([bool(contract.classes) and label not in known for label in labels])
-    return Violation("new_class", f"a label other than {', '.join(contract.classes)}", new)
-
-
-def _lengths(contract: Contract, lengths: np.ndarray) -> Violation:
-    shortest, longest = contract.n_steps
-    low, high = -(-shortest // LENGTH_FACTOR), longest * LENGTH_FACTOR
-    return Violation("length", f"not {low} to {high} steps", (lengths < low) | (lengths > high))
 
 
 def _channel_violations(name: str, channel: Channel, values: SeriesValues) -> list[Violation]:
@@ -105,15 +92,12 @@ def _channel_violations(name: str, channel: Channel, values: SeriesValues) -> li
     found = [Violation("holes", f"{name} missing in more than {most:.0%}", values.missing > most)]
     found.append(Violation("frozen", f"{name} constant", channel.is_stuck(values)))
     if channel.low is not None and channel.high is not None:
-        low, high = _allowed(channel.low, channel.high)
+        largest = max(abs(channel.low), abs(channel.high))
+        margin = RANGE_MARGIN * max(channel.high - channel.low, RESOLUTION * largest)
+        low, high = channel.low - margin, channel.high + margin
         outside = ((values.low < low) | (values.high > high)) & ~values.infinite
         found.append(Violation("out_of_range", f"{name} outside {low:.6g} to {high:.6g}", outside))
     return found
-
-
-def _allowed(low: float, high: float) -> tuple[float, float]:
-    margin = RANGE_MARGIN * max(high - low, RESOLUTION * max(abs(low), abs(high)))
-    return low - margin, high + margin
 
 
 def whole_violations(contract: Contract, found: Contract) -> list[tuple[str, str]]:
@@ -296,9 +280,8 @@ class Screening:
         lengths, labels = table["n_steps"].to_numpy(), table["label"].to_pylist()
         values, contract = _values(table), self.terms.contract
         if contract is None:
-            return infinite_violations(
-                {name: describe(flat, lengths) for name, flat in values.items()}
-            )
+            described = {name: describe(flat, lengths) for name, flat in values.items()}
+            return infinite_violations(described)
         described = found.add(lengths, labels, values)
         violations = infinite_violations(described)
         return violations + series_violations(contract, lengths, labels, described)
@@ -355,7 +338,9 @@ def _check_columns(terms: ValidationContext, columns: list[str]) -> None:
     known = terms.columns
     if known is None:
         return
-    wrong = [(kind, name) for kind, name in column_violations(known, columns)
+    changed = [("new_column", name) for name in columns if name not in known]
+    changed += [("missing_column", name) for name in known if name not in (*columns, *FACTS)]
+    wrong = [(kind, name) for kind, name in changed
              if terms.append or terms.policy.action(kind) == "refuse"]  # fmt: skip
     if wrong:
         say = f", or say {_policies(dict(wrong), 'accept')}"
