@@ -51,26 +51,25 @@ FORMS |= {
         "Arcsinh": "Asinh", "Absolute": "Abs", "Abs": "Abs", "Relu": "Relu", "Matmul": "MatMul",
     }.items()
 }  # fmt: skip
-
-
-@form("Square")
-def _square(g: GraphWriter, operation: Any, x: Wire) -> str:
-    return g("Mul", x.name, x.name)
-
-
-@form("Relu6")
-def _relu6(g: GraphWriter, operation: Any, x: Wire) -> str:
-    return g("Clip", x.name, g.constant(0.0), g.constant(6.0))
-
-
-@form("Clip")
-def _clip(g: GraphWriter, operation: Any, x: Wire) -> str:
-    return g("Clip", x.name, g.constant(operation.x_min), g.constant(operation.x_max))
-
-
-@form("Cast")
-def _cast(g: GraphWriter, operation: Any, x: Wire) -> str:
-    return g("Cast", x.name, to=_number_of(operation.dtype))
+FORMS |= {
+    "Square": lambda g, operation, x: g("Mul", x.name, x.name),
+    "Relu6": lambda g, operation, x: g("Clip", x.name, g.constant(0.0), g.constant(6.0)),
+    "Clip": lambda g, operation, x: g(
+        "Clip", x.name, g.constant(operation.x_min), g.constant(operation.x_max)
+    ),
+    "Cast": lambda g, operation, x: g("Cast", x.name, to=_number_of(operation.dtype)),
+    "Cumsum": lambda g, operation, x: g("CumSum", x.name, g.constant(operation.axis, np.int64)),
+    "Transpose": lambda g, operation, x: g("Transpose", x.name, perm=list(operation.axes)),
+    "Concatenate": lambda g, operation, parts: g(
+        "Concat", *(part.name for part in parts), axis=operation.axis
+    ),
+    "Reshape": lambda g, layer, x: g("Reshape", x.name, g.integers(-1, *layer.target_shape)),
+    "Average": lambda g, layer, parts: g(
+        "Div", g("Sum", *(part.name for part in parts)), g.constant(len(parts))
+    ),
+    "Add_layer": lambda g, layer, parts: g("Sum", *(part.name for part in parts)),
+    **dict.fromkeys(("Dropout", "InputLayer"), lambda g, layer, x, **given: x.name),
+}
 
 
 def _number_of(dtype: str) -> int:
@@ -92,25 +91,10 @@ FORMS |= {"Sum": _reduction("ReduceSum"), "Mean": _reduction("ReduceMean"),
           "Max": _reduction("ReduceMax")}  # fmt: skip
 
 
-@form("Cumsum")
-def _cumsum(g: GraphWriter, operation: Any, x: Wire) -> str:
-    return g("CumSum", x.name, g.constant(operation.axis, np.int64))
-
-
 @form("Flip")
 def _flip(g: GraphWriter, operation: Any, x: Wire) -> str:
     ends = g.integers(-1), g.integers(np.iinfo(np.int64).min)
     return g("Slice", x.name, *ends, g.integers(operation.axis), g.integers(-1))
-
-
-@form("Transpose")
-def _transpose(g: GraphWriter, operation: Any, x: Wire) -> str:
-    return g("Transpose", x.name, perm=list(operation.axes))
-
-
-@form("Concatenate")
-def _concatenate(g: GraphWriter, operation: Any, parts: Sequence[Wire]) -> str:
-    return g("Concat", *(part.name for part in parts), axis=operation.axis)
 
 
 @form("Split")
@@ -201,26 +185,6 @@ def _relu(g: GraphWriter, layer: Any, x: Wire) -> str:
     plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
     expect(plain, layer, "a slope, a threshold or a highest value")
     return g("Relu", x.name)
-
-
-@form("Dropout", "InputLayer")
-def _nothing(g: GraphWriter, layer: Any, x: Wire, **given: Any) -> str:
-    return x.name
-
-
-@form("Average")
-def _average(g: GraphWriter, layer: Any, parts: Sequence[Wire]) -> str:
-    return g("Div", g("Sum", *(part.name for part in parts)), g.constant(len(parts)))
-
-
-@form("Add_layer")
-def _sum(g: GraphWriter, layer: Any, parts: Sequence[Wire]) -> str:
-    return g("Sum", *(part.name for part in parts))
-
-
-@form("Reshape")
-def _reshape(g: GraphWriter, layer: Any, x: Wire) -> str:
-    return g("Reshape", x.name, g.integers(-1, *layer.target_shape))
 
 
 @form("ZeroPadding1D")
