@@ -55,10 +55,6 @@ class ScenarioSpec:
             )
 
 
-def _slow(week: int) -> ArrivalWeek:
-    return ArrivalWeek(level=0.3 * max(0, week - FIRST_WEEKS))
-
-
 def _story(week: int) -> ArrivalWeek:
     """Return a week of the scenario with every kind of event; changes persist."""
     changed = ArrivalWeek(turned=week >= 9)
@@ -72,7 +68,7 @@ def _story(week: int) -> ArrivalWeek:
 
 SCENARIOS: dict[str, Callable[[int], ArrivalWeek]] = {
     "stable": lambda week: ArrivalWeek(),
-    "slow drift": _slow,
+    "slow drift": lambda week: ArrivalWeek(level=0.3 * max(0, week - FIRST_WEEKS)),
     "sudden change": lambda week: ArrivalWeek(turned=week > FIRST_WEEKS),
     "poisoned batch": lambda week: ArrivalWeek(shuffled=week == FIRST_WEEKS + 1),
     "late batch": lambda week: ArrivalWeek(late=week == FIRST_WEEKS + 1),

@@ -8,7 +8,7 @@ sigmas of the series itself, so one spec serves any unit.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -122,30 +122,26 @@ def _draw_block(spec: SignalSpec, block: int) -> Block:
     values = rng.standard_normal((rows, spec.n_steps), dtype=np.float32)
     values *= np.float32(spec.noise)
     events = np.full((rows, 2), -1, dtype=np.int32)
-    drawn = _Drawn(values, sign, events)
-    _add_changes(spec, rng, drawn, family == FAMILIES.index(CHANGE_POINT))
-    _add_bursts(spec, rng, drawn, family == FAMILIES.index(BURST))
+    _add_changes(spec, rng, values, sign, events, family == FAMILIES.index(CHANGE_POINT))
+    _add_bursts(spec, rng, values, sign, events, family == FAMILIES.index(BURST))
     values *= np.abs(spread)
     values += level
     n_steps = np.full(rows, spec.n_steps, dtype=np.int32)
     return Block(first, values[..., None], n_steps, codes, events, events[:, :1] >= 0)
 
 
-class _Drawn(NamedTuple):
-    """Series of a block while they are drawn; ``values`` and ``events`` are changed in place.
-
-    values: ``(rows, steps)``; sign: of the event, 1 or -1 ``(rows, 1)``; events: ``(rows, 2)``.
-    """
-
-    values: np.ndarray
-    sign: np.ndarray
-    events: np.ndarray
-
-
 def _add_changes(
-    spec: SignalSpec, rng: np.random.Generator, drawn: _Drawn, rows: np.ndarray
+    spec: SignalSpec,
+    rng: np.random.Generator,
+    values: np.ndarray,
+    sign: np.ndarray,
+    events: np.ndarray,
+    rows: np.ndarray,
 ) -> None:
-    values, sign, events = drawn
+    """Change ``values (n, steps)`` and ``events (n, 2)`` of the marked rows in place.
+
+    sign: of the event, 1 or -1 ``(n, 1)``.
+    """
     n, n_steps = values.shape
     position = spec.change_position.draw(rng, (n,)) * n_steps
     first = np.clip(position.astype(np.int32), 1, n_steps - 1)
@@ -157,9 +153,13 @@ def _add_changes(
 
 
 def _add_bursts(
-    spec: SignalSpec, rng: np.random.Generator, drawn: _Drawn, rows: np.ndarray
+    spec: SignalSpec,
+    rng: np.random.Generator,
+    values: np.ndarray,
+    sign: np.ndarray,
+    events: np.ndarray,
+    rows: np.ndarray,
 ) -> None:
-    values, sign, events = drawn
     n, n_steps = values.shape
     low, high = (min(steps, n_steps) for steps in spec.burst_steps)
     length = rng.integers(low, high + 1, n)
