@@ -4,8 +4,9 @@ They end runs that died silently, and alert a person through a block of Prefect 
 webhook …).
 """
 
+import contextlib
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 SILENT, STUCK = "seqclass: silent runs have crashed", "seqclass: runs that never began have crashed"
 BEAT, PENDING = "prefect.flow-run.heartbeat", "prefect.flow-run.Pending"
@@ -51,34 +52,29 @@ def watch_runs(silence_s: float, pending_s: float, flows: list[str]) -> list[str
     of the flows whose runs are watched; a heartbeat names no pool.
     """
     wanted = [
-        _crash(SILENT, Silence(BEAT, ENDS | {BEAT}, silence_s), flows, "no heartbeat came in time"),
-        _crash(STUCK, Silence(PENDING, BEGINS | ENDS, pending_s), flows, "it never began"),
+        _crash(SILENT, BEAT, ENDS | {BEAT}, silence_s, flows, "no heartbeat came in time"),
+        _crash(STUCK, PENDING, BEGINS | ENDS, pending_s, flows, "it never began"),
     ]
     for automation in wanted:
         put(automation)
     return [automation.name for automation in wanted]
 
 
-class Silence(NamedTuple):
-    """A trigger: none of the expected events within this number of seconds after another event."""
-
-    after: str
-    expect: set[str]
-    within_s: float
-
-
-def _crash(name: str, silence: Silence, flows: list[str], why: str) -> Any:
+def _crash(
+    name: str, after: str, expect: set[str], within_s: float, flows: list[str], why: str
+) -> Any:
+    """Return an automation that ends runs without an expected event within so many seconds."""
     from prefect.automations import Automation
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import EventTrigger, Posture
 
     trigger = EventTrigger(
-        after={silence.after}, expect=silence.expect,
+        after={after}, expect=expect,
         match={"prefect.resource.id": ["prefect.flow-run.*"]},
         match_related={"prefect.resource.id": [f"prefect.flow.{flow}" for flow in flows]},
         for_each={"prefect.resource.id"}, posture=Posture.Proactive, threshold=1,
-        within=timedelta(seconds=silence.within_s),
+        within=timedelta(seconds=within_s),
     )  # fmt: skip
     action = ChangeFlowRunState(
         state=StateType.CRASHED, name=None, force=False, message=f"seqclass: {why}"
@@ -149,7 +145,13 @@ def tell_nobody() -> list[str]:
 
 
 def _block_id(client: Any, block: str) -> Any:
-    document = _document(client, block)
+    from prefect.exceptions import ObjectNotFound
+
+    document = None
+    if block.isprintable():
+        kind, _, name = block.partition("/")
+        with contextlib.suppress(ObjectNotFound):
+            document = client.read_block_document_by_name(name, kind)
     if document is None or "notify" not in document.block_schema.capabilities:
         raise ValueError(
             f"BLOCK: expected TYPE/NAME of a notification block that the server has, such as "
@@ -161,19 +163,6 @@ def _block_id(client: Any, block: str) -> Any:
             f"{block!r} with another; correct it in the UI, under Blocks"
         )
     return document.id
-
-
-def _document(client: Any, block: str) -> Any:
-    """Return the block of the server that ``type/name`` names, or None."""
-    from prefect.exceptions import ObjectNotFound
-
-    kind, _, name = block.partition("/")
-    if not block.isprintable():
-        return None
-    try:
-        return client.read_block_document_by_name(name, kind)
-    except ObjectNotFound:
-        return None
 
 
 def _is_web_address(address: str) -> bool:

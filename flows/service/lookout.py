@@ -104,18 +104,16 @@ class Lookout:
         try:
             if self.store.is_local:
                 os.stat(self.store.path)
-            found = [file for name in inboxes(self.store) for file in self._files_of(name)]
+            found = list[File]()
+            for name in inboxes(self.store):
+                with contextlib.suppress(OSError):
+                    files = arrivals(inbox_of(self.store, name))
+                    found += [(name, file.name, file.stamp) for file in files]
         except Exception as error:  # each store has errors of its own
             self.problem = printable(" ".join(str(error).split()) or type(error).__name__)
             return []
         self.problem = None
         return found
-
-    def _files_of(self, name: str) -> list[File]:
-        with contextlib.suppress(OSError):
-            found = arrivals(inbox_of(self.store, name))
-            return [(name, file.name, file.stamp) for file in found]
-        return []
 
     def _is_due(self, file: File, now_s: float) -> bool:
         asks, last_s = self.told.get(file, (0, float("-inf")))
@@ -133,8 +131,17 @@ def ask(service: Service, deployment: str) -> bool:
 
 def has_crashed(service: Service, since: datetime) -> bool:
     """Check whether a run of these flows has crashed since; False if the server is down."""
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+
+    crashed = filters.FlowRunFilterStateType(any_=[StateType.CRASHED])
+    wanted = filters.FlowRunFilter(
+        state=filters.FlowRunFilterState(type=crashed),
+        end_time=filters.FlowRunFilterEndTime.model_validate({"after_": since}),
+    )
+    flows = filters.FlowFilter(name=filters.FlowFilterName(any_=list(RESUMED)))
     with server_may_be_away(), client_of(service) as client:
-        return bool(client.read_flow_runs(**_crashed(since), limit=1))
+        return bool(client.read_flow_runs(flow_filter=flows, flow_run_filter=wanted, limit=1))
     return False
 
 
@@ -145,17 +152,3 @@ def has_lost(service: Service, root: Root) -> bool:
     with server_may_be_away(), client_of(service) as client:
         return has_lost_run(client, root)
     return False
-
-
-def _crashed(since: datetime) -> dict[str, Any]:
-    from prefect.client.schemas import filters
-    from prefect.client.schemas.objects import StateType
-
-    crashed = filters.FlowRunFilterStateType(any_=[StateType.CRASHED])
-    return {
-        "flow_filter": filters.FlowFilter(name=filters.FlowFilterName(any_=list(RESUMED))),
-        "flow_run_filter": filters.FlowRunFilter(
-            state=filters.FlowRunFilterState(type=crashed),
-            end_time=filters.FlowRunFilterEndTime.model_validate({"after_": since}),
-        ),
-    }

@@ -39,14 +39,6 @@ class ShortAddresses(logging.Filter):
         return True
 
 
-def restrict_alerts() -> None:
-    """Let no alert of this process follow a redirect, and no log quote the address of one."""
-    from apprise import AppriseAsset
-
-    AppriseAsset.http_redirects = False
-    logging.getLogger(ALERT_LOG).addFilter(ShortAddresses())
-
-
 LOCAL = "127.0.0.1"
 HOSTS = (LOCAL, "localhost")
 PRIVATE_UMASK = 0o077
@@ -96,15 +88,6 @@ def guarded(app: Any, port: int) -> Any:
     return TrustedHostMiddleware(OwnOrigin(app, origins(port)), HOSTS, www_redirect=False)
 
 
-def close_database() -> None:
-    """Make files of an older server in Prefect's home unreadable for others."""
-    from prefect.settings import get_current_settings
-
-    for file in Path(get_current_settings().home).glob("prefect.db*"):
-        with contextlib.suppress(OSError):
-            file.chmod(0o600)
-
-
 def queue_writers() -> None:
     """Let transactions on a SQLite database wait for each other.
 
@@ -129,18 +112,26 @@ def application(port: int, ephemeral: bool = False) -> Any:
     """Return the guarded application of a server, whose database is closed to other accounts and
     lets writers wait for each other."""
     from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
 
-    close_database()
+    for file in Path(get_current_settings().home).glob("prefect.db*"):  # of an older server
+        with contextlib.suppress(OSError):
+            file.chmod(0o600)
     queue_writers()
     return guarded(create_app(ephemeral=ephemeral, final=True), port)
 
 
 def serve(port: int) -> None:
-    """Run a server on loopback until it is stopped."""
+    """Run a server on loopback until it is stopped.
+
+    None of its alerts follows a redirect, and no log quotes the address of one.
+    """
     import uvicorn
+    from apprise import AppriseAsset
     from prefect.settings import get_current_settings
 
-    restrict_alerts()
+    AppriseAsset.http_redirects = False
+    logging.getLogger(ALERT_LOG).addFilter(ShortAddresses())
     server = get_current_settings().server
     uvicorn.run(
         application(port), host=LOCAL, port=port,
