@@ -127,7 +127,7 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     tensorflow()
     from seqclass.evaluation.decisions import predict_labels
     from seqclass.monitoring.first_champion import Answered, evidence_of, first_champion_failures
-    from seqclass.monitoring.gate import unstable
+    from seqclass.monitoring.seed_spread import unstable
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
     from seqclass.training.baselines import baseline_predictions

@@ -10,7 +10,6 @@ from typing import Any, Literal, cast
 from typing_extensions import TypedDict
 
 from seqclass.monitoring.first_champion import FirstEvidence, first_champion_failures
-from seqclass.monitoring.gate import unstable
 from seqclass.monitoring.paired import (
     Paired,
     Recalls,
@@ -19,6 +18,7 @@ from seqclass.monitoring.paired import (
 )
 from seqclass.monitoring.quality import QualityChange, doubt_about_labels
 from seqclass.monitoring.retrain_spec import GateSpec, Rules
+from seqclass.monitoring.seed_spread import unstable
 
 NEEDED = ("champion", "seeds", "macro_f1", "first", "incomparable", "new_rows", "labels",
                  "old", "newest", "recalls")  # fmt: skip

@@ -170,21 +170,17 @@ def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
             f"{held}"
         )
     if not low > chance:
+        groups = found.get("groups")
+        cure = "check the labels, or add series" if groups is None else (
+            f"check the labels, add groups (there are {groups} here), or raise test_fraction in "
+            "the file of --spec"
+        )  # fmt: skip
         said.append(
             f"balanced accuracy {found['balanced_accuracy']:.3f} on {rows} may be "
             f"chance: its {1 - found['significance']:.0%} interval begins at {low:.3f}, not above "
-            f"the {chance:.3f} of always naming one class; {_cure(found.get('groups'))}"
+            f"the {chance:.3f} of always naming one class; {cure}"
         )
     return [*said, *_better_baseline(found, limits)]
-
-
-def _cure(groups: int | None) -> str:
-    if groups is None:
-        return "check the labels, or add series"
-    return (
-        f"check the labels, add groups (there are {groups} here), or raise test_fraction in the "
-        "file of --spec"
-    )
 
 
 def can_show_skill(truth: np.ndarray, groups: np.ndarray | None, limits: Limits) -> bool:

@@ -29,10 +29,6 @@ class Answers:
     def __len__(self) -> int:
         return len(self.truth)
 
-    def of_class(self, code: int) -> "Answers":
-        """Select the rows of one true class."""
-        return self.take(self.truth == code)
-
     def take(self, rows: np.ndarray) -> "Answers":
         """Select rows."""
         groups = None if self.groups is None else self.groups[rows]
@@ -149,7 +145,7 @@ def recalls_of(answers: Answers, classes: list[str]) -> Recalls:
     """Return the recall of every class that has rows, for both models."""
     found = Recalls()
     for code, name in enumerate(classes):
-        own = answers.of_class(code)
+        own = answers.take(answers.truth == code)
         if len(own):
             champion, challenger = (
                 float((side == own.truth).mean()) for side in (own.champion, own.challenger)

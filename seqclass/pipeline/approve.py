@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from seqclass.monitoring.decide import Refuse
-from seqclass.monitoring.gate import refused_by
+from seqclass.monitoring.seed_spread import refused_by
 from seqclass.pipeline.promote import Move, moved_to
 from seqclass.policies import decide_version
 from seqclass.store.approvals import Question, open_question

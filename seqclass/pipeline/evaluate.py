@@ -34,8 +34,7 @@ from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import Answered, evidence_of
-from seqclass.monitoring.gate import stability_gate
-from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
+from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of, stability_gate
 from seqclass.pipeline.candidates import Assembled, Candidate, MemberAnswers, best_record
 from seqclass.pipeline.explain import Answers, answer_in_full, explain
 from seqclass.pipeline.held_rows import answered_held_back, held_back_table

@@ -16,8 +16,8 @@ from seqclass.monitoring.decide import (
     decide_stored,
     final_verdict,
 )
-from seqclass.monitoring.gate import refused_by
 from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.monitoring.seed_spread import refused_by
 from seqclass.pipeline.candidates import candidate_of
 from seqclass.pipeline.compare import compare_with
 from seqclass.pipeline.evaluate import read_evaluated

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from seqclass.monitoring.gate import stability_gate
+from seqclass.monitoring.seed_spread import stability_gate
 from seqclass.training.spec import Limits
 
 CLASSES = 4
