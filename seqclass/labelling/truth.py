@@ -12,8 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqclass.inference.assessment import SURENESS, sureness_of
-from seqclass.monitoring.estimate import Confidence, drift_of
-from seqclass.monitoring.realised import Outcomes, Realised, Tally, realised_of
+from seqclass.monitoring.estimate import (
+    Confidence,
+    Outcomes,
+    Realised,
+    Tally,
+    drift_of,
+    realised_of,
+)
 from seqclass.store.datasets import (
     Dataset,
     committed_versions,

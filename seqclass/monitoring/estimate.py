@@ -1,4 +1,4 @@
-"""Estimates of accuracy for answers whose true labels are not known yet.
+"""Estimates of accuracy for answers without labels, and the accuracy that later labels show.
 
 The version's test rows give its accuracy; the confidence in new rows, compared with that in test
 rows, shows how much easier or harder the new ones are (Guillory et al. 2021, "Predicting with
@@ -6,8 +6,13 @@ Confidence on Unseen Distributions"). The interval combines the uncertainty of t
 Wilson's limits, with the sampling error of the new rows (Zou and Donner 2008, "Construction of
 confidence limits about effect measures"), less the share of both that confidence explains. If the
 new rows have drifted, no estimate is given.
+
+What later labels show is made of sums, so that those of partitions add up to those of all.
 """
 
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +22,8 @@ from seqclass.evaluation.intervals import wilson
 ALARM = 0.005
 """Share of draws without drift in which one of the two comparisons reports drift."""
 Z = 1.96
+LEAST_ROWS = 20
+"""Rows below which nothing is said of the accuracy that labels showed."""
 
 
 class Confidence(NamedTuple):
@@ -99,3 +106,107 @@ def expected_macro_f1(probabilities: np.ndarray, answers: np.ndarray) -> float:
     right, answered, true = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
     seen = (answered + true) > 0
     return float((2 * right[seen] / (answered + true)[seen]).mean())
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Answers: how many, how many of them right, and the sum of their confidence."""
+
+    rows: int = 0
+    right: int = 0
+    confidence: float = 0.0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.rows + other.rows,
+            self.right + other.right,
+            self.confidence + other.confidence,
+        )
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Sums over answers whose labels came later.
+
+    by_answer: a tally for each class that was answered. delays: rows by the seconds from the answer
+    to the label. waiting: answers that still have no label.
+    """
+
+    by_answer: Mapping[str, Tally] = field(default_factory=dict)
+    delays: Mapping[int, int] = field(default_factory=dict)
+    waiting: int = 0
+
+    def __add__(self, other: "Outcomes") -> "Outcomes":
+        classes = sorted({*self.by_answer, *other.by_answer})
+        none = Tally()
+        return Outcomes(
+            {k: self.by_answer.get(k, none) + other.by_answer.get(k, none) for k in classes},
+            dict(Counter(self.delays) + Counter(other.delays)),
+            self.waiting + other.waiting,
+        )
+
+    @property
+    def total(self) -> Tally:
+        """The tally of all classes together."""
+        return sum(self.by_answer.values(), Tally())
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Accuracy that labels showed, with its 95% interval, and the one that was estimated."""
+
+    rows: int
+    realised: float
+    interval: tuple[float, float]
+    estimated: float | None
+
+
+@dataclass(frozen=True)
+class Realised:
+    """Answers compared with labels that came later, and how late these came.
+
+    every: all answers. by_answer: by the class of the answer. waiting: answers without a label.
+    delay_median_s, delay_90_s: seconds within which half and nine tenths of the labels came.
+    """
+
+    every: Compared
+    waiting: int
+    delay_median_s: int
+    delay_90_s: int
+    by_answer: dict[str, Compared]
+
+
+def realised_of(found: Outcomes, shift: float | None) -> Realised | None:
+    """Compare the estimate with what came; None below ``LEAST_ROWS`` labelled rows.
+
+    shift: accuracy minus mean confidence on the version's test rows, by which the mean confidence
+    in new rows is moved; None where these differ from the test rows, so that nothing is estimated.
+    A class of fewer than ``LEAST_ROWS`` answers is left out.
+    """
+    if found.total.rows < LEAST_ROWS:
+        return None
+    known = {k: own for k, own in found.by_answer.items() if own.rows >= LEAST_ROWS}
+    return Realised(
+        _compared(found.total, shift),
+        found.waiting,
+        quantile(found.delays, 0.5),
+        quantile(found.delays, 0.9),
+        {label: _compared(own, shift) for label, own in known.items()},
+    )
+
+
+def _compared(own: Tally, shift: float | None) -> Compared:
+    reached = own.right / own.rows
+    expected = None if shift is None else own.confidence / own.rows + shift
+    limited = None if expected is None else min(max(expected, 0.0), 1.0)
+    return Compared(own.rows, reached, wilson(reached, own.rows), limited)
+
+
+def quantile(counts: Mapping[int, int], share: float) -> int:
+    """Return the least value that this share of counted values does not exceed."""
+    wanted, seen = share * sum(counts.values()), 0
+    for value in sorted(counts):
+        seen += counts[value]
+        if seen >= wanted:
+            return value
+    return 0

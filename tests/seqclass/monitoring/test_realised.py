@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.monitoring.realised import LEAST_ROWS, Outcomes, Tally, quantile, realised_of
+from seqclass.monitoring.estimate import LEAST_ROWS, Outcomes, Tally, quantile, realised_of
 
 tallies = st.builds(lambda right, wrong: Tally(right + wrong, right, 0.5 * right + 0.25 * wrong),
                     st.integers(0, 99), st.integers(0, 99))  # fmt: skip
