@@ -13,7 +13,7 @@ from seqclass.pages.index_pages import refresh
 from seqclass.pipeline import import_files, ingest, label, promote, score, training
 from seqclass.pipeline.decision import Outcome
 from seqclass.pipeline.promote import Move
-from seqclass.screening.actions import policy_of
+from seqclass.screening.contract import policy_of
 from seqclass.screening.incoming import ArrivalSpec, ImportSpec
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.formats import ColumnNames

@@ -141,7 +141,7 @@ def import_files(
 ) -> None:
     """Read your series into a new dataset, or add them to one."""
     from seqclass.pipeline.import_files import import_files as run
-    from seqclass.screening.actions import policy_of
+    from seqclass.screening.contract import policy_of
     from seqclass.screening.incoming import ImportSpec
     from seqclass.store.formats import limits_of
 
@@ -211,7 +211,7 @@ def ingest(
 
     Files that break the dataset's contract go to quarantine.
     """
-    from seqclass.screening.actions import policy_of
+    from seqclass.screening.contract import policy_of
     from seqclass.store.datasets import open_dataset
     from seqclass.store.formats import limits_of
     from seqclass.store.layout import check_inbox

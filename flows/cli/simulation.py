@@ -16,7 +16,7 @@ from flows.retraining import retrain_model
 from flows.training import Trained, train_classifier
 from seqclass.pipeline.decision import Outcome
 from seqclass.pipeline.promote import promote_version, roll_back
-from seqclass.screening.actions import Policy
+from seqclass.screening.contract import Policy
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.root import Root
 from seqclass.store.rows import from_dense

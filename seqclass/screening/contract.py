@@ -1,11 +1,15 @@
-"""The contract of a dataset: statistics of its rows, with which later rows are compared."""
+"""The contract of a dataset: statistics of its rows, with which later rows are compared, and the
+actions for rows that break it.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
+
+from seqclass.store.formats.table import ColumnNames
 
 FROZEN_STEPS = 5
 """Observed values from which on a constant series counts as frozen."""
@@ -15,6 +19,11 @@ NEARLY_ALL = 0.95
 STATES = 8
 """Most distinct levels of a channel of states (on, off), which may last for a whole series."""
 BINS = 2**16
+
+Whole = Literal["refuse", "accept"]
+Row = Literal["refuse", "quarantine", "accept"]
+Flaw = Literal["refuse", "quarantine"]
+Step = Literal["as_before", "refuse", "drop"]
 
 
 @dataclass(frozen=True)
@@ -237,3 +246,89 @@ def stuck_lines(profile: Profile) -> list[str]:
         "the sensor stuck? Later imports set such series aside"
         for name, count in profile.stuck().items()
     ]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """An action for every kind of violation.
+
+    Of whole files:
+
+    new_column, missing_column: other columns than before.
+    other_unit: a channel whose median or spread has changed as if the unit had.
+    missing_rate: more missing values in a channel.
+
+    Of series:
+
+    new_class, out_of_range, length: a label, a value or a length unlike all before.
+    infinite: an infinite value.
+    frozen: constant in a channel for more than twice as long as in nearly all series.
+    holes: a larger share of the series is missing than ever before.
+    duplicate_id: the id of another series with other content.
+
+    Of rows of a file:
+
+    repeated_steps: the step of a series again, with the same values. The dataset remembers the
+        action: ``as_before`` is that of the import before, or ``refuse``.
+
+    most_quarantined: share of the series, in [0, 1], above which the whole import is refused.
+    """
+
+    new_column: Whole = "refuse"
+    missing_column: Whole = "refuse"
+    other_unit: Whole = "refuse"
+    missing_rate: Whole = "refuse"
+    new_class: Row = "refuse"
+    out_of_range: Row = "quarantine"
+    frozen: Row = "quarantine"
+    holes: Row = "quarantine"
+    length: Row = "quarantine"
+    duplicate_id: Flaw = "refuse"
+    infinite: Flaw = "refuse"
+    repeated_steps: Step = "as_before"
+    most_quarantined: float = 0.5
+
+    def __post_init__(self) -> None:
+        for kind, actions in ACTIONS.items():
+            if getattr(self, kind) not in actions:
+                raise ValueError(
+                    f"policy of {kind}: expected {' or '.join(actions)}, "
+                    f"got {getattr(self, kind)!r}; choose one of them"
+                )
+        if not 0 <= self.most_quarantined <= 1:
+            raise ValueError(
+                f"most_quarantined: expected a share from 0 to 1, got {self.most_quarantined}; "
+                "correct the value"
+            )
+
+    def action(self, kind: str) -> str:
+        """Return the action for a kind of violation: ``accept``, ``quarantine`` or ``refuse``."""
+        return getattr(self, kind)
+
+    def reading(self, names: ColumnNames, before: ColumnNames) -> ColumnNames:
+        """Return the options for reading files, completed by those of the import before."""
+        if self.repeated_steps != "as_before":
+            names = replace(names, repeated_steps=self.repeated_steps)
+        return names.merge(before)
+
+
+ACTIONS: dict[str, tuple[str, ...]] = {
+    f.name: f.type.__args__  # type: ignore[union-attr]
+    for f in fields(Policy)
+    if f.type is not float
+}
+"""The kinds of violations and the actions that each allows."""
+
+
+def policy_of(choices: list[str]) -> Policy:
+    """Return the policy with the given choices, each ``kind=action``."""
+    chosen: dict[str, str] = {}
+    for choice in choices:
+        kind, _, action = choice.partition("=")
+        if kind not in ACTIONS or not action:
+            raise ValueError(
+                f"--policy: expected KIND=ACTION with a kind out of {', '.join(ACTIONS)}, "
+                f"got {choice!r}; correct it"
+            )
+        chosen[kind] = action
+    return Policy(**chosen)  # type: ignore[arg-type]

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from seqclass.screening.actions import Policy
-from seqclass.screening.contract import Contract, Profile
+from seqclass.screening.contract import Contract, Policy, Profile
 from seqclass.screening.screening import ValidationContext, add_rows, contract_of
 from seqclass.store.datasets import Dataset, committed_versions, open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of

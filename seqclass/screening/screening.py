@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.screening.actions import Policy
 from seqclass.screening.contract import (
     Channel,
     Contract,
+    Policy,
     Profile,
     SeriesValues,
     contract_from,

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqclass.pipeline.ingest import Inbox, collect_arrivals
-from seqclass.screening.actions import Policy
+from seqclass.screening.contract import Policy
 from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Provenance, dataset_versions, open_dataset, write_rows

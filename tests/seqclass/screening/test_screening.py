@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.screening.actions import ACTIONS, Policy, policy_of
-from seqclass.screening.contract import Contract, Profile
+from seqclass.screening.contract import ACTIONS, Contract, Policy, Profile, policy_of
 from seqclass.screening.screening import (
     EXAMPLES,
     Screening,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqclass.screening.actions import Policy
+from seqclass.screening.contract import Policy
 from seqclass.screening.screening import Screening, ValidationContext
 from seqclass.store import objects
 from seqclass.store.datasets import write_dataset
