@@ -1,23 +1,39 @@
-"""The root and the time of a flow, and the labels of its run.
+"""The root and the time of a flow, the labels of its run, and what the library logs in it.
 
 Runs of a worker are bound to its root and to the present: anyone who may use the server can choose
 the parameters of such a run.
 """
 
 import contextlib
+import logging
 import os
 from datetime import datetime
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import PrefectException
+from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run
 
 from seqclass.store.layout import check_free, check_inbox
 from seqclass.store.root import Root, open_root
 
 RUN = "PREFECT__FLOW_RUN_ID"
+
+
+class RunLog(APILogHandler):
+    """Sends what the library logs to the log of the run in which it does so."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send a record, if a run is under way."""
+        if FlowRunContext.get() or TaskRunContext.get():
+            super().emit(record)
+
+
+logging.getLogger("seqclass").addHandler(RunLog())
+logging.getLogger("seqclass").setLevel(logging.INFO)
 
 
 def is_served() -> bool:

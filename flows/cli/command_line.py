@@ -31,7 +31,6 @@ PREFECT_SETTINGS = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-    "PREFECT_LOGGING_EXTRA_LOGGERS": "seqclass",
 }
 """Settings of Prefect in these commands, unless the environment overrides them."""
 ARROW_SETTINGS = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
