@@ -82,7 +82,7 @@ def command() -> list[Row]:
 
 def parquet() -> list[Row]:
     """Writing and reading a million series against ``np.save`` and ``np.load``."""
-    from seqclass.pipeline.generate import signal_tables
+    from seqclass.generators import signal_tables
     from seqclass.store.datasets import open_dataset, write_dataset
     from seqclass.store.root import open_root
     from seqclass.synthesis.signals import SignalSpec

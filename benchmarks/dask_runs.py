@@ -141,7 +141,7 @@ def digests(root: Root) -> dict[str, Any]:
 
 def write_files(plan: Plan) -> None:
     """The spec, and files of other series than those that are learnt from."""
-    from seqclass.pipeline.generate import signal_tables
+    from seqclass.generators import signal_tables
     from seqclass.synthesis.signals import SignalSpec
 
     Path(plan.spec).write_text(json.dumps(SMALL))

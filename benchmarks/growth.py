@@ -137,7 +137,7 @@ def _peak_kib(pid: int) -> int:
 
 def _write_ragged(n_rows: int, path: str) -> None:
     """Write series of 50 to 100 steps, one in fifty of whose values is missing."""
-    from seqclass.pipeline.generate import signal_tables
+    from seqclass.generators import signal_tables
     from seqclass.synthesis.signals import PRESETS, SignalSpec
 
     rng, writer = np.random.default_rng(0), None

@@ -13,8 +13,8 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from seqclass.generators import iot_tables
 from seqclass.pages import index_pages
-from seqclass.pipeline.generate import iot_tables
 from seqclass.store.datasets import write_dataset
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import REPORT, Model, commit_model, read_model

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.author import train_author
 from benchmarks.oracle import oracle_answers
 from seqclass.evaluation.metrics import label_scores, scores
-from seqclass.pipeline.generate import signal_tables
+from seqclass.generators import signal_tables
 from seqclass.pipeline.replicas import baseline_rows, predict_rows, train_seed
 from seqclass.row_split import select_rows
 from seqclass.runtime import environment

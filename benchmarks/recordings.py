@@ -20,11 +20,11 @@ from seqclass.inference.loaded_model import LoadedModel
 from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_song
 from seqclass.ragas.raga_series import generate_ragas
 from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.ragas.recordings.hearing import Trace, trace
+from seqclass.ragas.recordings.pitch import FRAMES_PER_S, contour
+from seqclass.ragas.recordings.sound_files import open_sound
+from seqclass.ragas.recordings.tonic import Tonic, given
 from seqclass.ragas.sound import Line
-from seqclass.recordings.hearing import Trace, trace
-from seqclass.recordings.pitch import FRAMES_PER_S, contour
-from seqclass.recordings.sound_files import open_sound
-from seqclass.recordings.tonic import Tonic, given
 from seqclass.store.registry import open_model
 from seqclass.store.root import open_root
 from tests.support.singers import RATE, any_singer, song, speech, sung, write_mp3

@@ -217,7 +217,7 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     Prefect; the author's recipe runs once a process, on all cores, as his script did.
     """
     from benchmarks.peer import author_rows
-    from seqclass.pipeline.generate import signal_tables
+    from seqclass.generators import signal_tables
     from seqclass.pipeline.replicas import train_seed
     from seqclass.row_split import select_rows
     from seqclass.store.datasets import write_dataset

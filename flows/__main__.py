@@ -11,7 +11,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +21,6 @@ from flows.cli import (
     label_commands,
     model_commands,
     prune_commands,
-    raga_commands,
     scoring_commands,
     server_commands,
     serving_commands,
@@ -39,6 +37,7 @@ from flows.cli.command_line import (
     set_defaults,
 )
 from flows.cli.option_groups import flat
+from seqclass.plugins import packages, parts
 from seqclass.settings_files import ignore_current_folder
 
 ignore_current_folder()
@@ -46,9 +45,7 @@ ignore_current_folder()
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Typer's base of usage errors: Click's own, or that of the Click it carries."""
-OWN_FOLDERS = tuple(
-    f"{Path(__file__).parent.parent / package}/" for package in ("flows", "tasks", "seqclass")
-)
+OWN_PACKAGES = {"__main__", "flows", "tasks", "seqclass"}
 
 app = typer.Typer(
     name="seqclass",
@@ -56,6 +53,13 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+)
+
+
+generate = typer.Typer(
+    name="generate",
+    help="Generate a dataset of signals, sensor series or ragas.",
+    no_args_is_help=True,
 )
 
 
@@ -75,11 +79,6 @@ def about(
     set_defaults()
 
 
-generate = typer.Typer(no_args_is_help=True)
-generate.command("signals")(flat(dataset_commands.generate_signals))
-generate.command("iot")(flat(dataset_commands.generate_iot))
-generate.command("ragas")(flat(raga_commands.generate_ragas))
-
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Start": (training_commands.run, model_commands.simulate, inspection_commands.doctor),
     "Data": (
@@ -95,7 +94,12 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         training_commands.stability,
         model_commands.reproduce,
     ),
-    "Answer": (scoring_commands.score, serving_commands.serve, serving_commands.export),
+    "Answer": (
+        scoring_commands.score,
+        serving_commands.serve,
+        serving_commands.export,
+        voting_commands.vote,
+    ),
     "Keep": (
         model_commands.retrain,
         model_commands.approve,
@@ -116,9 +120,13 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         inspection_commands.pages,
     ),
     "Service": (server_commands.up, server_commands.alerts, server_commands.metrics),
-    "Ragas": (raga_commands.listen, raga_commands.name_raga, voting_commands.vote),
 }
-"""The commands in the order of ``seqclass --help``."""
+"""The commands in the order of ``seqclass --help``; those of plug-ins follow."""
+GENERATE: list[Callable[..., None]] = [
+    dataset_commands.generate_signals,
+    dataset_commands.generate_iot,
+]
+"""The commands below ``seqclass generate``."""
 NAMES = {dataset_commands.import_files: "import"}
 OTHER_NAMES = {
     "predict": "score", "fit": "train", "evaluate": "show", "load": "import", "add": "import",
@@ -127,15 +135,21 @@ OTHER_NAMES = {
 }  # fmt: skip
 """Names in other libraries, and the command here."""
 
-for group, commands in GROUPS.items():
-    for command in commands:
-        app.command(NAMES.get(command), rich_help_panel=group)(flat(command))
-app.add_typer(
-    generate,
-    name="generate",
-    help="Generate a dataset of signals, sensor series or ragas.",
-    rich_help_panel="Data",
-)
+
+def add_commands() -> None:
+    """Add all commands to ``app``."""
+    for of_plugin in parts("commands"):
+        for group, commands in of_plugin.items():
+            if group == generate.info.name:
+                GENERATE.extend(commands)
+            else:
+                GROUPS[group] = (*GROUPS.get(group, ()), *commands)
+    for group, commands in GROUPS.items():
+        for command in commands:
+            app.command(NAMES.get(command), rich_help_panel=group)(flat(command))
+    for drawing in GENERATE:
+        generate.command(drawing.__name__.removeprefix("generate_"))(flat(drawing))
+    app.add_typer(generate, rich_help_panel="Data")
 
 
 def main() -> None:
@@ -195,8 +209,9 @@ def _is_ours(error: BaseException) -> bool:
     """Check whether this project or the system raised an error, so that its message is clear."""
     if isinstance(error, OSError):
         return True
-    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(files) and files[-1].startswith(OWN_FOLDERS)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    package = frames[-1].f_globals.get("__name__", "").partition(".")[0] if frames else ""
+    return package in OWN_PACKAGES or package in packages()
 
 
 def _one_line(error: BaseException) -> str:
@@ -211,5 +226,7 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
+if code := _guarded(add_commands):
+    sys.exit(code)
 if __name__ == "__main__":
     main()

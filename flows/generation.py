@@ -1,56 +1,52 @@
-"""Flows: generate a dataset."""
+"""Flows: generate a dataset. ``generate_NAME`` is the flow of the generator NAME."""
 
-from prefect import flow
+from functools import cache
+from typing import Any
+
+from prefect import Flow, flow
 
 from flows.place import resolve_root
-from seqclass.pipeline.generate import Spec
-from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.generators import generators
 from seqclass.store.references import DatasetRef
-from seqclass.synthesis.iot import IotSpec
-from seqclass.synthesis.signals import SignalSpec
 from tasks.compute.assets import materializing
 from tasks.compute.runner import task_runner
 from tasks.data import collect_leftovers, generate_dataset, refresh_catalogue
 
-
-@flow(name="generate-signals", flow_run_name="generate {name}", task_runner=task_runner())
-def generate_signals(
-    name: str = "signals", spec: SignalSpec | None = None, root: str | None = None
-) -> str:
-    """Draw synthetic series into a dataset; returns its reference.
-
-    Args:
-        name: Name of the dataset.
-        spec: What is drawn: families, sizes, noise, seed.
-    """
-    return _generate("signals", spec or SignalSpec(), name, root)
+PREFIX = "generate_"
 
 
-@flow(name="generate-iot", flow_run_name="generate {name}", task_runner=task_runner())
-def generate_iot(name: str = "iot", spec: IotSpec | None = None, root: str | None = None) -> str:
-    """Draw sensor series with known events into a dataset; returns its reference.
+@cache
+def generation_flow(name: str) -> Flow[..., str]:
+    """Return the flow of a generator; KeyError if there is none of this name."""
+    generator = generators()[name]
+    spec_type: Any = generator.spec | None
+    dataset = name
+
+    def generate(name: str = dataset, spec: spec_type = None, root: str | None = None) -> str:
+        return _generate(dataset, spec or generator.spec(), name, root)
+
+    generate.__name__ = generate.__qualname__ = f"{PREFIX}{name}"
+    generate.__doc__ = f"""Draw {generator.draws} into a dataset; returns its reference.
 
     Args:
         name: Name of the dataset.
-        spec: What is drawn: classes, sizes, noise, seed.
+        spec: What is drawn: {generator.settings}.
     """
-    return _generate("iot", spec or IotSpec(), name, root)
+    decorate = flow(
+        name=f"generate-{name}", flow_run_name="generate {name}", task_runner=task_runner()
+    )
+    return decorate(generate)
 
 
-@flow(name="generate-ragas", flow_run_name="generate {name}", task_runner=task_runner())
-def generate_ragas(
-    name: str = "ragas", spec: RagaSpec | None = None, root: str | None = None
-) -> str:
-    """Draw melodies of Carnatic ragas into a dataset; returns its reference.
-
-    Args:
-        name: Name of the dataset.
-        spec: What is drawn: ragas, melodies, noise, seed.
-    """
-    return _generate("ragas", spec or RagaSpec(), name, root)
+def __getattr__(name: str) -> Flow[..., str]:
+    """Return the flow ``generate_NAME``, for deployments and imports."""
+    generator = name.removeprefix(PREFIX)
+    if generator == name or generator not in generators():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return generation_flow(generator)
 
 
-def _generate(generator: str, spec: Spec, name: str, root: str | None) -> str:
+def _generate(generator: str, spec: Any, name: str, root: str | None) -> str:
     store = resolve_root(root)
     collect_leftovers(store)
     task = materializing(generate_dataset, DatasetRef(name), store)

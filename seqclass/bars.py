@@ -51,8 +51,8 @@ def count_rows(
         progress.advance(task, len(table))
 
 
-class RecordingBars:
-    """A bar of its own for each recording that is read, in per cent."""
+class FileBars:
+    """A bar of its own for each file that takes long to read, in per cent."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress, self._lines = progress, dict[str, TaskID]()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 from prefect import task, unmapped
@@ -59,7 +60,7 @@ def take_labels(ref: str, spec: LabelsSpec, root: Root) -> Relabelled:
 
 
 @task(name="generate")
-def generate_dataset(generator: str, spec: generate.Spec, name: str, root: Root) -> str:
+def generate_dataset(generator: str, spec: Any, name: str, root: Root) -> str:
     """Draw the series of a spec into a dataset, on a cluster if there is one."""
     if is_spread():
         with staging(root, f"shards-{name}") as folder:

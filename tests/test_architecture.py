@@ -12,9 +12,10 @@ from tests.support.places import REPOSITORY
 
 SEQCLASS = {
     "series": "",
-    "recordings": "",
-    "store": "series recordings",
+    "plugins": "",
+    "store": "series plugins",
     "synthesis": "",
+    "generators": "plugins store synthesis",
     "networks": "series",
     "evaluation": "series",
     "settings_files": "",
@@ -33,9 +34,9 @@ SEQCLASS = {
     "export": "store inference runtime series network_process",
     "labelling": "store screening inference monitoring evaluation",
     "pages": "store monitoring evaluation labelling auxiliary_rows stored_records",
-    "ragas": "store synthesis evaluation inference pages recordings",
+    "ragas": "store synthesis generators evaluation inference pages plugins",
     "bars": "",
-    "pipeline": "store screening labelling pages ragas bars synthesis evaluation inference "
+    "pipeline": "store screening labelling pages plugins generators bars evaluation inference "
     "monitoring training networks row_split auxiliary_rows stored_records workers runtime policies "
     "export series",
 }
@@ -60,7 +61,10 @@ TIMED = {"seqclass.training.replica", "seqclass.training.members", "seqclass.net
 """They tell how long a fit took, or how threads wait. Nothing else depends on it."""
 TOP = ("seqclass", "tasks", "flows")
 SOURCES = [path for top in TOP for path in sorted((REPOSITORY / top).rglob("*.py"))]
-LIBRARY = {f"seqclass.{room}" for room in SEQCLASS}
+COMMANDS = {"seqclass.ragas.commands"}
+"""Commands of a plug-in: they use what ``flows.cli`` has for all commands."""
+PLUGINS = {"seqclass.ragas"}
+LIBRARY = {f"seqclass.{room}" for room in SEQCLASS} - PLUGINS
 TASKS = {f"tasks.{stage}" for stage in STAGES}
 ALLOWED = {
     **{
@@ -76,7 +80,8 @@ ALLOWED = {
     "flows": LIBRARY | TASKS,
     "flows.service": {"seqclass.settings_files", "seqclass.store", "flows"},
     "flows.cli": LIBRARY | TASKS | {"flows", "flows.service"},
-    "flows.__main__": {"flows.cli", "seqclass.settings_files"},
+    "flows.__main__": {"flows.cli", "seqclass.settings_files", "seqclass.plugins"},
+    "seqclass.ragas.commands": LIBRARY | PLUGINS | {"flows.cli"},
 }
 """Every room, and the rooms that it may import beside itself."""
 
@@ -115,6 +120,13 @@ def test_imports_follow_the_arrows() -> None:
         room = room_of(module)
         rooms = {room_of(name) for name in names if name.partition(".")[0] in TOP}
         assert rooms <= ALLOWED[room] | {room}, module
+
+
+def test_nothing_imports_a_plug_in() -> None:
+    """Its parts enter by the entry point that names its ``Plugin``."""
+    inside = tuple(PLUGINS)
+    names = {m: own for m, own in IMPORTS.items() if not m.startswith(inside)}
+    assert [m for m, own in names.items() if any(name.startswith(inside) for name in own)] == []
 
 
 def test_every_module_has_a_room_and_every_room_modules() -> None:
@@ -183,7 +195,7 @@ def test_the_lock_names_no_index() -> None:
 
 def test_the_library_knows_no_prefect_at_any_depth() -> None:
     seen: set[str] = set()
-    left = {module for module in IMPORTS if module.startswith("seqclass")}
+    left = {module for module in IMPORTS if module.startswith("seqclass")} - COMMANDS
     while left:
         seen |= left
         names = {name for module in left for name in IMPORTS[module]}

@@ -82,6 +82,15 @@ class IotOptions:
     n_channels: Annotated[int, typer.Option(help="Sensors of each series.")] = 3
 
 
+def draw(generator: str, name: str, spec: Any, place: SpreadPlace) -> None:
+    """Generate a dataset by a generator's name and its spec, and print it."""
+    store = place.new_store()
+    prepare_prefect("generate", "flows.generation", store)
+    from flows.generation import generation_flow
+
+    show_dataset(store, generation_flow(generator)(name, spec, store.url), place.as_json)
+
+
 def generate_signals(
     signals: SignalOptions,
     drawing: DrawingOptions,
@@ -89,11 +98,7 @@ def generate_signals(
     name: DatasetName = "signals",
 ) -> None:
     """Draw common cause, change point and burst series."""
-    spec, store = signals.spec(**drawing.chosen()), place.new_store()
-    prepare_prefect("generate", "flows.generation", store)
-    from flows.generation import generate_signals as flow
-
-    show_dataset(store, flow(name, spec, store.url), place.as_json)
+    draw("signals", name, signals.spec(**drawing.chosen()), place)
 
 
 def generate_iot(
@@ -104,11 +109,7 @@ def generate_iot(
 
     steps = span_of("--n-steps", sensors.n_steps)
     spec = IotSpec(sensors.n_series, steps, sensors.n_channels, **drawing.chosen())
-    store = place.new_store()
-    prepare_prefect("generate", "flows.generation", store)
-    from flows.generation import generate_iot as flow
-
-    show_dataset(store, flow(name, spec, store.url), place.as_json)
+    draw("iot", name, spec, place)
 
 
 TestOption = Annotated[
@@ -171,13 +172,14 @@ def inspect(
     from seqclass.screening.giveaways import SampledSeries
     from seqclass.screening.screening import add_rows
     from seqclass.store.formats import expand, limits_of
+    from seqclass.store.formats.facts import Listener
+    from seqclass.store.formats.file_format import check_files
     from seqclass.store.formats.isolated import IsolatedReader
     from seqclass.store.formats.overview import Overview
-    from seqclass.store.formats.recording import Listener, check_recordings
 
     files, tests = expand(paths, "PATH"), expand(test or [], "--test")
     limits, columns = limits_of(limit or []), reading.names()
-    check_recordings([*files, *tests], columns)
+    check_files([*files, *tests], columns)
     seen, profile, sample = Overview(), Profile(), SampledSeries()
     lenient = replace(columns, unlabelled=True, repeated_steps="drop")
     heard: list[Any] = []

@@ -168,7 +168,7 @@ def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
         newest = open_dataset(store, DatasetRef.parse(outcome["dataset"]).name).ref
         if newest != outcome["dataset"]:
             typer.echo(f"the newest version stays {newest}, which was made from this one")
-    print_heard(outcome["recordings"])
+    print_facts(outcome["recordings"])
     if outcome["recordings"]:
         place = recordings_folder(store, DatasetRef.parse(outcome["dataset"]).name)
         typer.echo(f"pages: {store.address(place)}")
@@ -245,24 +245,21 @@ def show_overview(
         limits = "no value" if ends[0] is None else f"{ends[0]:g} to {ends[1]:g}"
         add_row(table, f"channel {printable(name)}", f"{limits}, {channel['missing']:.1%} missing")
     print_table(table)
-    print_heard(heard)
+    print_facts(heard)
     _print_amiss(found["amiss"])
 
 
-def print_heard(heard: Sequence[Mapping[str, Any]]) -> None:
-    """Print what was heard of recordings: tonic with its runner-up, share of pitch, doubts."""
-    for own in heard:
-        table = new_table(printable(own["file"]), f"{own['seconds']:,.0f} s, {own['kind']}")
-        best, *others = own["candidates"]
-        score = "given" if own["tonic_by"] == "given" else f"score {best['score']:.2f}"
-        sure = "" if own["sure"] else "; not sure, name it with --tonic-hz"
-        add_row(table, "tonic", f"{best['hz']:.1f} Hz, {score}{sure}")
-        if others:
-            add_row(table, "runner-up", f"{others[0]['hz']:.1f} Hz, score {others[0]['score']:.2f}")
-        add_row(table, "with a pitch", f"{own['voiced']:.0%} of the time, {own['level']:.0%} held")
-        for said in own["doubts"]:
-            add_row(table, "doubt", said)
-        print_table(table)
+def print_facts(records: Sequence[Mapping[str, Any]]) -> None:
+    """Print what was read of files beside their rows."""
+    from seqclass.store.formats.file_format import facts_of
+
+    for record in records:
+        if facts := facts_of(record):
+            summary = facts.summary(record)
+            table = new_table(printable(summary.name), summary.subtitle)
+            for name, value in summary.lines:
+                add_row(table, name, value)
+            print_table(table)
 
 
 def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:

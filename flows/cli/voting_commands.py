@@ -1,6 +1,7 @@
 """Command ``seqclass vote``, and its output."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,19 +11,20 @@ from flows.cli.command_line import DatasetArgument, ModelArgument, prepare_prefe
 from flows.cli.option_groups import Place
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from flows.cli.spec_files import read_spec_file
+from seqclass.plugins import parts
 
 if TYPE_CHECKING:
     from seqclass.evaluation.votes import Accuracy, Lead, VotingSpec
     from seqclass.store.models import Model
     from seqclass.stored_records import Poll
 
-ALLIED = "allied"
-
-
+Sets = dict[str, tuple[str, ...]]
 Window = typer.Option(help="Steps of a window (default: the model's longest series).")
 Hop = typer.Option(help="Steps between windows (default: a quarter window).")
 Agreement = typer.Option(help="Share of the votes that an answer needs, else unknown.")
-Sets = typer.Option(help="Classes to score apart: a JSON file of named lists, or: allied (ragas).")
+SetsOption = typer.Option(
+    help="Classes to score apart: a JSON file of named lists, or: allied (ragas)."
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class VotingOptions:
     window: Annotated[int | None, Window] = None
     hop: Annotated[int | None, Hop] = None
     agreement: Annotated[float, Agreement] = 0.6
-    sets: Annotated[str | None, Sets] = None
+    sets: Annotated[str | None, SetsOption] = None
 
 
 def vote(
@@ -48,10 +50,11 @@ def vote(
     from seqclass.store.datasets import open_dataset
     from seqclass.store.registry import open_model
 
-    sets, store = options.sets, place.store()
-    named = read_sets(sets) if sets and sets != ALLIED else {}
+    store, of_plugins = place.store(), class_sets()
+    named = read_sets(options.sets) if options.sets and options.sets not in of_plugins else {}
     chosen = open_model(store, model)
-    named = allied_sets(chosen.manifest["classes"]) if sets == ALLIED else named
+    if options.sets in of_plugins:
+        named = of_plugins[options.sets](chosen.manifest["classes"])
     ref = open_dataset(store, dataset).ref
     _check_sets(named, chosen.manifest["classes"])
     voting = _voting_spec(chosen, options)
@@ -78,19 +81,12 @@ def _voting_spec(model: "Model", options: VotingOptions) -> "VotingSpec":
     return VotingSpec(width, step, options.agreement)
 
 
-def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
-    """Return the allied sets of ragas of which the model has at least two."""
-    from seqclass.ragas.raga_table import SETS
-
-    known = {
-        name: tuple(raga for raga in ragas if raga in classes)
-        for name, ragas in SETS.items()
-        if name[0] in "AB"
-    }
-    return {name: members for name, members in known.items() if len(members) > 1}
+def class_sets() -> dict[str, Callable[[list[str]], Sets]]:
+    """Return by name what gives the sets of a model's classes that are easily confused."""
+    return {name: sets for named in parts("class_sets") for name, sets in named.items()}
 
 
-def read_sets(path: str) -> dict[str, tuple[str, ...]]:
+def read_sets(path: str) -> Sets:
     """Read named lists of classes from a JSON file."""
     content = read_spec_file("--sets", path)
     if not isinstance(content, dict) or not all(_is_list_of_names(v) for v in content.values()):
@@ -105,7 +101,7 @@ def _is_list_of_names(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 1 and all(isinstance(n, str) for n in value)
 
 
-def _check_sets(sets: dict[str, tuple[str, ...]], classes: list[str]) -> None:
+def _check_sets(sets: Sets, classes: list[str]) -> None:
     for name, members in sets.items():
         if strange := [member for member in members if member not in classes]:
             raise ValueError(

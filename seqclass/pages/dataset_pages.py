@@ -1,9 +1,8 @@
 """Pages of a dataset: one per version, and one whose address never changes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +21,6 @@ from seqclass.pages.records import (
     DatasetVersion,
     Example,
     Length,
-    RecordingLine,
     Sketch,
 )
 from seqclass.pages.rendering import keep_pages, read_page_record, record_bytes, render, write_pages
@@ -32,6 +30,7 @@ from seqclass.store.datasets import (
     latest_version,
     open_dataset,
 )
+from seqclass.store.formats.file_format import all_facts, facts_of
 from seqclass.store.manifests import CHOSEN_FROM, DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.repeats import row_digests
@@ -141,20 +140,11 @@ def profile(dataset: Dataset) -> DatasetProfile:
         quarantined=manifest.get("quarantined") or {},
         quarantine=manifest.get("quarantine"),
         source=manifest.get("source") or {},
-        recordings=tuple(map(recording_line, manifest.get("recordings") or ())),
-    )
-
-
-def recording_line(record: Mapping[str, Any]) -> RecordingLine:
-    """Return the line of a recording from a manifest's record of it."""
-    others = [own["hz"] for own in record["candidates"][1:2]]
-    plain = {name: record[name] for name in ("file", "seconds", "voiced", "tonic_hz", "tonic_by")}
-    return RecordingLine(
-        **plain,
-        page=record["page"],
-        score=record["candidates"][0]["score"],
-        runner_up_hz=others[0] if others else None,
-        doubts=tuple(record["doubts"]),
+        recordings=tuple(
+            facts.line(record)
+            for record in manifest.get("recordings") or ()
+            if (facts := facts_of(record))
+        ),
     )
 
 
@@ -297,10 +287,18 @@ def _page(summary: DatasetSummary, found: DatasetProfile) -> str:
         look=list(_doubts(found)),
         max_classes=MAX_CLASSES,
         max_channels=MAX_CHANNELS,
+        sections=list(_sections(found)),
         change=_change(summary, found),
         class_bars=_bars((own.label, own.count) for own in found.classes),
         length_bars=_bars((_steps(own.first, own.last), own.count) for own in found.lengths),
     )
+
+
+def _sections(found: DatasetProfile) -> Iterator[str]:
+    """Yield a section on the files of each format that has facts."""
+    for facts in all_facts():
+        if lines := [line for line in found.recordings if facts.knows(line)]:
+            yield facts.section(lines)
 
 
 def _steps(first: int, last: int) -> str:

@@ -236,26 +236,6 @@ class Length:
 
 
 @dataclass(frozen=True)
-class RecordingLine:
-    """A recording in one line.
-
-    file: its name. page: its page. voiced: share of its seconds in which a pitch is heard.
-    tonic_hz: its tonic, with the ``score`` of the most likely one and the next, ``runner_up_hz``.
-    tonic_by: how it was found. doubts: reasons not to trust it.
-    """
-
-    file: str
-    page: str
-    seconds: float
-    voiced: float
-    tonic_hz: float
-    tonic_by: str
-    score: float
-    runner_up_hz: float | None
-    doubts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class DatasetProfile:
     """A dataset version.
 
@@ -263,7 +243,7 @@ class DatasetProfile:
     each. copies: number of series whose values occur in another series too. parents: the versions
     that it continues. quarantined: number of series that were set aside, by violation. quarantine:
     the file that holds them. source: a generator with its spec, or the imported files, or the
-    dataset that the rows were chosen from. recordings: the recordings among the files.
+    dataset that the rows were chosen from. recordings: a line on each of the recordings.
     """
 
     name: str
@@ -282,7 +262,7 @@ class DatasetProfile:
     quarantined: dict[str, int]
     quarantine: str | None
     source: Mapping[str, Any]
-    recordings: tuple[RecordingLine, ...] = ()
+    recordings: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,19 +19,25 @@ from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 
 Record = TypeVar("Record")
+PAGES, TEMPLATE = Path(__file__).parent, ".html.j2"
 STEERING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def render(template: str, home: str, **content: Any) -> str:
-    """Render a page. home: path from its folder to the root of the store, such as ``../``."""
+def render(template: str | Path, home: str, **content: Any) -> str:
+    """Render a page. home: path from its folder to the root of the store, such as ``../``.
+
+    template: a name of this package's templates, or the file of another one, which may use these.
+    """
     now = datetime.now(UTC).isoformat()
-    return _environment().get_template(f"{template}.html.j2").render(home=home, now=now, **content)
+    path = PAGES / template
+    name = path.name.removesuffix(TEMPLATE) + TEMPLATE
+    return _environment(path.parent).get_template(name).render(home=home, now=now, **content)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path = PAGES) -> Environment:
     made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([folder, PAGES]),
         autoescape=True,
         finalize=_plain,
         undefined=StrictUndefined,

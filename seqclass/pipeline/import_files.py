@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from seqclass.bars import RecordingBars, bars, count_rows
+from seqclass.bars import FileBars, bars, count_rows
 from seqclass.pages.index_pages import refresh
-from seqclass.ragas.recording_page import RecordingPages
 from seqclass.screening.contract import Profile, stuck_lines
 from seqclass.screening.incoming import (
     ImportSpec,
@@ -30,6 +29,7 @@ from seqclass.store.datasets import (
     write_rows,
 )
 from seqclass.store.formats import ColumnNames
+from seqclass.store.formats.facts import FilePages
 from seqclass.store.formats.overview import Overview
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.leases import locked
@@ -79,7 +79,7 @@ def _import(
         terms, parent = terms_of(root, name, spec)
         spec = spec.beside(parent)
         screening = Screening(terms, Quarantine(root, folder))
-        pages = RecordingPages(spec.columns.rate_hz, RecordingBars(progress))
+        pages = FilePages(spec.columns, FileBars(progress))
         goal = _Goal(name, source, parent, spec.columns, pages.records)
         tables = tables_of(paths, test_paths, spec, pages.listener)
         rows = screening.passing(count_rows(progress, tables, None))

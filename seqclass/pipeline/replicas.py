@@ -6,8 +6,10 @@ TensorFlow is imported inside the functions, so only in the process that runs th
 import contextlib
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +26,7 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import decide, predict_labels
 from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
 from seqclass.evaluation.metrics import log_loss, seed_scores
+from seqclass.plugins import parts
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, SeriesReader
 from seqclass.store.inventory import digest_of, listing
@@ -37,6 +40,9 @@ from seqclass.training.row_order import sampled
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part, holdout_folds
 from seqclass.workers import Reporter
+
+if TYPE_CHECKING:
+    from seqclass.training.baselines import Baseline
 
 HISTORY = pa.schema({
     "seed": pa.int64(), "member": pa.string(), "network": pa.int64(), "update": pa.int64(),
@@ -355,28 +361,16 @@ def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.nd
 
     x, x_test = dataset.series(chosen.train), dataset.series(chosen.test)
     y = chosen.codes[chosen.train]
-    plain = baseline_predictions(x, y, x_test, seed, dataset.channels)
-    return plain | _by_pitch_alone(dataset, chosen, seed)
+    fit = partial(fit_baselines, channels=dataset.channels, classes=chosen.classes, seed=seed)
+    return baseline_predictions(x, y, x_test, seed, dataset.channels, fit)
 
 
-def _by_pitch_alone(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:
-    """Return class codes for the test rows by baselines on contours that know nothing of order."""
-    from seqclass.ragas.distributions import CONTOURS, distribution_models
-    from seqclass.training.baselines import MAX_ROWS
-
-    if dataset.channels != CONTOURS:
-        return {}
-    train, test = dataset.series(chosen.train), dataset.series(chosen.test)
-    y = chosen.codes[chosen.train]
-    rows = np.sort(np.random.default_rng(seed).permutation(len(y))[:MAX_ROWS])
-    models = distribution_models(train[rows], y[rows], chosen.classes)
-    starts = range(0, len(chosen.test), MAX_ROWS)
-    return {
-        name: np.concatenate([
-            model.log_scores(test[start : start + MAX_ROWS]).argmax(axis=1) for start in starts
-        ])
-        for name, model in models.items()
-    }  # fmt: skip
+def fit_baselines(
+    x: np.ndarray, y: np.ndarray, channels: list[str], classes: Sequence[str], seed: int
+) -> "dict[str, Baseline]":
+    """Fit the baselines that only channels of their kind have: those of symbols, of plug-ins."""
+    fitted = [fit(x, y, channels, classes, seed) for fit in parts("baselines")]
+    return {name: model for models in fitted for name, model in models.items()}
 
 
 def held_back_baselines(dataset: Dataset, chosen: Split, folds: list[Part], seed: int) -> Any:

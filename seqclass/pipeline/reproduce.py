@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.metrics import scores
+from seqclass.generators import generated_tables, is_generated
 from seqclass.pipeline.candidates import Candidate, learning_fingerprint
 from seqclass.pipeline.compare import offsets_of
-from seqclass.pipeline.generate import generated_tables, is_generated
 from seqclass.pipeline.replicas import predict_rows, stored_weights_digest
 from seqclass.pipeline.train import assemble, train_seeds
 from seqclass.row_split import spec_of, split_of

@@ -22,8 +22,7 @@ from seqclass.evaluation.votes import (
     vote,
 )
 from seqclass.pipeline.compare import offsets_of
-from seqclass.pipeline.replicas import load_fast
-from seqclass.ragas.distributions import CONTOURS, DistributionModel, distribution_models
+from seqclass.pipeline.replicas import fit_baselines, load_fast
 from seqclass.row_split import spec_of, split_of
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
@@ -34,7 +33,7 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
 from seqclass.stored_records import Poll, Voter
-from seqclass.training.ngrams import SymbolModel, fit_symbol_models
+from seqclass.training.baselines import Baseline
 from seqclass.workers import workers
 
 logger = logging.getLogger(__name__)
@@ -183,14 +182,12 @@ def _moved(model: Model, logarithms: np.ndarray) -> np.ndarray:
     return logarithms if offsets is None else logarithms + np.asarray(offsets)
 
 
-def _baselines(root: Root, model: Model) -> dict[str, "SymbolModel | DistributionModel"]:
-    """Return baselines fitted to the training rows; contours have those of pitch alone, too."""
+def _baselines(root: Root, model: Model) -> dict[str, Baseline]:
+    """Return the baselines of the channels' kind, fitted to the training rows."""
     dataset, chosen = open_dataset(root, model.manifest["dataset"]), split_of(model)
     x, y = dataset.values(chosen.train), chosen.codes[chosen.train]
-    found = fit_symbol_models(x, y, dataset.channels, spec_of(model).split_seed)
-    if dataset.channels != CONTOURS:
-        return {**found}
-    return {**found, **distribution_models(x, y, model.manifest["classes"])}
+    classes, seed = model.manifest["classes"], spec_of(model).split_seed
+    return fit_baselines(x, y, dataset.channels, classes, seed)
 
 
 def _pieces(table: Any) -> tuple[list[str], np.ndarray]:

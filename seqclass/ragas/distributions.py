@@ -1,6 +1,6 @@
 """Baselines on contours: how long a melody is at which pitch of the octave, whatever the order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,3 +65,10 @@ def distribution_models(
         templates = np.sqrt(_smooth(_smooth(shares / shares.sum(axis=1, keepdims=True))))
         found[TEMPLATE] = DistributionModel(templates, np.arange(len(ragas)), len(classes))
     return found
+
+
+def fit_pitch(
+    x: np.ndarray, y: np.ndarray, channels: Sequence[str], classes: Sequence[str], seed: int
+) -> Mapping[str, DistributionModel]:
+    """Fit the baselines of pitch alone to contours; see ``seqclass.training.baselines.Fit``."""
+    return distribution_models(x, y, classes) if list(channels) == CONTOURS else {}

@@ -16,13 +16,13 @@ from seqclass.ragas.melody_pictures import MAX_ROWS, ROW_S
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_table import known_ragas
 from seqclass.ragas.recording_page import USUAL, PageContent, line_of, recording_page
+from seqclass.ragas.recordings.hearing import RATE_HZ, RecordingFacts
 from seqclass.ragas.sound import Line
 from seqclass.ragas.svaras import PLACES
-from seqclass.recordings.hearing import RATE_HZ, RecordingFacts
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import ColumnNames, Limits, names_of
+from seqclass.store.formats.facts import Listener
 from seqclass.store.formats.isolated import IsolatedReader
-from seqclass.store.formats.recording import Listener
 from seqclass.store.models import Model
 
 WHOLE_S = 1e7
@@ -96,7 +96,7 @@ def hear_song(path: str, names: ColumnNames, limits: Limits, listener: Listener)
     """Hear a recording in a process of its own; an unsure tonic is taken as it is."""
     found: list[HeardSong] = []
 
-    def take(_: str, facts: RecordingFacts, sound: bytes, table: Any) -> None:
+    def take(_: str, facts: Any, sound: bytes, table: Any) -> None:
         found.append(HeardSong(facts, sound, line_of(table, names.rate_hz or RATE_HZ)))
 
     with IsolatedReader(replace(listener, heard=take, takes_unsure=True)) as reader:

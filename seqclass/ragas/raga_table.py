@@ -306,3 +306,16 @@ def choose_ragas(chosen: Iterable[str | Raga]) -> tuple[Raga, ...]:
         raise ValueError("ragas: expected at least one name or definition, got none; name some")
     check_distinct(found.values())
     return tuple(found.values())
+
+
+def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
+    """Return the allied sets of ragas of which the classes have at least two."""
+    members = {
+        name: tuple(raga for raga in ragas if raga in classes)
+        for name, ragas in SETS.items()
+        if name[0] in "AB"
+    }
+    return {name: ragas for name, ragas in members.items() if len(ragas) > 1}
+
+
+CLASS_SETS = {"allied": allied_sets}

@@ -9,8 +9,9 @@ from seqclass.screening.contract import Contract, Policy, Profile
 from seqclass.screening.screening import ValidationContext, add_rows, contract_of
 from seqclass.store.datasets import Dataset, committed_versions, open_dataset
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
+from seqclass.store.formats.facts import Listener
+from seqclass.store.formats.file_format import check_files
 from seqclass.store.formats.isolated import IsolatedReader
-from seqclass.store.formats.recording import Listener, check_recordings
 from seqclass.store.quarantine import quarantined_before
 from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root
@@ -63,7 +64,7 @@ class ImportSpec:
         """Return the files to read, with folders expanded, and those of the test split."""
         paths = expand(list(self.paths), "PATH")
         test_paths = expand(list(self.test_paths), "--test")
-        check_recordings([*paths, *test_paths], self.columns)
+        check_files([*paths, *test_paths], self.columns)
         return paths, test_paths
 
     def beside(self, parent: Dataset | None) -> "ImportSpec":

@@ -8,7 +8,6 @@ import hashlib
 import os
 import stat
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,9 +23,6 @@ INBOX = "inbox"
 DONE, QUARANTINE, REASON = "done", "quarantine", ".reason.txt"
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 """Endings that programs use while a file is incomplete."""
-PARQUET_MAGIC = b"PAR1"
-ENDLESS = 2**31
-"""Size in the header of a WAV file from which on it means nothing: it was streamed."""
 AT_ONCE = 16
 """Inboxes that are looked at at the same time."""
 LONGEST_NAME = 160
@@ -188,24 +184,15 @@ def _look_at_local(path: str, name: str) -> Arrival | None:
 
 def missing_end(inbox: Root, name: str) -> str | None:
     """Return the end that a file still lacks by its format, or None if it is complete."""
-    ending = os.path.splitext(name)[1].lower()
+    from seqclass.store.formats.file_format import HEAD_BYTES, by_ending, ending_of, format_by_head
+
     with inbox.fs.open(inbox.join(name), "rb") as file:
         size = file.seek(0, os.SEEK_END)
         if not size:
             return "any content"
-        file.seek(max(0, size - len(PARQUET_MAGIC)))
-        tail = file.read()
-        if ending == ".parquet" and tail != PARQUET_MAGIC:
-            return "the footer of a Parquet file"
-        if ending in (".npz", ".xlsx") and not zipfile.is_zipfile(file):
-            return f"the directory at the end of an {ending} file"
-        if ending in (".csv", ".tsv", ".ts") and not tail.endswith(b"\n"):
-            return "a line break at its end"
         file.seek(0)
-        head = file.read(8)
-    if head[:4] == b"RIFF" and size < int.from_bytes(head[4:], "little") < ENDLESS:
-        return "the samples that its header promises"
-    return None
+        form = format_by_head(file.read(HEAD_BYTES)) or by_ending().get(ending_of(name))
+        return form.missing_end(file, size) if form else None
 
 
 def _unfollowed(path: str, flags: int) -> int:

@@ -1,7 +1,8 @@
 """Plain classifiers, with which an LSTM is compared."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
@@ -15,6 +16,17 @@ from seqclass.networks.scaling import Scaling, fit_scaling
 from seqclass.training.ngrams import fit_symbol_models
 from seqclass.training.splits import Part
 
+
+class Baseline(Protocol):
+    """A fitted baseline."""
+
+    def log_scores(self, x: np.ndarray) -> np.ndarray:
+        """Return scores ``(n, classes)`` of series ``(n, steps, channels)``."""
+
+
+Fit = Callable[[np.ndarray, np.ndarray, Sequence[str], Sequence[str], int], Mapping[str, Baseline]]
+"""Fits baselines to training rows ``(n, steps, channels)``, their class codes ``(n,)``, the names
+of channels and of classes, and a seed; returns none where the channels are not of its kind."""
 MAX_ROWS = 20_000
 """Most training rows that a baseline sees, and most rows that it answers at once."""
 
@@ -57,12 +69,14 @@ def baseline_predictions(
     x_test: Source,
     seed: int,
     channels: Sequence[str] = (),
+    more: Callable[[np.ndarray, np.ndarray], Mapping[str, Baseline]] | None = None,
 ) -> dict[str, np.ndarray]:
     """Return class codes ``(n_test,)`` by each baseline, fitted to ``x (n, steps, channels)``.
 
     ``nearest_neighbour`` is 1-NN by Euclidean distance on channels scaled over the training rows; a
     missing value counts as the channel's median. If channels hold symbols, ``histogram`` and
-    ``bigram`` count them. channels: their names, which may be units of symbols.
+    ``bigram`` count them. channels: their names, which may be units of symbols. more: fits other
+    baselines to the rows and codes, in place of those of symbols.
     """
     rows = np.arange(len(x))
     if len(x) > MAX_ROWS:
@@ -73,17 +87,24 @@ def baseline_predictions(
     majority = DummyClassifier(strategy="most_frequent").fit(features, y)
     linear = _fit_quietly(regression, features, y)
     nearest = KNeighborsClassifier(1, algorithm="brute").fit(_scaled(known, scaling), y)
-    counting = fit_symbol_models(known, y, channels, seed)
+    fitted = more(known, y) if more else fit_symbol_models(known, y, channels, seed)
 
     def answered(part: np.ndarray) -> dict[str, np.ndarray]:
         seen = summary_features(part)
         plain = {"majority": majority.predict(seen), "logistic_regression": linear.predict(seen),
                  "nearest_neighbour": nearest.predict(_scaled(part, scaling))}  # fmt: skip
-        return plain | {n: m.log_scores(part).argmax(axis=1) for n, m in counting.items()}
+        return plain | {n: m.log_scores(part).argmax(axis=1) for n, m in fitted.items()}
 
     starts = range(0, max(len(x_test), 1), MAX_ROWS)
     parts = [answered(x_test[start : start + MAX_ROWS]) for start in starts]
     return {name: np.concatenate([own[name] for own in parts]) for name in parts[0]}
+
+
+def fit_symbols(
+    x: np.ndarray, y: np.ndarray, channels: Sequence[str], classes: Sequence[str], seed: int
+) -> Mapping[str, Baseline]:
+    """Fit the baselines of symbols, if a channel holds any; see ``Fit``."""
+    return fit_symbol_models(x, y, channels, seed)
 
 
 def _scaled(x: np.ndarray, scaling: Scaling) -> np.ndarray:

@@ -219,13 +219,6 @@ def test_sets_of_other_classes_are_refused(
         assert problem in err
 
 
-def test_allied_sets_are_those_of_which_the_model_knows_two_ragas() -> None:
-    from flows.cli.voting_commands import allied_sets
-
-    found = allied_sets(["Todi", "Dhanyasi", "Kalyani", "Surati", "Khamas", "Sahana"])
-    assert found == {"B2": ("Surati", "Khamas", "Sahana"), "B6": ("Todi", "Dhanyasi")}
-
-
 def test_recordings_are_told_apart_by_how_their_tonic_is_known(root: Root) -> None:
     dataset = store_circles(root, "songs", 4, 10, ["fifths"])
     told = [{"file": f"{name}.mp3", "tonic_by": way} for name, way in

@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from seqclass.store import parts
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree
-from seqclass.store.formats import ColumnNames, Limits, footer, parquet, read_files
-from seqclass.store.formats.overview import Overview, understood
+from seqclass.store.formats import ColumnNames, Limits, footer, parquet, read_files, understood
+from seqclass.store.formats.overview import Overview
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning

@@ -6,16 +6,20 @@ A refusal names the file, the row if there is one, what was expected and what ca
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import pyarrow as pa
 
-from seqclass.store.formats.arrays import read_npy, read_npz
-from seqclass.store.formats.delimited import read_csv
-from seqclass.store.formats.filetypes import SOUNDS, check_content
-from seqclass.store.formats.parquet import read_parquet
-from seqclass.store.formats.recording import is_recording, read_recording
+from seqclass.store.formats.file_format import (
+    Format,
+    Understood,
+    by_ending,
+    ending_of,
+    format_by_content,
+    format_of,
+)
+from seqclass.store.formats.filetypes import check_content
 from seqclass.store.formats.table import (
     ColumnNames,
     Limits,
@@ -25,8 +29,6 @@ from seqclass.store.formats.table import (
     names_of,
     refusal,
 )
-from seqclass.store.formats.text import read_ts, read_tsv
-from seqclass.store.formats.workbook import read_workbook
 from seqclass.store.root import irregular
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "read_files",
     "read_group",
     "refusing",
+    "understood",
 ]  # fmt: skip
 
 
@@ -63,9 +66,14 @@ def read_files(
 def read_group(group: list[str], reading: Reading) -> Iterator[pa.Table]:
     """Yield rows of one file, or of a pair of files that belong together."""
     with refusing(group[0]):
-        for table in _reader(group[0])(group, reading):
+        for table in _format(group[0]).read(group, reading):
             if len(table):
                 yield table if reading.split is None else _with_split(table, reading.split)
+
+
+def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
+    """Return how one file is read: its form, and the role of each of its columns."""
+    return _format(path).understood(path, names, limits)
 
 
 @contextlib.contextmanager
@@ -109,7 +117,7 @@ def expand(paths: list[str], argument: str) -> list[str]:
             readable = _readable(path) or [p for own in sorted(folders) for p in _readable(own)]
             if not readable:
                 raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
-            found += _recordings_of(readable) or readable
+            found += _alone(readable) or readable
         elif not os.path.isfile(path):
             raise ValueError(
                 f"{argument}: expected an existing file or folder, got {path!r}; check the path"
@@ -117,10 +125,10 @@ def expand(paths: list[str], argument: str) -> list[str]:
         elif not path.isprintable():
             raise ValueError(f"{argument}: expected a printable name, got {path!r}; rename it")
         else:
-            _reader(path)
+            _format(path)
             found.append(path)
     for path in found:
-        if not is_recording(path):
+        if format_by_content(path) is None:
             check_content(path)
     return found
 
@@ -128,24 +136,26 @@ def expand(paths: list[str], argument: str) -> list[str]:
 def _readable(folder: str) -> list[str]:
     """Return the files of a folder that a reader takes, sorted by name."""
     inside = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-    found = [p for p in inside if _is_taken(p) and _ending(p) != ".npy"]
+    found = [p for p in inside if _is_taken(p) and ending_of(p) != ".npy"]
     for path in found:
         _check_regular(path)
     return found
 
 
-def _recordings_of(paths: list[str]) -> list[str]:
-    """Return the recordings: a folder that has any holds nothing else but their labels."""
-    known = set(filter(is_recording, paths))
-    return [path for path in paths if path in known or _ending(path) in SOUNDS] if known else []
+def _alone(paths: list[str]) -> list[str]:
+    """Return the files of formats that are known by content, if there are any, and no others."""
+    forms = {path: form for path in paths if (form := format_by_content(path))}
+    endings = {ending for form in forms.values() for ending in form.endings}
+    return [path for path in paths if path in forms or ending_of(path) in endings]
 
 
 def _is_taken(path: str) -> bool:
-    """Check whether a reader takes a file: by its ending, or for recordings by its content."""
-    if _ending(path) in READERS:
+    """Check whether a reader takes a file: by its ending, or by its content."""
+    if ending_of(path) in by_ending():
         return True
     try:
-        return os.path.isfile(path) and not os.path.islink(path) and is_recording(path)
+        is_file = os.path.isfile(path) and not os.path.islink(path)
+        return is_file and format_by_content(path) is not None
     except PermissionError:  # most likely no file of series
         return False
 
@@ -159,15 +169,13 @@ def _check_regular(path: str) -> None:
         )
 
 
-def _reader(path: str) -> Callable[..., Iterator[pa.Table]]:
-    if is_recording(path):
-        return read_recording
-    try:
-        return READERS[_ending(path)]
-    except KeyError:
+def _format(path: str) -> Format:
+    form = format_of(path)
+    if form is None:
         raise ValueError(
             f"PATH: expected a file ending in {_endings()}, got {path!r}; {_cure(path)}"
-        ) from None
+        )
+    return form
 
 
 def _cure(path: str) -> str:
@@ -176,7 +184,7 @@ def _cure(path: str) -> str:
     Arrow files are not read: their buffers are compressed as a whole, so their size can't be
     checked before they are unpacked.
     """
-    ending = _ending(path)
+    ending = ending_of(path)
     if ending in (".feather", ".arrow"):
         return "convert it to Parquet"
     if ending in (".txt", ".dat", ".tab", ".log"):
@@ -184,12 +192,8 @@ def _cure(path: str) -> str:
     return "save it as .xlsx" if ending == ".xls" else "convert it"
 
 
-def _ending(path: str) -> str:
-    return os.path.splitext(path)[1].lower()
-
-
 def _endings() -> str:
-    return ", ".join(READERS)
+    return ", ".join(by_ending())
 
 
 def file_groups(paths: list[str]) -> list[list[str]]:
@@ -197,7 +201,7 @@ def file_groups(paths: list[str]) -> list[list[str]]:
     groups: list[list[str]] = []
     waiting: list[str] = []
     for path in paths:
-        if _ending(path) != ".npy":
+        if ending_of(path) != ".npy":
             groups.append([path])
             continue
         waiting.append(path)
@@ -210,15 +214,3 @@ def file_groups(paths: list[str]) -> list[list[str]]:
             "name the labels' file right after the series' file",
         )  # fmt: skip
     return groups
-
-
-READERS: dict[str, Callable[..., Iterator[pa.Table]]] = {
-    ".parquet": read_parquet,
-    ".csv": read_csv,
-    ".xlsx": read_workbook,
-    ".ts": read_ts,
-    ".tsv": read_tsv,
-    ".npz": read_npz,
-    ".npy": read_npy,
-    **dict.fromkeys(SOUNDS, read_recording),
-}

@@ -1,15 +1,12 @@
 """Detection of a file's real type by its bytes, if the ending of its name is wrong."""
 
-import os
 import re
 import zipfile
 
+from seqclass.store.formats.file_format import by_ending, ending_of
 from seqclass.store.formats.table import RefusalError, refusal
 from seqclass.store.rows import KNOWN_COLUMNS
 
-SOUNDS = (".wav", ".flac", ".mp3", ".ogg")
-"""Endings of recordings, which are known by their content."""
-TEXTS = (".csv", ".tsv", ".ts")
 KINDS = {
     b"PAR1": ("a Parquet file", ".parquet"),
     b"\x93NUMPY": ("a NumPy array", ".npy"),
@@ -33,18 +30,19 @@ def check_content(path: str) -> None:
     """Refuse a file whose bytes are clearly of another type than its ending says."""
     with open(path, "rb") as file:
         head = file.read(4096)
-    ending = os.path.splitext(path)[1].lower()
+    ending = ending_of(path)
+    is_text = ending in by_ending() and by_ending()[ending].is_text
     for magic, program in PACKED.items():
         if head.startswith(magic):
             raise refusal(path, f"a plain {ending} file", f"one packed with {program}", "unpack it")
     for magic, (kind, cure) in OTHERS.items():
         if head.startswith(magic):
             raise refusal(path, f"a {ending} file", kind, cure)
-    if ending in TEXTS and head.lstrip().lower().startswith(PAGES):
+    if is_text and head.lstrip().lower().startswith(PAGES):
         raise refusal(path, "a table of text", "a web page or XML", "save the table as CSV")
     if ending == ".tsv":
         check_first_line(path, head.replace(b"\0", b"").decode("latin-1").split("\n")[0])
-    kind, right = _kind_of(path, head, ending)
+    kind, right = _kind_of(path, head, ending, is_text)
     if right != ending:
         raise _misnamed(path, ending, kind, right)
 
@@ -57,21 +55,22 @@ def check_first_line(path: str, line: str) -> None:
         raise _misnamed(path, ".tsv", "a table with names in the first line", ".csv")
 
 
-def _kind_of(path: str, head: bytes, ending: str) -> tuple[str, str]:
+def _kind_of(path: str, head: bytes, ending: str, is_text: bool) -> tuple[str, str]:
     """Return the type of a file in words, and its right ending: its own if that may be right."""
     for magic, found in KINDS.items():
         if head.startswith(magic):
             return found
     if head.startswith(b"PK\x03\x04"):
-        return _archive(path, ending)
-    if ending in SOUNDS and not head:
-        raise refusal(path, "a recording", "an empty file", "write it again")
-    if head and ending not in TEXTS and not _has_controls(head):
+        return _archive(path, ending, is_text)
+    expected = by_ending().get(ending)
+    if expected and expected.matches and not head:
+        raise refusal(path, expected.noun, "an empty file", "write it again")
+    if head and not is_text and not _has_controls(head):
         return "text", ".csv"
     return ending, ending
 
 
-def _archive(path: str, ending: str) -> tuple[str, str]:
+def _archive(path: str, ending: str, is_text: bool) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -81,7 +80,7 @@ def _archive(path: str, ending: str) -> tuple[str, str]:
         return "an Excel workbook", ".xlsx"
     if names and all(name.endswith(".npy") for name in names):
         return "NumPy arrays", ".npz"
-    if ending in TEXTS:
+    if is_text:
         raise refusal(path, "a table of text", "a zip archive", "unpack it")
     return ending, ending
 

@@ -15,22 +15,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pyarrow as pa
 
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, file_groups
-from seqclass.store.formats.recording import (
-    Listener,
-    is_recording,
-    refuse_unsure,
+from seqclass.store.formats.facts import Listener, take_apart
+from seqclass.store.formats.file_format import (
+    Understood,
+    all_facts,
+    needs_all,
     seconds_to_read,
-    take_apart,
 )
 from seqclass.store.formats.table import refusal
-
-if TYPE_CHECKING:
-    from seqclass.store.formats.overview import Understood
 
 COMMAND = ["-P", "-m", "seqclass.store.formats.reader_process"]
 START_S = 120.0
@@ -84,29 +81,30 @@ class IsolatedReader:
     ) -> Iterator[pa.Table]:
         """Yield rows of all files in order; RefusalError also for a file that breaks a limit.
 
-        After the last file it is also raised for recordings whose tonic is not sure.
+        After the last file it is also raised for facts that are not sure.
         """
         limits = limits or Limits()
         request = {"names": asdict(names), "split": split, "keep_infinite": keep_infinite}
-        serial, unsure = 0, list[Any]()
+        serial, records = 0, list[dict[str, Any]]()
         for group in file_groups(paths):
             own = {**request, "paths": group, "serial": serial, "wanted": "rows"}
             for reply, process in self._replies(own, limits):
                 if "table" in reply:
-                    yield self._passed_on(group[0], process.table(reply["table"]), unsure)
+                    yield self._passed_on(group[0], process.table(reply["table"]), records)
                 serial = reply.get("done", serial)
         if not self._listener.takes_unsure:
-            refuse_unsure(unsure)
+            for facts in all_facts():
+                facts.check([record for record in records if facts.knows(record)])
 
-    def _passed_on(self, path: str, table: pa.Table, unsure: list[Any]) -> pa.Table:
-        """Return a table without what was heard of a recording, which the listener gets."""
-        table, facts, sound = take_apart(table)
+    def _passed_on(self, path: str, table: pa.Table, records: list[dict[str, Any]]) -> pa.Table:
+        """Return a table without the facts of its file, which the listener gets."""
+        table, facts, attachment = take_apart(table)
         if facts is not None:
-            self._listener.heard(path, facts, sound, table)
-            unsure += [] if facts["sure"] else [facts]
+            self._listener.heard(path, facts, attachment, table)
+            records.append(facts)
         return table
 
-    def understood(self, path: str, names: ColumnNames, limits: Limits) -> "Understood":
+    def understood(self, path: str, names: ColumnNames, limits: Limits) -> Understood:
         """Return how one file is read: its form, and the role of each of its columns."""
         request = _request(path, names, "form")
         [found] = [r["understood"] for r, _ in self._replies(request, limits) if "understood" in r]
@@ -264,12 +262,12 @@ def preview(
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yield rows of files, each with its path; unreadable files are refused as in ``read_files``.
 
-    An ``.npy`` file is left out: it is read together with another. So is a recording: its tonic
-    follows from all of it, which takes minutes.
+    An ``.npy`` file is left out: it is read together with another. So is a file that must be read
+    whole.
     """
     with IsolatedReader() as reader:
         for path in paths:
-            if path.lower().endswith(".npy") or is_recording(path):
+            if path.lower().endswith(".npy") or needs_all(path):
                 continue
             for table in reader.read_files([path], names, None, keep_infinite, limits):
                 yield path, table

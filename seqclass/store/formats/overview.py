@@ -1,30 +1,21 @@
 """An overview of files before anything is stored: how they are read, and likely problems."""
 
 import hashlib
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NotRequired
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
-from seqclass.store.formats.delimited import check_header
-from seqclass.store.formats.dialect import SHOWN, dialect_of
-from seqclass.store.formats.filetypes import SOUNDS
+from seqclass.store.formats.file_format import Understood
 from seqclass.store.formats.longform import dropped_steps
-from seqclass.store.formats.parquet import check_parquet
-from seqclass.store.formats.recording import is_recording
-from seqclass.store.formats.table import ColumnNames, Limits, check_columns, kept_columns, option
-from seqclass.store.formats.widetext import step_columns
-from seqclass.store.formats.workbook import read_sheet
+from seqclass.store.formats.table import option
 from seqclass.store.repeats import find_lookalikes
-from seqclass.store.rows import KNOWN_COLUMNS, channels_of, check_form
+from seqclass.store.rows import channels_of, check_form
 
 FEW = 100
 """Number of series below which a fifth is fewer than the 20 test rows of a first champion."""
@@ -64,16 +55,6 @@ class Described(TypedDict):
     flat: int
     repeated_steps: int
     amiss: list[str]
-
-
-class Understood(TypedDict):
-    """The form of a file, and the role of each column."""
-
-    layout: str
-    delimiter: NotRequired[str]
-    decimal: NotRequired[str]
-    encoding: NotRequired[str]
-    columns: NotRequired[dict[str, str]]
 
 
 class Inspected(Described):
@@ -280,49 +261,3 @@ def _idle(low: float, high: float, holes: float, n: float, infinite: float) -> s
     if holes == n:
         return "has no value at all"
     return f"is {low:g} everywhere" if low == high and not infinite else None
-
-
-def understood(path: str, names: ColumnNames, limits: Limits) -> Understood:
-    """Return how one file is read: its form, and the role of each of its columns."""
-    ending = os.path.splitext(path)[1].lower()
-    if is_recording(path) or ending in SOUNDS:
-        return {"layout": "a window of the recording is a series", "columns": {}}
-    if ending == ".csv":
-        check_header(path, limits)
-        found = dialect_of(path, names)
-        form: Understood = {
-            "layout": names.layout or "long",
-            "delimiter": SHOWN.get(found.delimiter, found.delimiter),
-            "decimal": found.decimal,
-            "encoding": found.encoding,
-        }
-        return {**form, "columns": _parts(path, list(found.header), names)}
-    if ending == ".parquet":
-        check_parquet(path, limits)
-        schema = pq.read_schema(path)
-        layout = "wide" if channels_of(schema) else names.layout or "long"
-        return {"layout": layout, "columns": _parts(path, schema.names, names)}
-    if ending == ".xlsx":
-        header = read_sheet(path, names, limits).column_names
-        return {"layout": names.layout or "long", "columns": _parts(path, header, names)}
-    return {"layout": "a line or row is a series", "columns": {}}
-
-
-def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
-    """Return the role of every column, and why ignored ones are ignored."""
-    check_columns(path, columns, names)
-    kept, roles = set(kept_columns(columns, names)), names.roles
-    step = names.step or "step"
-    why = dict.fromkeys(names.ignore, "left out by --ignore")
-    found = {
-        name: why.get(name, "left out, not in --channels")
-        if name not in kept
-        else "step" if name == step and names.layout != "wide"
-        else roles.get(name, name if name in KNOWN_COLUMNS else "channel")
-        for name in columns
-    }  # fmt: skip
-    if names.layout == "wide" and "step" not in found:
-        own = [name for name, role in found.items() if role == "channel"]
-        for channel, steps in step_columns(path, own, names).items():
-            found |= dict.fromkeys(steps, f"step of {channel}")
-    return found

@@ -20,10 +20,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from seqclass.store.formats import ColumnNames, Limits, RefusalError, read_group, refusing
+from seqclass.store.formats import (
+    ColumnNames,
+    Limits,
+    RefusalError,
+    read_group,
+    refusing,
+    understood,
+)
 from seqclass.store.formats.footer import READER
 from seqclass.store.formats.label_files import read_label_file
-from seqclass.store.formats.overview import understood
 from seqclass.store.formats.table import Reading
 
 LOOK_S = 1.0

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 from scipy.io import wavfile
 
-from seqclass.pipeline.generate import raga_tables
 from seqclass.ragas.listening import _melody
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.ragas.raga_table import find_raga
+from seqclass.ragas.raga_tables import raga_tables
 from seqclass.ragas.sound import (
     BEND_SEMITONES,
     SAMPLE_HZ,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.melodies import PIECE_NOTES, REAL, generated, gitams
 from benchmarks.raga_oracle import compare
-from seqclass.pipeline.generate import generated_tables, raga_tables
+from seqclass.generators import generated_tables
 from seqclass.ragas.chains import NAMES, MelodyConfig
 from seqclass.ragas.definitions import Raga
 from seqclass.ragas.raga_series import (
@@ -25,6 +25,7 @@ from seqclass.ragas.raga_series import (
 )
 from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.ragas.raga_table import TABLE, choose_ragas, find_raga
+from seqclass.ragas.raga_tables import raga_tables
 from seqclass.ragas.svaras import Note, read_notes
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.formats import ColumnNames, read_files

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from flows.cli.raga_commands import ragas_of
+from seqclass.ragas.commands import ragas_of
 from seqclass.ragas.definitions import Raga, check_distinct, folded, melakarta, ragas_from
 from seqclass.ragas.raga_table import (
     SETS,
     TABLE,
     VARIANTS,
+    allied_sets,
     choose_ragas,
     find_raga,
     known_ragas,
@@ -314,3 +315,8 @@ def test_a_bad_file_is_one_line(
     code, out, err = seqclass("generate", "ragas", "--ragas", path)
     assert (code, out) == (2, "")
     assert re.fullmatch(rf"seqclass: --ragas.*{words}.*\n", err), err
+
+
+def test_allied_sets_are_those_of_which_a_model_knows_two_ragas() -> None:
+    found = allied_sets(["Todi", "Dhanyasi", "Kalyani", "Surati", "Khamas", "Sahana"])
+    assert found == {"B2": ("Surati", "Khamas", "Sahana"), "B6": ("Todi", "Dhanyasi")}

@@ -3,8 +3,8 @@
 import numpy as np
 
 from seqclass.ragas.recording_page import USUAL, PageContent, recording_page
+from seqclass.ragas.recordings.hearing import RecordingFacts
 from seqclass.ragas.sound import Line
-from seqclass.recordings.hearing import RecordingFacts
 
 FACTS: RecordingFacts = {
     "file": "<b>song</b>.mp3", "kind": "MP3", "seconds": 75.0, "sample_hz": 44_100, "channels": 2,

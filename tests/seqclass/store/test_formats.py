@@ -10,6 +10,8 @@ import pytest
 
 from seqclass.store import formats
 from seqclass.store.formats import ColumnNames, expand, read_files
+from seqclass.store.formats.builtin import FORMATS
+from seqclass.store.formats.file_format import by_ending
 from seqclass.store.rows import channels_of, check_form, dataset_schema
 
 NAMES = ColumnNames()
@@ -153,6 +155,12 @@ def test_npy_pairs_take_one_hot_labels(tmp_path: Path) -> None:
     ]
 
 
+def test_each_ending_has_one_reader() -> None:
+    endings = [ending for form in FORMATS for ending in form.endings]
+    assert len(endings) == len(set(endings))
+    assert set(endings) < set(by_ending())
+
+
 def test_a_folder_means_the_files_in_it(tmp_path: Path) -> None:
     first, second = text(tmp_path, "a.csv", LONG), text(tmp_path, "b.tsv", "1\t2\n")
     text(tmp_path, "notes.txt", "")
@@ -165,12 +173,11 @@ def test_other_files_of_a_folder_need_not_be_readable(
     (table := tmp_path / "a.csv").write_text("series_id,step,value,label\na,0,1,x\n")
     (tmp_path / "secret.key").write_text("x")
 
-    def is_recording(path: str) -> bool:
+    def format_by_content(path: str) -> None:
         if path.endswith(".key"):
             raise PermissionError(13, "Permission denied", path)
-        return False
 
-    monkeypatch.setattr(formats, "is_recording", is_recording)
+    monkeypatch.setattr(formats, "format_by_content", format_by_content)
     assert expand([str(tmp_path)], "PATH") == [str(table)]
 
 

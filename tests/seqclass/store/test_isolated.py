@@ -18,9 +18,9 @@ from seqclass.store.formats import (
     isolated,
     read_files,
     reader_process,
+    understood,
 )
 from seqclass.store.formats.isolated import IsolatedReader
-from seqclass.store.formats.overview import understood
 from seqclass.store.root import Root
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.places import REPOSITORY

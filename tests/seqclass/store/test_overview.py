@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqclass.store.formats.overview import FEW, Overview, understood
+from seqclass.store.formats import understood
+from seqclass.store.formats.overview import FEW, Overview
 from seqclass.store.formats.table import ColumnNames, Limits, RefusalError
 from seqclass.store.rows import SERIES
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqclass.pipeline.generate import generated_tables, iot_tables
+from seqclass.generators import generated_tables, iot_tables
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.root import Root
 from seqclass.synthesis.iot import FAMILIES, WHOLE, IotSpec, channel_names, generate_iot

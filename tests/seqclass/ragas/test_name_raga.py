@@ -11,10 +11,10 @@ import soundfile
 
 from seqclass.inference.answers import Answers
 from seqclass.inference.loaded_model import LoadedModel
-from seqclass.pipeline.generate import raga_tables
 from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_song
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.ragas.raga_tables import raga_tables
 from seqclass.ragas.sound import Line
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.registry import open_model

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from seqclass.recordings.sound_files import audio_packages
+from seqclass.ragas.recordings.sound_files import audio_packages
 
 FRAMES_PER_S = 62.5
 """Rate of the tracker's frames: 256 samples at 16 kHz."""

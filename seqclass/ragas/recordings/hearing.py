@@ -1,13 +1,14 @@
 """A recording as it is heard: its pitch above its tonic, and how far that can be trusted."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from typing_extensions import TypedDict
 
-from seqclass.recordings.pitch import (
+from seqclass.ragas.recordings.pitch import (
     FRAMES_PER_S,
     PitchTrack,
     contour,
@@ -15,8 +16,8 @@ from seqclass.recordings.pitch import (
     level_share,
     without_drone,
 )
-from seqclass.recordings.sound_files import SAMPLE_HZ, SoundFile, audio_packages
-from seqclass.recordings.tonic import Candidate, DroneSpectrum, Tonic, find_tonic, given
+from seqclass.ragas.recordings.sound_files import SAMPLE_HZ, SoundFile, audio_packages
+from seqclass.ragas.recordings.tonic import Candidate, DroneSpectrum, Tonic, find_tonic, given
 
 RATE_HZ, WINDOW_S = 25.0, 60.0
 MIN_PITCH_S = 2.0
@@ -165,6 +166,6 @@ def _excerpt(samples: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def candidates_line(facts: RecordingFacts) -> str:
+def candidates_line(facts: Mapping[str, Any]) -> str:
     """Return the candidates for the tonic with their scores, in words."""
     return ", ".join(f"{own['hz']:.1f} Hz ({own['score']:.2f})" for own in facts["candidates"][:3])

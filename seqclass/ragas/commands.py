@@ -13,12 +13,12 @@ from flows.cli.command_line import (
     existing,
     leave_on_interrupt,
     numbers,
-    prepare_prefect,
     read_spec,
     span_of,
     words,
 )
-from flows.cli.dataset_printing import print_heard, show_dataset
+from flows.cli.dataset_commands import draw
+from flows.cli.dataset_printing import print_facts
 from flows.cli.option_groups import Place, SpreadPlace, TonicOption, check_tonic
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from flows.cli.spec_files import PARSERS, read_spec_file
@@ -104,11 +104,7 @@ def generate_ragas(
     """Draw Carnatic melodies as svaras, letters or pitch contours."""
     from seqclass.ragas.raga_spec import RagaSpec
 
-    drawn, store = read_spec(RagaSpec, options.chosen(), spec), place.new_store()
-    prepare_prefect("generate", "flows.generation", store)
-    from flows.generation import generate_ragas as flow
-
-    show_dataset(store, flow(name, drawn, store.url), place.as_json)
+    draw("ragas", name, read_spec(RagaSpec, options.chosen(), spec), place)
 
 
 def _pair(argument: str, text: str) -> tuple[float, float]:
@@ -139,8 +135,9 @@ def name_raga(
     """Name the raga of a recording, by a model of contours."""
     from seqclass.inference.answer_files import check_target, written_whole
     from seqclass.ragas.naming import contours_of, default_page, hear_song, name_song, naming_page
+    from seqclass.ragas.recordings.recording_format import check_recording
     from seqclass.store.formats import ColumnNames, Limits
-    from seqclass.store.formats.recording import Listener, check_recording
+    from seqclass.store.formats.facts import Listener
     from seqclass.store.registry import open_model
 
     store, page = existing(place.root), out or default_page(path)
@@ -150,11 +147,11 @@ def name_raga(
     check_recording(path)
     check_target(store, page)
     names = ColumnNames(rate_hz=of.rate_hz, tonic_hz=tonic_hz)
-    from seqclass.bars import RecordingBars, bars
+    from seqclass.bars import FileBars, bars
 
     leave_on_interrupt()
     with bars() as progress:
-        song = hear_song(path, names, Limits(), Listener(RecordingBars(progress)))
+        song = hear_song(path, names, Limits(), Listener(FileBars(progress)))
     from seqclass.inference.loaded_model import LoadedModel
 
     classifier = LoadedModel(chosen)
@@ -174,7 +171,7 @@ def show_named(found: "Naming", page: str, as_json: bool) -> None:
     for own in found["ragas"]:
         add_row(table, printable(own["raga"]), f"{own['probability']:.3f}")
     print_table(table)
-    print_heard([found["recording"]])
+    print_facts([found["recording"]])
     typer.echo(f"page: {page}")
 
 
@@ -235,3 +232,6 @@ def read_ragas(path: str) -> "tuple[Raga, ...]":
         return ragas_from(found)
     except ValueError as error:
         raise ValueError(f"--ragas {path}: {error}") from error
+
+
+COMMANDS = {"generate": (generate_ragas,), "Ragas": (listen, name_raga)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from typing_extensions import TypedDict
 
-from seqclass.recordings.sound_files import SAMPLE_HZ
+from seqclass.ragas.recordings.sound_files import SAMPLE_HZ
 
 BIN_CENTS = 10
 LOWEST_HZ, N_BINS = 48.0, 5 * 120

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from seqclass.pipeline.generate import raga_tables
 from seqclass.ragas.raga_series import generate_ragas
 from seqclass.ragas.raga_spec import RagaSpec
+from seqclass.ragas.raga_tables import raga_tables
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset, recordings_folder, write_dataset
 from seqclass.store.root import Root

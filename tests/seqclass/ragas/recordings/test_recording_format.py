@@ -10,11 +10,11 @@ import pytest
 import soundfile
 
 from flows.cli.option_groups import read_label_table
-from seqclass.recordings.hearing import RecordingFacts
-from seqclass.store.formats import ColumnNames, Limits, RefusalError, expand, names_of
+from seqclass.ragas.recordings.hearing import RecordingFacts
+from seqclass.ragas.recordings.recording_format import check_recordings
+from seqclass.store.formats import ColumnNames, Limits, RefusalError, expand, names_of, understood
+from seqclass.store.formats.facts import Listener
 from seqclass.store.formats.isolated import IsolatedReader
-from seqclass.store.formats.overview import understood
-from seqclass.store.formats.recording import Listener, check_recordings
 from seqclass.store.inbox import missing_end
 from seqclass.store.root import open_root
 from tests.support.singers import RATE, song, write_mp3

@@ -9,8 +9,8 @@ import soundfile
 
 from seqclass.ragas.raga_series import generate_ragas
 from seqclass.ragas.raga_spec import RagaSpec
-from seqclass.recordings.hearing import Heard, HearingSpec, hear
-from seqclass.recordings.pitch import (
+from seqclass.ragas.recordings.hearing import Heard, HearingSpec, hear
+from seqclass.ragas.recordings.pitch import (
     FRAMES_PER_S,
     contour,
     cut,
@@ -19,10 +19,10 @@ from seqclass.recordings.pitch import (
     without_islands,
     without_rests,
 )
-from seqclass.recordings.sound_files import mono, open_sound, recording_kind
-from seqclass.recordings.tonic import DroneSpectrum, find_tonic
+from seqclass.ragas.recordings.recording_format import check_recordings
+from seqclass.ragas.recordings.sound_files import mono, open_sound, recording_kind
+from seqclass.ragas.recordings.tonic import DroneSpectrum, find_tonic
 from seqclass.store.formats import ColumnNames
-from seqclass.store.formats.recording import check_recordings
 from tests.support.singers import RATE, Singer, drone, speech, sung, write_mp3
 
 SECONDS = 20.0

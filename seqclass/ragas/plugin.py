@@ -1,0 +1,11 @@
+"""The plug-in of ragas: what it adds, by name."""
+
+from seqclass.plugins import Plugin
+
+PLUGIN = Plugin(
+    formats="seqclass.ragas.recordings.recording_format:FORMATS",
+    generators="seqclass.ragas.raga_tables:GENERATORS",
+    commands="seqclass.ragas.commands:COMMANDS",
+    class_sets="seqclass.ragas.raga_table:CLASS_SETS",
+    baselines="seqclass.ragas.distributions:fit_pitch",
+)
