@@ -54,10 +54,12 @@ class Lookout:
         else:
             return False
         self.told = {file: asked for file, asked in self.told.items() if file in self.there}
-        due = [file for file in complete if self._is_due(file, now_s)]
-        for file in due:
-            self.told[file] = (self.told.get(file, (0, 0.0))[0] + 1, now_s)
-        return bool(due)
+        is_due = False
+        for file in complete:
+            asks, last_s = self.told.get(file, (0, float("-inf")))
+            if asks < MAX_ASKS and now_s - last_s >= AGAIN_S:
+                self.told[file], is_due = (asks + 1, now_s), True
+        return is_due
 
     def has_stalled(self, service: Service, now_s: float) -> bool:
         """Check whether a retraining crashed, was lost with its machine, or is due for another try.
@@ -114,10 +116,6 @@ class Lookout:
             return []
         self.problem = None
         return found
-
-    def _is_due(self, file: File, now_s: float) -> bool:
-        asks, last_s = self.told.get(file, (0, float("-inf")))
-        return asks < MAX_ASKS and now_s - last_s >= AGAIN_S
 
 
 def ask(service: Service, deployment: str) -> bool:

@@ -105,16 +105,11 @@ def mark_of(store: Root) -> str:
     place, folder = store.url, home_of(store)
     if store.is_local:
         place, folder = os.path.realpath(store.path), Path(store.path)
-    about = folder.stat()
-    identity = json.dumps([_machine(), place, about.st_dev, about.st_ino])
-    return hashlib.sha256(identity.encode()).hexdigest()[:16]
-
-
-def _machine() -> str:
-    """Return what identifies this machine since it started, or else its name."""
+    about, machine = folder.stat(), socket.gethostname()
     with contextlib.suppress(OSError):
-        return (SYSTEM / "sys/kernel/random/boot_id").read_text()
-    return socket.gethostname()
+        machine = (SYSTEM / "sys/kernel/random/boot_id").read_text()
+    identity = json.dumps([machine, place, about.st_dev, about.st_ino])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def recorded(store: Root) -> Service | None:
