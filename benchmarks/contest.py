@@ -140,6 +140,7 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
     from seqclass.runtime import tensorflow
 
     tensorflow()
+    from seqclass.evaluation.metrics import log_loss
     from seqclass.training.learnt_rows import Rows as Fitted
     from seqclass.training.replica import TrainingRows, train_replica
 
@@ -156,7 +157,7 @@ def trained(train: Rows, seed: int, recipe: Recipe | None = None) -> tuple[Any, 
         "seconds": round(replica.seconds, 1),
         "restarts": sum(fit.restarts for fit in replica.fits),
         "updates": sum(len(fit.losses) for fit in replica.fits),
-        "validation_log_loss": replica.validation["log_loss"],
+        "validation_log_loss": log_loss(replica.held_probabilities, train.y[replica.held]),
         "members": replica.members,
     }
 

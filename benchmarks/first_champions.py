@@ -126,6 +126,8 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
 
     tensorflow()
     from seqclass.evaluation.decisions import predict_labels
+    from seqclass.evaluation.metrics import Truth
+    from seqclass.evaluation.rule_choice import rule_for
     from seqclass.monitoring.first_champion import Answered, evidence_of, first_champion_failures
     from seqclass.monitoring.seed_spread import unstable
     from seqclass.networks.outputs import predict_all
@@ -139,11 +141,17 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     known = TrainingRows(Rows(x[kept], y[kept]), int(y.max()) + 1)
     made = train_replica(known, spec, draw, lambda *_: None)
     said = predict_all(accelerate(made.classifier), x[held])["probabilities"]
-    answers = predict_labels(said, made.decision.offsets)
+    truth = Truth(known.rows.y, [str(code) for code in range(known.n_classes)]).take(made.held)
+    rule = rule_for(made.held_probabilities, truth, spec.goal)
+    answers = predict_labels(said, rule)
     baselines = baseline_predictions(x[kept], y[kept], x[held], spec.split_seed)
     tested = Answered(y[held], answers, baselines, [answers], np.ones(len(held)))
     found = evidence_of(
-        tested, _held_back(known, spec, made.nested), spec.limits, known.n_classes, spec.split_seed
+        tested,
+        _held_back(known, truth, spec, made.nested),
+        spec.limits,
+        known.n_classes,
+        spec.split_seed,
     )
     restarts = [sum(fit.restarts for fit in made.fits)]
     reasons = unstable(
@@ -162,9 +170,10 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     }
 
 
-def _held_back(known: Any, spec: TrainingSpec, nested: np.ndarray) -> Any:
+def _held_back(known: Any, held: Any, spec: TrainingSpec, nested: np.ndarray) -> Any:
     """The training rows that decided nothing of their answers ``nested``; None without any."""
     from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
+    from seqclass.pipeline.held_rows import answers_by_fold
     from seqclass.training.baselines import held_back_predictions
     from seqclass.training.splits import holdout_folds
 
@@ -172,13 +181,12 @@ def _held_back(known: Any, spec: TrainingSpec, nested: np.ndarray) -> Any:
     folds = holdout_folds(y, None, spec.validation_fraction, spec.split_seed)
     if not len(nested):
         return None
-    ends = np.cumsum([len(held) for _, held in folds])
-    folds = [fold for fold, end in zip(folds, ends, strict=True) if end <= len(nested)]
-    answers = nested.argmax(axis=1)
+    folds, n = folds[: len(nested)], nested.shape[1]
+    truth = held.take(np.arange(n))
+    answers = answers_by_fold(nested, truth, [len(own) for _, own in folds], spec.goal)
     rivals = held_back_predictions((known.rows.x, y), folds, spec.split_seed, ())
-    worth = np.full(len(nested), worth_of_held_rows(len(folds)))
-    truth = y[np.concatenate([held for _, held in folds])]
-    return Answered(truth, answers, rivals, [answers], worth)
+    worth = np.full(n, worth_of_held_rows(len(folds)))
+    return Answered(truth.y, answers, rivals, [answers], worth)
 
 
 def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

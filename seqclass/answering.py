@@ -75,9 +75,10 @@ class Answering:
             return np.log(self.predict_proba(X))
 
     def predict(self, X: Series) -> np.ndarray:  # noqa: N803
-        """Return the most likely class of each series; never ``"unknown"``.
+        """Return the class of each series that serves the goal best; never ``"unknown"``.
 
-        If classes are rare, the offsets of ``decision_`` are added to the log-probabilities first.
+        It is the most likely class, after the offsets of ``decision_`` if it has any, or the class
+        with the lowest expected cost.
 
         Parameters
         ----------
@@ -95,14 +96,15 @@ class Answering:
         ['falls', 'rises']
         """
         probabilities = self.predict_proba(X)
-        return self.classes_[predict_labels(probabilities, self.decision_.offsets)]
+        return self.classes_[predict_labels(probabilities, self.decision_)]
 
     def predict_or_unknown(self, X: Series) -> np.ndarray:  # noqa: N803
-        """Return the most likely class, or ``"unknown"`` for doubtful series.
+        """Return the class that ``predict`` returns, or ``"unknown"`` for doubtful series.
 
-        A series is doubtful if the class is too uncertain, or if it is unlike all series of the
-        training. Such unfamiliar series can't be found with fewer than 99 training series, or with
-        fewer than ``1 / unfamiliar - 1`` if another share than 0.01 was asked for.
+        A series is doubtful if the class is too uncertain for ``max_error``, if ``"unknown"`` costs
+        less, or if it is unlike all series of the training. Such unfamiliar series can't be found
+        with fewer than 99 training series, or with fewer than ``1 / unfamiliar - 1`` if another
+        share than 0.01 was asked for.
 
         Parameters
         ----------

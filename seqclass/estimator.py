@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from seqclass.answering import Answering
 from seqclass.evaluation.decisions import UNKNOWN
+from seqclass.evaluation.goals import Abstention, Goal, costs_of
+from seqclass.evaluation.metrics import Truth
 from seqclass.fitted_record import Parameters
 from seqclass.fitting_bar import fitting_bar
 from seqclass.forms import PaddedSeries, Series, read_series
@@ -28,8 +30,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     The LSTM is trained unless ``members`` leaves it out. Up to three other members help it: ridge
     regression on fixed convolutions, kernels on the same features, and a kernel between series.
     Rows that are held back decide whether the LSTM alone answers or a weighted average, calibrate
-    the probabilities and set the threshold below which the answer is ``"unknown"``. Series may have
-    any lengths, several channels and missing values.
+    the probabilities, and choose the rule that serves ``goal``, with the threshold below which the
+    answer is ``"unknown"``. Series may have any lengths, several channels and missing values.
 
     Parameters
     ----------
@@ -41,6 +43,14 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         ``"conv-lstm"``. None allows all.
     budget_s : float, optional
         Seconds after which no further network is started. None sets no limit.
+    goal : str or dict, optional
+        What answers are chosen for: ``"macro_f1"``, ``"accuracy"``, ``"balanced_accuracy"``, or
+        costs. These are a dict by true class of the cost of each wrong answer, and if ``"unknown"``
+        may be answered also of that: ``{"ok": {"fault": 1, "unknown": 0.2}, "fault": {"ok": 9,
+        "unknown": 0.2}}``.
+    max_error : float, optional
+        Largest share of wrong answers, in [0, 1), among those that are not ``"unknown"``. If
+        ``goal`` is costs, that of ``"unknown"`` counts instead.
     series_id, step : str or int, optional
         Columns or index levels of a long DataFrame with the id of the series and the step of each
         row, if they are not called ``series_id`` and ``step``.
@@ -85,11 +95,13 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     ['falls', 'rises']
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a parameter in scikit-learn's sense
         self,
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         members: tuple[Member, ...] | None = None,
         budget_s: float | None = None,
+        goal: Goal = "macro_f1",
+        max_error: float = 0.05,
         series_id: str | int | None = None,
         step: str | int | None = None,
         verbose: int | None = None,
@@ -97,6 +109,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         self.random_state = random_state
         self.members = members
         self.budget_s = budget_s
+        self.goal = goal
+        self.max_error = max_error
         self.series_id = series_id
         self.step = step
         self.verbose = verbose
@@ -159,7 +173,9 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         groups = _optional("groups", given.aligned("groups", groups), len(x))
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
-        spec, rows = self._spec(), LabelledRows(x, codes.astype(np.int32), len(classes), groups)
+        spec, names = self._spec(), [str(name) for name in classes.tolist()]
+        costs_of(spec.goal, names)
+        rows = LabelledRows(x, Truth(codes.astype(np.int32), names, groups))
         seed = _seed(self.random_state)
         with fitting_bar(self.verbose) as watch:
             trained = fit(rows, spec, seed, watch)
@@ -185,7 +201,11 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
                 f"members: expected a tuple of names such as {MEMBERS[:1]}, got {members!r}; "
                 "correct it"
             )
-        return TrainingSpec(seeds=1, budget_s=self.budget_s, members=tuple(members))
+        limits = Abstention(max_error=self.max_error)
+        return TrainingSpec(
+            seeds=1, budget_s=self.budget_s, members=tuple(members), goal=self.goal,
+            abstention=limits,
+        )  # fmt: skip
 
     def _check_fitted(self) -> None:
         check_is_fitted(self)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from seqclass.evaluation.decisions import Decision
+from seqclass.evaluation.goals import Goal
 from seqclass.network_process import Network
 from seqclass.store.classifier_file import ClassifierFile
 from seqclass.store.root import DamagedError
@@ -28,6 +29,8 @@ class Parameters:
     series_id: str | int | None = None
     step: str | int | None = None
     verbose: int | None = None
+    goal: Goal = "macro_f1"
+    max_error: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,8 @@ def _as_decided(decision: Decision) -> Decision:
     offsets, possible = (
         None if own is None else tuple(own) for own in (decision.offsets, decision.possible)
     )
-    return replace(decision, offsets=offsets, possible=possible)
+    costs = decision.costs and tuple(map(tuple, decision.costs))
+    return replace(decision, offsets=offsets, possible=possible, costs=costs)
 
 
 def _check_sizes(record: FittedRecord, network: Network) -> None:
@@ -129,9 +133,12 @@ def _check_sizes(record: FittedRecord, network: Network) -> None:
         "channels of its network": (n_channels, record.n_channels),
         "classes of its network": (n_classes, len(record.classes)),
     }
-    for name in ("offsets", "possible"):
+    for name in ("offsets", "possible", "costs"):
         own = getattr(record.decision, name)
         sizes[name] = (len(record.classes) if own is None else len(own), len(record.classes))
+    for costs in record.decision.costs or ():
+        answers = len(costs) - (len(costs) > len(record.classes))
+        sizes["costs of answers"] = (answers, len(record.classes))
     if record.channels is not None:
         sizes["names of channels"] = (len(record.channels), record.n_channels)
     for what, (found, expected) in sizes.items():

@@ -8,7 +8,7 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from seqclass.store.keras_files import keras_bytes, keras_model
 from seqclass.training.spec import TrainingSpec
 from seqclass.workers import ProgressCallback, Reporter, Workers, do_next
 
+if TYPE_CHECKING:
+    from seqclass.evaluation.metrics import Truth
+
 PROCESS = Workers(1)
 """One process, which answers one call at a time."""
 MOST_LOADED = 4
@@ -27,12 +30,10 @@ MOST_LOADED = 4
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Rows to train on: series ``(n, steps, channels)``, class codes and groups ``(n,)``."""
+    """Rows to train on: series ``(n, steps, channels)``, and their truth."""
 
     x: np.ndarray
-    codes: np.ndarray
-    n_classes: int
-    groups: np.ndarray | None
+    truth: "Truth"
 
 
 @dataclass(frozen=True)
@@ -150,15 +151,21 @@ def _fit(rows: LabelledRows, spec: TrainingSpec, seed: int) -> Trained:
     tensorflow()
     import keras
 
+    from seqclass.evaluation.metrics import seed_scores
+    from seqclass.evaluation.rule_choice import decide
     from seqclass.training.learnt_rows import Rows
     from seqclass.training.replica import TrainingRows, train_replica
 
     keras.utils.clear_session()
-    known = TrainingRows(Rows(rows.x, rows.codes), rows.n_classes, rows.groups)
+    truth = rows.truth
+    known = TrainingRows(Rows(rows.x, truth.y), len(truth.classes), truth.groups)
     replica = train_replica(known, spec, seed, Reporter("fit"))
+    probabilities, held = replica.held_probabilities, truth.take(replica.held)
+    decision = decide(probabilities, held, spec.goal, spec.abstention)
     content = keras_bytes(replica.classifier)
     loaded = Loaded(replica.classifier)
     _keep(Network(content).digest, loaded)
     do_next(loaded.warm_up)
     losses = [fit.losses.tolist() for fit in replica.fits]
-    return Trained(content, replica.decision, replica.validation, replica.members, losses)
+    validation = seed_scores(probabilities, held.y, decision)
+    return Trained(content, decision, validation, replica.members, losses)

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from seqclass.evaluation.contribution import Contribution, MemberRecord
 from seqclass.evaluation.decisions import AbstentionScores
+from seqclass.evaluation.goals import GoalScores
 from seqclass.evaluation.leaks import Leaks
 from seqclass.evaluation.lstm_alone import LstmScores
 from seqclass.evaluation.metrics import FullScores
@@ -21,15 +22,17 @@ from seqclass.row_split import SplitSummary
 from seqclass.store.manifests import DecisionRecord
 
 
-class TrainedRecord(TypedDict):
-    """The record of a classifier, be it a seed or the average of several.
+class DecidedRecord(TypedDict):
+    """A rule from probabilities to answers. validation: scores of rows held back, by score."""
 
-    validation: scores of rows held back, by score.
-    """
-
-    temperature: float
     decision: DecisionRecord
     validation: dict[str, float]
+
+
+class TrainedRecord(DecidedRecord):
+    """The record of a classifier, be it a seed or the average of several."""
+
+    temperature: float
     weights_sha256: str
 
 
@@ -94,8 +97,8 @@ class Decided(TypedDict):
 
     unknown: number of test rows that are unknown, by reason. classes: in the order of the
     probabilities. train_rows, test_rows: number of rows. metrics: all scores of the test rows.
-    abstention: what the threshold does to the test rows. without_offsets: scores without the rule's
-    offsets, null if it has none.
+    abstention: what the rule for ambiguous rows does to the test rows. goal: what answers are
+    chosen for. by_goal: scores of the test rows by the rule for each goal.
     """
 
     unknown: dict[str, int]
@@ -105,7 +108,8 @@ class Decided(TypedDict):
     metrics: FullScores
     decision: DecisionRecord
     abstention: AbstentionScores
-    without_offsets: dict[str, float] | None
+    goal: NotRequired[str]
+    by_goal: NotRequired[dict[str, GoalScores]]
 
 
 class Committee(TypedDict):

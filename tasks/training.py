@@ -12,7 +12,7 @@ from tasks.compute.progress import shown_in_prefect
 from tasks.compute.retries import AGAIN, results_of
 
 assemble = task(name="assemble")(steps.assemble)
-forget_finished = task(name="forget seeds")(steps.forget_finished)
+forget_older = task(name="forget seeds")(steps.forget_older)
 
 
 def train_seeds(
@@ -45,7 +45,7 @@ def _begin(
 
 @task(name="train seed", task_run_name="seed {seed}", **AGAIN)
 def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = None) -> SeedRecord:
-    """Train a seed on the candidate's training rows, or use the seed that a killed training stored.
+    """Train a seed on the candidate's training rows, or use a stored one and choose its rule anew.
 
     Its classifier, members, answers to the rows held back and losses are stored at ``seed_path``
     and beside it.

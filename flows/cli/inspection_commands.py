@@ -19,7 +19,7 @@ from flows.cli.command_line import (
 from flows.cli.dataset_printing import dataset_summary, show_stored_dataset
 from flows.cli.printing import add_row, new_table, print_json, print_rows, print_table, span
 from flows.cli.study_printing import show_study
-from flows.cli.training_printing import show_model, show_wrong
+from flows.cli.training_printing import print_goals, show_model, show_wrong
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     DamagedError,
@@ -341,6 +341,9 @@ def show_comparison(found: "Comparison", verdict: str, page: str) -> None:
     print_table(table)
     for own in found.standings[1:]:
         typer.echo(f"{own.version}: {own.verdict}")
+    for own in found.standings:
+        if own.goal:
+            print_goals(f"{own.version}: answers for each goal", own.by_goal, own.goal)
     if len(found.versions) <= MAX_COLUMNS:
         table = new_table("recall of class", "rows", *found.versions)
         for label, count in found.rows.items():

@@ -1,9 +1,10 @@
-"""Reader of JSON and TOML files by users, which are checked before they are parsed.
+"""Readers of specs and costs in files by users, which are checked before they are parsed.
 
 A parser follows brackets and dotted keys to any depth, and converts numbers of any size: a file of
 some kilobytes could end the process.
 """
 
+import csv
 import json
 import os
 import re
@@ -39,6 +40,25 @@ def read_spec_file(argument: str, path: str) -> Any:
         raise ValueError(
             f"{argument} {path}: expected {kind}, got {printable(str(error))}; correct it"
         ) from error
+
+
+def read_costs(argument: str, path: str) -> dict[str, dict[str, float]]:
+    """Read a CSV file with a row for each true class and a column for each answer.
+
+    ValueError if a row has other columns than the first line, or a cell is no number.
+    """
+    lines = [row for row in csv.reader(_text(argument, path).splitlines()) if row]
+    costs: dict[str, dict[str, float]] = {}
+    for truth, *cells in lines[1:]:
+        try:
+            pairs = zip(lines[0][1:], map(float, cells), strict=True)
+            costs[truth.strip()] = {answer.strip(): cost for answer, cost in pairs}
+        except ValueError as error:
+            raise ValueError(
+                f"{argument} {path}: expected {len(lines[0]) - 1} numbers in the row of "
+                f"{printable(truth)!r}, got {printable(', '.join(cells))!r}; correct it"
+            ) from error
+    return costs
 
 
 def _text(argument: str, path: str) -> str:

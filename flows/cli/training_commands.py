@@ -20,6 +20,7 @@ from flows.cli.command_line import (
 )
 from flows.cli.dataset_commands import SignalOptions
 from flows.cli.option_groups import SpreadPlace
+from flows.cli.spec_files import read_costs
 from flows.cli.study_printing import show_study
 from flows.cli.training_printing import ONE_SEED, show_training
 from seqclass.store.root import Root
@@ -80,9 +81,20 @@ class TrainingOptions:
         str | None,
         typer.Option(help="A dataset, such as a generated one, whose series only train."),
     ] = None
+    goal: Annotated[
+        str, typer.Option(help="macro_f1, accuracy, balanced_accuracy, or a CSV file of costs.")
+    ] = "macro_f1"
+    max_error: Annotated[
+        float, typer.Option(help="Largest share of wrong answers, beside those that are unknown.")
+    ] = 0.05
 
     def chosen(self) -> "TrainingSpec":
+        from seqclass.evaluation.goals import Abstention
+
         differing: dict[str, Any] = {"seeds": self.seeds, "first_seed": self.first_seed}
+        is_file = self.goal.lower().endswith(".csv")
+        differing["goal"] = read_costs("--goal", self.goal) if is_file else self.goal
+        differing["abstention"] = Abstention(max_error=self.max_error)
         if self.ensemble:
             differing["ensemble"] = True
         if self.auxiliary is not None:
@@ -105,8 +117,10 @@ def train(
     stored = open_dataset(store, dataset)
     from seqclass.pipeline.expectation import announce
 
-    size = _checked(stored, training)
+    size, split = _checked(stored, training)
     expected, memory = announce(size, training), _memory(size, training)
+    if _are_stored(stored, split, training):
+        expected = "the networks of these seeds are stored; only the rule for answers is chosen"
     prepare_prefect("train", "flows.training", store, workers=True)
     remark("train", expected)
     remark("train", memory)
@@ -123,15 +137,25 @@ def _memory(size: "Size", training: Any) -> str:
     return memory_line(size, fit_window(size, training, free), free)
 
 
-def _checked(dataset: "Dataset", training: Any) -> "Size":
-    """Return the size of the training; print problems of its rows, and refuse too few rows."""
+def _are_stored(dataset: "Dataset", split: "Split", training: Any) -> bool:
+    from seqclass.pipeline.candidates import seed_key
+    from seqclass.store.seeds import UNFINISHED
+
+    keys = (seed_key(dataset, split, training, seed) for seed in training.replica_seeds)
+    return all(dataset.root.exists(UNFINISHED, key) for key in keys)
+
+
+def _checked(dataset: "Dataset", training: Any) -> "tuple[Size, Split]":
+    """Return the size of the training and its split; print problems, and refuse too few rows."""
     from seqclass.auxiliary_rows import find_auxiliary
+    from seqclass.evaluation.goals import costs_of
     from seqclass.pipeline.expectation import size_of
     from seqclass.pipeline.replicas import folds_of
     from seqclass.row_split import describe_split, giveaways_of, select_rows, tested_draws
     from seqclass.training.splits import nested_folds
 
     chosen = select_rows(dataset, training)
+    costs_of(training.goal, chosen.classes)
     if auxiliary := find_auxiliary(dataset, chosen, training):
         auxiliary.check_window(len(chosen.train), training.window)
         remark("train", auxiliary.remark)
@@ -146,7 +170,7 @@ def _checked(dataset: "Dataset", training: Any) -> "Size":
         answered = folds[: min((training.networks or {}).values(), default=len(folds))]
         judging = [] if training.warm_start else nested_folds(answered, len(chosen.train))
         _tell_few(chosen, sum(len(held) for _, held in judging), training)
-    return size_of(dataset, chosen, auxiliary)
+    return size_of(dataset, chosen, auxiliary), chosen
 
 
 def _tell_few(chosen: "Split", held: int, training: Any) -> None:

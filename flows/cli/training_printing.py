@@ -15,6 +15,7 @@ from seqclass.store.root import Damages, Root, printable
 
 if TYPE_CHECKING:
     from flows.training import Trained
+    from seqclass.evaluation.goals import GoalScores
     from seqclass.evaluation.leaks import Leaks
     from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.evaluation.votes import Accuracy
@@ -339,7 +340,8 @@ def print_scores(title: str, found: "Metrics") -> None:
         typer.echo(evidence_line(evidence))
     if "abstention" in found:
         typer.echo(unknown_line(found))
-        _print_offsets(found["without_offsets"])
+    if "by_goal" in found:
+        print_goals("answers for each goal", found["by_goal"], found["goal"])
 
 
 def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
@@ -371,22 +373,28 @@ def unknown_line(found: "Metrics") -> str:
     abstention, why = found["abstention"], found["unknown"]
     right = abstention["accuracy_answered"]
     few = too_few_references(found.get("references"), found["decision"].get("unfamiliar", 0.0))
+    costs = found["decision"].get("costs")
+    rule = "it costs less" if costs else f"confidence below {abstention['threshold']:.3f}"
     return (
         f"unknown: {sum(why.values())} of {found['test_rows']} test rows; {why['ambiguous']} are "
-        f"ambiguous (confidence below {abstention['threshold']:.3f}), {why['unfamiliar']} "
-        "unfamiliar"
+        f"ambiguous ({rule}), {why['unfamiliar']} unfamiliar"
         + ("" if right is None else f"; accuracy of those not ambiguous {right:.4f}")
         + (f"; {few}" if few else "")
     )
 
 
-def _print_offsets(without_offsets: dict[str, float] | None) -> None:
-    if without_offsets:
-        typer.echo(
-            "rare classes answer below one half; the largest probability alone would reach macro "
-            f"F1 {without_offsets['macro_f1']:.4f}, balanced accuracy "
-            f"{without_offsets['balanced_accuracy']:.4f}"
+def print_goals(title: str, by_goal: "dict[str, GoalScores]", goal: str) -> None:
+    """Print what answers for each goal would reach, with the same probabilities."""
+    costs = [f"{name} cost" for name in ("expected", "mean")] if goal == "costs" else []
+    table = new_table(title, "accuracy", "macro F1", "balanced accuracy", *costs)
+    for name, own in by_goal.items():
+        scores = own["accuracy"], own["macro_f1"], own["balanced_accuracy"]
+        cells = [*scores, *((own["expected_cost"], own["cost"]) if costs else ())]
+        label = f"{name.replace('_', ' ')}{' (chosen)' if name == goal else ''}"
+        add_row(
+            table, label, *(f"{cell:.4f}" for cell in cells), style="bold" if name == goal else ""
         )
+    print_table(table)
 
 
 def ensemble_gain(gain: "dict[str, Gain]", n_seeds: int) -> str:

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.calibration import calibration_error, reliability_table
-from seqclass.evaluation.decisions import predict_labels
+from seqclass.evaluation.decisions import LARGEST, Decision, predict_labels
 from seqclass.evaluation.intervals import (
     AT_ONCE,
     Counted,
@@ -22,7 +22,6 @@ from seqclass.evaluation.intervals import (
     widened,
 )
 
-Offsets = np.ndarray | Sequence[float] | None
 FLOOR = 1e-7
 HIGHEST = -math.log(FLOOR)
 """The lowest probability that counts, and the highest loss (nats)."""
@@ -85,17 +84,17 @@ def hardest_rows(probabilities: np.ndarray, y: np.ndarray, n: int) -> np.ndarray
     return np.sort(np.argsort(-row_losses(probabilities, y), kind="stable")[:n])
 
 
-def scores(probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None) -> dict[str, float]:
+def scores(probabilities: np.ndarray, y: np.ndarray, rule: Decision = LARGEST) -> dict[str, float]:
     """Return accuracy, macro F1 and balanced accuracy of the answers, each in [0, 1]."""
-    return label_scores(predict_labels(probabilities, offsets), y, probabilities.shape[1])
+    return label_scores(predict_labels(probabilities, rule), y, probabilities.shape[1])
 
 
 def seed_scores(
-    probabilities: np.ndarray, y: np.ndarray, offsets: Offsets = None
+    probabilities: np.ndarray, y: np.ndarray, rule: Decision = LARGEST
 ) -> dict[str, float]:
     """Return the scores that are kept of every seed, with log-loss (nats) and calibration error."""
     return {
-        **scores(probabilities, y, offsets),
+        **scores(probabilities, y, rule),
         "log_loss": log_loss(probabilities, y),
         "ece": calibration_error(probabilities, y),
     }
@@ -116,18 +115,22 @@ class Truth(NamedTuple):
     classes: list[str]
     groups: np.ndarray | None = None
 
+    def take(self, rows: np.ndarray) -> "Truth":
+        """Return the truth of these rows."""
+        return Truth(self.y[rows], self.classes, None if self.groups is None else self.groups[rows])
+
 
 def evaluate(
-    probabilities: np.ndarray, truth: Truth, seed: int, offsets: Offsets = None
+    probabilities: np.ndarray, truth: Truth, seed: int, rule: Decision = LARGEST
 ) -> FullScores:
     """Return all scores of ``probabilities (n, classes)``, with bootstrapped 95% intervals."""
     y, classes, groups = truth
     codes = np.arange(len(classes))
-    guessed = predict_labels(probabilities, offsets)
+    guessed = predict_labels(probabilities, rule)
     table = confusion_matrix(y, guessed, labels=codes)
     per_class = class_scores(guessed, y, classes)
     tested = [own for own in per_class.values() if own["support"]]
-    own = seed_scores(probabilities, y, offsets)
+    own = seed_scores(probabilities, y, rule)
     return {
         "accuracy": own["accuracy"],
         "macro_f1": own["macro_f1"],

@@ -28,44 +28,51 @@ Outputs = Mapping[str, np.ndarray]
 def decide(outputs: Outputs, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return columns of answers from a network's outputs and ``model.json``.
 
-    ``label``: the most likely class after the offsets for rare ones; ``answer``: the same, or
-    ``unknown`` with a ``reason``, which is ``unfamiliar`` (unlike all training series) or
-    ``ambiguous`` (below the confidence);
-    ``possible``: the classes that can't be ruled out; ``nearest``: ids of the training series that
-    are most alike; ``probabilities (n, classes)`` before the offsets; ``confidence (n,)`` of the
-    label after them; ``p_value (n,)``.
+    ``label``: the class that the rule in ``decision`` chooses, by the probabilities after its
+    offsets or by expected costs; ``answer``: the same, or ``unknown`` with a ``reason``, which is
+    ``unfamiliar`` (unlike all training series) or ``ambiguous`` (below the confidence, or unknown
+    costs less); ``possible``: the classes that can't be ruled out; ``nearest``: ids of the training
+    series that are most alike; ``probabilities (n, classes)`` before the offsets; ``confidence
+    (n,)`` of the label after them; ``p_value (n,)``.
     """
     rule, classes = record["decision"], record["classes"]
-    probabilities = outputs["probabilities"]
-    logits = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
-    if rule["offsets"] is not None:
-        logits = logits + np.asarray(rule["offsets"])
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    confidence = (odds / odds.sum(axis=1, keepdims=True)).max(axis=1)
-    scores = probabilities if rule["offsets"] is None else logits
-    labels = [classes[code] for code in scores.argmax(axis=1).tolist()]
-    reasons = _reasons(confidence, outputs.get("p_value"), rule)
+    probabilities, p_value = outputs["probabilities"], outputs.get("p_value")
+    codes, confidence, doubtful = _answers(probabilities, rule)
+    strange = np.zeros(len(codes), bool) if p_value is None else p_value <= rule["unfamiliar"]
+    labels = [classes[code] for code in codes.tolist()]
+    reasons = [
+        "unfamiliar" if unlike else "ambiguous" if unsure else None
+        for unlike, unsure in zip(strange.tolist(), doubtful.tolist(), strict=True)
+    ]
     return {
         "label": labels,
         "answer": ["unknown" if why else name for name, why in zip(labels, reasons, strict=True)],
         "reason": reasons,
         "confidence": confidence.astype(np.float32),
-        "p_value": outputs.get("p_value"),
+        "p_value": p_value,
         "possible": _possible(probabilities, rule["possible"], classes),
         "nearest": _nearest(outputs.get("nearest"), record["references"]),
         "probabilities": probabilities,
     }
 
 
-def _reasons(
-    confidence: np.ndarray, p_value: np.ndarray | None, rule: Mapping[str, Any]
-) -> list[str | None]:
-    doubtful = confidence < rule["threshold"]
-    strange = np.zeros(len(confidence), bool) if p_value is None else p_value <= rule["unfamiliar"]
-    return [
-        "unfamiliar" if unlike else "ambiguous" if unsure else None
-        for unlike, unsure in zip(strange.tolist(), doubtful.tolist(), strict=True)
-    ]
+def _answers(
+    probabilities: np.ndarray, rule: Mapping[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return codes of the labels, their confidence, and whether they are ambiguous, ``(n,)``."""
+    rows, n_classes = np.arange(len(probabilities)), probabilities.shape[1]
+    if rule.get("costs") is not None:
+        expected = probabilities.astype(np.float64) @ np.array(rule["costs"])
+        codes = expected[:, :n_classes].argmin(axis=1)
+        least = expected[rows, codes][:, None]
+        return codes, probabilities[rows, codes], (expected[:, n_classes:] < least).any(axis=1)
+    logits = np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))
+    if rule["offsets"] is not None:
+        logits = logits + np.asarray(rule["offsets"])
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    confidence = (odds / odds.sum(axis=1, keepdims=True)).max(axis=1)
+    scores = probabilities if rule["offsets"] is None else logits
+    return scores.argmax(axis=1), confidence, confidence < rule["threshold"]
 
 
 def _possible(

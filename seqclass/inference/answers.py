@@ -82,12 +82,11 @@ class Answers:
 def answers_of(outputs: Mapping[str, np.ndarray], decision: Decision) -> Answers:
     """Return the answers that a decision makes of a classifier's outputs by name."""
     probabilities, p_value = outputs["probabilities"], outputs.get("p_value")
-    confidence = confidence_of(probabilities, decision.offsets)
     return Answers(
         probabilities,
-        predict_labels(probabilities, decision.offsets),
-        confidence,
-        reasons_of(confidence, p_value, decision),
+        predict_labels(probabilities, decision),
+        confidence_of(probabilities, decision),
+        reasons_of(probabilities, p_value, decision),
         p_value,
         outputs.get("nearest"),
     )

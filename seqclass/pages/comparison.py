@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from seqclass.evaluation.goals import GoalScores
 from seqclass.monitoring.paired import Answers, Paired, compare_paired, recalls_of
 from seqclass.pages.index_pages import COMPARISONS, refresh
 from seqclass.pages.records import Ends
@@ -32,7 +34,8 @@ class Standing:
 
     won: number of rows that only this version gets right. lost: number of rows that only the first
     one gets right. difference: of macro F1. interval: of the difference, 95%. recalls: by class.
-    verdict: in words.
+    verdict: in words. goal: what its answers are chosen for. by_goal: scores of its own test rows
+    by goal; older versions have neither.
     """
 
     version: str
@@ -44,6 +47,8 @@ class Standing:
     difference: float = 0.0
     interval: Ends = (0.0, 0.0)
     verdict: str = "the one the others are compared with"
+    goal: str | None = None
+    by_goal: dict[str, GoalScores] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,18 @@ def compare_versions(models: list[Model]) -> Comparison:
     coded = [np.array([codes[label] for label in own]) for own in said]
     groups = _groups(models, [name for name, _ in common])
     sides = [Answers(truth, coded[0], own, groups) for own in coded]
-    standings = [_standing(name, own, classes) for name, own in zip(names, sides, strict=True)]
+    standings = [
+        replace(_standing(name, own, classes), goal=metrics.get("goal"),
+                by_goal=metrics.get("by_goal", {}))
+        for name, own, metrics in zip(names, sides, map(_metrics, models), strict=True)
+    ]  # fmt: skip
     rows = Counter(label for _, label in common)
     made = datetime.now(UTC).isoformat()
     return Comparison(tuple(names), dict(sorted(rows.items())), tuple(standings), made)
+
+
+def _metrics(model: Model) -> dict[str, Any]:
+    return model.read_json("metrics.json") if model.has("metrics.json") else {}
 
 
 def _check(names: list[str], models: list[Model]) -> None:

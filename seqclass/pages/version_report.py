@@ -161,6 +161,10 @@ def _scores(found: "Metrics") -> dict[str, Any]:
         "weights": rows,
         "reliability_axes": Axes("mean confidence of a bin", "accuracy", (0, 1), (0, 1),
                                  guide=[(0, 0), (1, 1)]),
+        "goal": found.get("goal"),
+        "by_goal": found.get("by_goal"),
+        "costs": found["decision"].get("costs"),
+        "risk_curve": [(1 - x, 1 - y) for x, y in reversed(found["abstention"]["curve"])],
         "risk_axes": _risk_axes(found["abstention"]),
         "too_few": [label for label, p in zip(found["classes"], possible, strict=True) if not p],
     }  # fmt: skip
@@ -197,10 +201,10 @@ def _bars(found: "Metrics") -> list[Bar]:
 
 
 def _risk_axes(found: "AbstentionScores") -> Axes:
-    lowest = min((accuracy for _, accuracy in found["curve"]), default=0.0)
-    floor = min(math.floor(10 * lowest) / 10, 0.9)
-    return Axes("share answered", "accuracy of the answers", (0, 1), (floor, 1),
-                mark=found["coverage"])  # fmt: skip
+    highest = max((1 - accuracy for _, accuracy in found["curve"]), default=0.0)
+    top = max(math.ceil(10 * highest) / 10, 0.1)
+    return Axes("share unknown", "share of answers that are wrong", (0, 1), (0, top),
+                mark=1 - found["coverage"])  # fmt: skip
 
 
 def _curves(drawings: Drawings) -> dict[str, Any]:

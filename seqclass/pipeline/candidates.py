@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from seqclass.evaluation.contribution import LSTM, trained_members
+from seqclass.evaluation.goals import Abstention
 from seqclass.row_split import split_of
 from seqclass.runtime import numerics
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.models import Model
 from seqclass.store.root import Root
-from seqclass.store.seeds import forget_seed
 from seqclass.store.split import Split
 from seqclass.store.studies import digest_of
 from seqclass.stored_records import SeedRecord, TrainedRecord
@@ -76,12 +76,13 @@ def best_record(records: Sequence[SeedRecord]) -> SeedRecord:
 
 
 def seed_key(dataset: Dataset, split: Split, spec: TrainingSpec, seed: int) -> str:
-    """Return the key of a seed's training: a digest of everything that decides its outcome."""
-    return digest_of([*decisive(dataset, spec, seed), split.digest])
+    """Return the key of a seed's training: a digest of everything that decides its networks."""
+    plain = replace(spec, goal=TrainingSpec.goal, abstention=Abstention())
+    return digest_of([*decisive(dataset, plain, seed), split.digest])
 
 
 def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
-    """Return everything that decides a seed's outcome if the spec chooses the split."""
+    """Return everything that decides a seed's answers if the spec chooses the split."""
     decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))
     del decided["limits"]
     if spec.auxiliary is not None:
@@ -92,12 +93,6 @@ def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
 def learning_fingerprint() -> dict[str, Any]:
     """Return everything of this process and its machine that decides the bits of a training."""
     return {**software_versions(), **machine_fingerprint(), **numerics()}
-
-
-def forget_seeds(dataset: Dataset, split: Split, spec: TrainingSpec) -> None:
-    """Remove the seeds of a training that has ended."""
-    for seed in spec.replica_seeds:
-        forget_seed(dataset.root, seed_key(dataset, split, spec, seed))
 
 
 def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqclass.evaluation.decisions import predict_labels
+from seqclass.evaluation.decisions import Decision, predict_labels
 from seqclass.inference.prediction import answer_rows
 from seqclass.monitoring.decide import (
     Evidence,
@@ -46,12 +46,12 @@ UNPAIRED: PairedEvidence = {
 
 
 class Side(NamedTuple):
-    """One of two models: its file, the channels that it takes, its classes and its offsets."""
+    """One of two models: its file, the channels that it takes, its classes and its rule."""
 
     path: str
     channels: list[str]
     classes: list[str]
-    offsets: Sequence[float] | None
+    rule: Decision
 
 
 def compare(candidate: Candidate, evaluated: Evaluated, name: str) -> Verdict:
@@ -152,8 +152,8 @@ def pair_with(
     every = sorted({*theirs, *classes})
     sides = (
         Side(champion.path("model.keras"), champion.manifest["channels"], theirs,
-             offsets_of(champion)),
-        Side(candidate.path("model.keras"), channels, classes, metrics["decision"]["offsets"]),
+             Decision(**decision_of(champion.manifest))),
+        Side(candidate.path("model.keras"), channels, classes, Decision(**metrics["decision"])),
     )  # fmt: skip
     old, newest, of_fresh = _answers(latest, wanted, every, sides)
     seed = candidate.training.split_seed
@@ -216,7 +216,7 @@ def _answers(
     jobs = [(latest, rows, side.path, side.channels) for side in sides]
     found = workers().run([(answer_rows, job) for job in jobs])
     codes = [
-        predict_labels(own["probabilities"], side.offsets)
+        predict_labels(own["probabilities"], side.rule)
         for own, side in zip(found, sides, strict=True)
     ]
     said = [
@@ -231,11 +231,6 @@ def _answers(
 def _none() -> Answers:
     empty = np.empty(0, dtype=np.int64)
     return Answers(empty, empty, empty)
-
-
-def offsets_of(model: Model) -> Sequence[float] | None:
-    """Return a model's offsets; older models have none."""
-    return decision_of(model.manifest).get("offsets")
 
 
 def ids_of(root: Root, path: str) -> list[str]:

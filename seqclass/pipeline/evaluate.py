@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple, cast
 
@@ -28,20 +28,28 @@ from seqclass.evaluation.decisions import (
     predict_labels,
     reasons_of,
 )
+from seqclass.evaluation.goals import goal_name
 from seqclass.evaluation.lstm_alone import lstm_scores
 from seqclass.evaluation.metrics import FullScores, Truth, label_scores, seed_scores
 from seqclass.evaluation.metrics import evaluate as full_scores
+from seqclass.evaluation.rule_choice import scores_by_goal
 from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import Answered, evidence_of
 from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of, stability_gate
 from seqclass.pipeline.candidates import Assembled, Candidate, MemberAnswers, best_record
 from seqclass.pipeline.explain import Answers, answer_in_full, explain
-from seqclass.pipeline.held_rows import answered_held_back, held_back_table
+from seqclass.pipeline.held_rows import (
+    answered_held_back,
+    held_back_probabilities,
+    held_back_table,
+)
 from seqclass.pipeline.replicas import (
     baseline_rows,
     out_of_fold_logits,
     out_of_fold_rows,
+    rule_of,
+    truth_of_training,
 )
 from seqclass.row_split import describe_split, leaks_of
 from seqclass.store.datasets import Dataset
@@ -85,14 +93,15 @@ def evaluate(
     """
     dataset, chosen, spec = candidate.dataset, candidate.split, candidate.training
     root, records, best = dataset.root, assembled.seeds, assembled.best
-    decision = Decision(**(assembled.ensemble or best)["decision"])
+    decision = rule_of(assembled.ensemble or best)
     said = _answers(candidate, dataset, chosen, assembled, by_member, decision)
     answers, by_seed, baselines = said.registered, said.by_seed, said.baselines
     y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
     seeds = [_scored_seed(record, said, y, chosen.classes) for record in records]
-    labels = predict_labels(answers.probabilities, decision.offsets)
-    scored = _scored(answers, decision, chosen, spec)
-    codes = {r["seed"]: predict_labels(by_seed[r["seed"]], _offsets(r)) for r in records}
+    labels = predict_labels(answers.probabilities, decision)
+    held_back = held_back_probabilities(candidate, assembled)
+    scored = _scored(answers, decision, chosen, spec, held_back)
+    codes = {r["seed"]: predict_labels(by_seed[r["seed"]], rule_of(r)) for r in records}
     tested = Answered(y, labels, baselines, [*codes.values()], np.ones(len(y)), chosen.test_groups)
     held = answered_held_back(candidate, records)
     evidence = evidence_of(tested, held, spec.limits, n_classes, spec.split_seed)
@@ -116,7 +125,7 @@ def evaluate(
     _write_table(root.fs, candidate.path(REFERENCES), references)
     table = predictions(dataset, chosen, answers, decision, codes, references)
     _write_table(root.fs, candidate.path(ANSWERS), table)
-    _write_table(root.fs, candidate.path(HELD), held_back_table(candidate, assembled))
+    _write_table(root.fs, candidate.path(HELD), held_back_table(candidate, held_back))
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
     of_seeds = SeedAnswers(by_row, y, names, n_classes, chosen.test_groups)
     restarts = [seed["restarts"] for seed in seeds]
@@ -157,21 +166,25 @@ def _committee(
     }
 
 
-def _scored(answers: Answers, decision: Decision, chosen: Split, spec: TrainingSpec) -> Decided:
+def _scored(
+    answers: Answers, decision: Decision, chosen: Split, spec: TrainingSpec, held_back: np.ndarray
+) -> Decided:
     """Return all scores of the registered classifier, and its decision rule."""
-    y, offsets, probabilities = chosen.codes[chosen.test], decision.offsets, answers.probabilities
-    reasons = reasons_of(confidence_of(probabilities, offsets), answers.p_value, decision)
+    probabilities, y = answers.probabilities, chosen.codes[chosen.test]
+    reasons = reasons_of(probabilities, answers.p_value, decision)
+    truth = Truth(y, chosen.classes, chosen.test_groups)
+    rows = out_of_fold_rows(chosen, spec, len(held_back))
+    held = held_back, truth_of_training(chosen).take(rows)
     return {
         "unknown": {name: reasons.count(name) for name in (AMBIGUOUS, UNFAMILIAR)},
         "classes": chosen.classes,
         "train_rows": len(chosen.train),
         "test_rows": len(chosen.test),
-        "metrics": full_scores(
-            probabilities, Truth(y, chosen.classes, chosen.test_groups), spec.split_seed, offsets
-        ),
+        "metrics": full_scores(probabilities, truth, spec.split_seed, decision),
         "decision": cast(DecisionRecord, asdict(decision)),
         "abstention": abstention_scores(probabilities, y, decision),
-        "without_offsets": seed_scores(probabilities, y) if offsets else None,
+        "goal": goal_name(spec.goal),
+        "by_goal": scores_by_goal(held, (probabilities, truth), spec.goal, spec.abstention),
     }
 
 
@@ -199,7 +212,7 @@ def _answers(
     """Let the registered model and the baselines answer the test rows, as the seeds have done."""
     best, path = assembled.best["seed"], candidate.path("model.keras")
     answers, baselines = workers().run([
-        (answer_in_full, (dataset, chosen, path, decision.offsets)),
+        (answer_in_full, (dataset, chosen, path, decision)),
         (baseline_rows, (dataset, chosen, candidate.training.split_seed)),
     ])  # fmt: skip
     pairs = list(zip(assembled.seeds, by_member, strict=True))
@@ -228,7 +241,7 @@ def _out_of_fold(candidate: Candidate, chosen: Split, record: SeedRecord) -> Acc
     """Return the accuracy of a seed's members on training rows they were not fitted to, by fold."""
     logits = out_of_fold_logits(candidate.root, candidate.seed_path(record["seed"]))
     rows = out_of_fold_rows(chosen, candidate.training, len(logits))
-    answers = predict_labels(soften(logits, record["temperature"]), _offsets(record))
+    answers = predict_labels(soften(logits, record["temperature"]), rule_of(record))
     right = answers == chosen.codes[chosen.train][rows]
     groups = chosen.train_groups
     return accuracy_of(right, None if groups is None else groups[rows])
@@ -268,17 +281,13 @@ def _scored_seed(
 
     The references of the registered seed are a table of their own.
     """
-    own = cast(Scores, seed_scores(said.by_seed[record["seed"]], y, _offsets(record)))
+    own = cast(Scores, seed_scores(said.by_seed[record["seed"]], y, rule_of(record)))
     lstm = said.members[record["seed"]].get(LSTM)
     scored: SeedRecord = {
         **record, **own, "lstm": None if lstm is None else lstm_scores(lstm, y, classes)
     }  # fmt: skip
     del scored["references"]
     return scored
-
-
-def _offsets(record: SeedRecord) -> Sequence[float] | None:
-    return record["decision"]["offsets"]
 
 
 def _references(dataset: Dataset, chosen: Split, record: SeedRecord) -> pa.Table:
@@ -302,16 +311,16 @@ def predictions(
 ) -> pa.Table:
     """Build a row per test series: truth, the registered model's answer, every seed's answer.
 
-    ``answer`` is the prediction, or ``unknown``, whose ``reason`` is ``ambiguous`` if the
-    confidence is below the threshold, ``unfamiliar`` if the p-value is. ``possible``: the classes
-    that can't be ruled out; ``nearest``: the most similar training series.
+    ``answer`` is the prediction, or ``unknown`` with its ``reason``, see ``reasons_of``.
+    ``possible``: the classes that can't be ruled out; ``nearest``: the most similar training
+    series.
     """
     probabilities = answers.probabilities
     names = pa.array(chosen.classes, pa.string())
     table = dataset.labels().take(pa.array(chosen.test)).select(["series_id", "label"])
-    guessed = names.take(pa.array(predict_labels(probabilities, decision.offsets)))
-    confidence = confidence_of(probabilities, decision.offsets)
-    reasons = pa.array(reasons_of(confidence, answers.p_value, decision), pa.string())
+    guessed = names.take(pa.array(predict_labels(probabilities, decision)))
+    confidence = confidence_of(probabilities, decision)
+    reasons = pa.array(reasons_of(probabilities, answers.p_value, decision), pa.string())
     columns = {
         "series_id": table["series_id"],
         "label": table["label"],

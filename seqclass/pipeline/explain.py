@@ -1,13 +1,12 @@
 """The registered classifier's answers to the test rows, and the steps that explain them."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.evaluation.decisions import predict_labels
+from seqclass.evaluation.decisions import Decision, predict_labels
 from seqclass.evaluation.metrics import hardest_rows
 from seqclass.networks.attribution import find_attributions, hit_rates, n_batches, strongest_steps
 from seqclass.pipeline.replicas import load_fast
@@ -44,10 +43,8 @@ class Answers(NamedTuple):
     steps: np.ndarray
 
 
-def answer_in_full(
-    dataset: Dataset, chosen: Split, model_path: str, offsets: Sequence[float] | None
-) -> Answers:
-    """Predict and explain the test rows. offsets: those of the classifier's decision."""
+def answer_in_full(dataset: Dataset, chosen: Split, model_path: str, rule: Decision) -> Answers:
+    """Predict and explain the test rows, which are answered by a rule."""
     tensorflow()
     from seqclass.networks.classifier import score_gradient
     from seqclass.networks.outputs import predict_all
@@ -58,7 +55,7 @@ def answer_in_full(
     first = _first(dataset, len(x), x.shape[1])
     hardest = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
     explained = np.union1d(np.arange(first), hardest)
-    answers = predict_labels(probabilities, offsets)[explained]
+    answers = predict_labels(probabilities, rule)[explained]
     shown = x[explained]
     gradient = score_gradient(classifier, n_batches(*shown.shape[:2]))
     evidence = find_attributions(gradient, shown, answers)

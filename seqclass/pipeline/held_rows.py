@@ -5,10 +5,12 @@ They are used as evidence if test rows are few, and to find labels that may be w
 
 import numpy as np
 import pyarrow as pa
-from scipy.special import softmax
 
 from seqclass.evaluation.calibration import mean_log_probabilities, soften
-from seqclass.evaluation.metrics import row_losses
+from seqclass.evaluation.decisions import predict_labels
+from seqclass.evaluation.goals import Goal
+from seqclass.evaluation.metrics import Truth, row_losses
+from seqclass.evaluation.rule_choice import rule_for
 from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
 from seqclass.pipeline.candidates import Assembled, Candidate
 from seqclass.pipeline.replicas import (
@@ -17,6 +19,7 @@ from seqclass.pipeline.replicas import (
     nested_scores,
     out_of_fold_logits,
     out_of_fold_rows,
+    truth_of_training,
 )
 from seqclass.row_split import tested_draws
 from seqclass.stored_records import SeedRecord
@@ -34,57 +37,94 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answe
     if tested_draws(chosen) >= spec.limits.min_test_rows:
         return None
     scores = [nested_scores(root, candidate.seed_path(record["seed"])) for record in records]
-    n = min(map(len, scores))
+    n_folds, n = np.min([own.shape[:2] for own in scores], axis=0)
     if not n:
         return None
-    scores = [part[:n] for part in scores]
     folds = _first_folds(folds_of(chosen, spec), n)
     job = candidate.dataset, chosen, folds, spec.split_seed
     baselines = workers().call(held_back_baselines, *job)
-    rows, groups = np.concatenate([held for _, held in folds]), chosen.train_groups
-    truth = chosen.codes[chosen.train][rows]
+    truth = truth_of_training(chosen).take(np.concatenate([held for _, held in folds]))
     sizes = [len(held) for _, held in folds]
-    best = mean_log_probabilities(scores) if spec.ensemble else by_others(scores, truth, sizes)
+    scores = [own[:n_folds, :n] for own in scores]
+    answers = [answers_by_fold(own, truth, sizes, spec.goal) for own in scores]
+    if spec.ensemble:
+        best = answers_by_fold(np.mean(scores, axis=0), truth, sizes, spec.goal)
+    else:
+        best = by_others(answers, losses_by_fold(scores, truth.y, sizes), sizes)
     return Answered(
-        truth,
-        best.argmax(axis=1),
+        truth.y,
+        best,
         baselines,
-        [part.argmax(axis=1) for part in scores],
+        answers,
         np.full(n, worth_of_held_rows(len(folds))),
-        None if groups is None else groups[rows],
+        truth.groups,
     )
 
 
-def held_back_table(candidate: Candidate, assembled: Assembled) -> pa.Table:
-    """Return id, label and probabilities of training rows, by members that were not fitted to them.
+def answers_by_fold(scores: np.ndarray, truth: Truth, sizes: list[int], goal: Goal) -> np.ndarray:
+    """Return the answer ``(n,)`` to each row, by a rule that the other folds choose.
 
-    The members are those of the registered seed, or of all seeds of an ensemble.
+    scores: log-probabilities ``(folds, n, classes)`` without each fold; sizes: rows of each fold.
     """
-    chosen, root, ensemble = candidate.split, candidate.root, assembled.ensemble
-    seeds = assembled.seeds if ensemble else [assembled.best]
-    scores = [
-        out_of_fold_logits(root, candidate.seed_path(own["seed"])) / own["temperature"]
-        for own in seeds
-    ]
-    mean = mean_log_probabilities(scores) if ensemble else scores[0]
-    probabilities = soften(mean, ensemble["temperature"] if ensemble else 1.0)
-    rows = chosen.train[out_of_fold_rows(chosen, candidate.training, len(mean))]
+    found = np.empty(len(truth.y), np.int64)
+    for own, part in zip(scores, parts_of(sizes), strict=True):
+        probabilities, others = np.exp(own), np.delete(np.arange(len(found)), part)
+        rule = rule_for(probabilities[others], truth.take(others), goal)
+        found[part] = predict_labels(probabilities[part], rule)
+    return found
+
+
+def losses_by_fold(scores: list[np.ndarray], y: np.ndarray, sizes: list[int]) -> np.ndarray:
+    """Return the log-loss (nats) of each seed for each row, ``(seeds, n)``, without its fold."""
+    parts = parts_of(sizes)
+    return np.array([
+        np.concatenate([row_losses(np.exp(own[part]), y[part])
+                        for own, part in zip(of_seed, parts, strict=True)])
+        for of_seed in scores
+    ])  # fmt: skip
+
+
+def by_others(answers: list[np.ndarray], losses: np.ndarray, sizes: list[int]) -> np.ndarray:
+    """Select for each fold the answers ``(n,)`` of the seed that is best on the other folds.
+
+    losses: ``(seeds, n)``. The best has the lowest mean, like the seed that is registered. sizes:
+    rows of each fold.
+    """
+    return np.concatenate([
+        answers[int(np.delete(losses, own, axis=1).sum(axis=1).argmin())][own]
+        for own in parts_of(sizes)
+    ])  # fmt: skip
+
+
+def parts_of(sizes: list[int]) -> list[slice]:
+    """Return the place of each fold's rows among those of all folds, one fold after the other."""
+    ends = np.cumsum(sizes).tolist()
+    return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+
+
+def held_back_table(candidate: Candidate, probabilities: np.ndarray) -> pa.Table:
+    """Return id, label and these probabilities of the first held-back training rows."""
+    chosen = candidate.split
+    rows = chosen.train[out_of_fold_rows(chosen, candidate.training, len(probabilities))]
     table = candidate.dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
     shares = pa.array(list(probabilities.astype(np.float32)), pa.list_(pa.float32()))
     return table.append_column("probabilities", shares)
 
 
-def by_others(scores: list[np.ndarray], y: np.ndarray, sizes: list[int]) -> np.ndarray:
-    """Select for each fold the scores ``(n, classes)`` of the seed that is best on the other folds.
+def held_back_probabilities(candidate: Candidate, assembled: Assembled) -> np.ndarray:
+    """Return probabilities ``(n, classes)`` of training rows by members not fitted to them.
 
-    The best has the lowest log-loss, like the seed that is registered. sizes: rows of each fold.
+    The members are those of the registered seed, or of all seeds of an ensemble. The rows are the
+    first n of ``out_of_fold_rows``.
     """
-    ends = np.cumsum(sizes)
-    losses = np.array([row_losses(softmax(own, axis=1), y) for own in scores])
-    return np.concatenate([
-        scores[int(np.delete(losses, own, axis=1).sum(axis=1).argmin())][own]
-        for own in (slice(end - size, end) for end, size in zip(ends, sizes, strict=True))
-    ])  # fmt: skip
+    ensemble = assembled.ensemble
+    seeds = assembled.seeds if ensemble else [assembled.best]
+    scores = [
+        out_of_fold_logits(candidate.root, candidate.seed_path(own["seed"])) / own["temperature"]
+        for own in seeds
+    ]
+    mean = mean_log_probabilities(scores) if ensemble else scores[0]
+    return soften(mean, ensemble["temperature"] if ensemble else 1.0)
 
 
 def _first_folds(folds: list[Part], n: int) -> list[Part]:

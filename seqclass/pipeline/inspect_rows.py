@@ -124,10 +124,10 @@ def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Predictions:
     path, channels = model.path("model.keras"), model.manifest["channels"]
     found = workers().call(answer_rows, dataset, rows, path, channels)
     probabilities = found["probabilities"]
-    confidence = confidence_of(probabilities, decision.offsets)
-    reasons = reasons_of(confidence, found.get("p_value"), decision)
+    confidence = confidence_of(probabilities, decision)
+    reasons = reasons_of(probabilities, found.get("p_value"), decision)
     labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()
-    answers = [classes[code] for code in predict_labels(probabilities, decision.offsets)]
+    answers = [classes[code] for code in predict_labels(probabilities, decision)]
     return Predictions(labels, answers, confidence, np.array([why is None for why in reasons]))
 
 

@@ -23,9 +23,10 @@ from seqclass.evaluation.calibration import (
     without_temperature,
 )
 from seqclass.evaluation.contribution import LSTM
-from seqclass.evaluation.decisions import decide, predict_labels
+from seqclass.evaluation.decisions import Decision, predict_labels
 from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
-from seqclass.evaluation.metrics import log_loss, seed_scores
+from seqclass.evaluation.metrics import Truth, log_loss, seed_scores
+from seqclass.evaluation.rule_choice import decide
 from seqclass.plugins import parts
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, SeriesReader
@@ -35,7 +36,7 @@ from seqclass.store.models import load_keras, save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, create_file
 from seqclass.store.split import Split
-from seqclass.stored_records import RunRecord, Scores, SeedRecord, TrainedRecord
+from seqclass.stored_records import DecidedRecord, RunRecord, Scores, SeedRecord, TrainedRecord
 from seqclass.training.row_order import sampled
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Part, holdout_folds
@@ -73,7 +74,7 @@ def train_seed(
     with root.fs.open(history_path(model_path), "wb") as file:
         pq.write_table(_history(replica), file)
     symbols = [alphabet and alphabet.limits for alphabet in replica.alphabets]
-    return {**_record(replica, f"seed {seed}"), "symbols": symbols}
+    return {**_record(replica, f"seed {seed}", split, spec), "symbols": symbols}
 
 
 def files_of_seed(model_path: str) -> list[str]:
@@ -154,14 +155,15 @@ def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np
     return weights_by_network(load_keras(dataset.root, model.path("model.keras")))
 
 
-def _record(replica: Any, label: str) -> SeedRecord:
+def _record(replica: Any, label: str, chosen: Split, spec: TrainingSpec) -> SeedRecord:
+    found = decided(replica.validation_logits, replica.temperature, chosen, spec)
     return {
+        "decision": found["decision"],
+        "validation": found["validation"],
         "label": label,
         "seed": replica.seed,
-        "validation": replica.validation,
         "temperature": replica.temperature,
         "committee_temperature": replica.committee_temperature,
-        "decision": cast(DecisionRecord, asdict(replica.decision)),
         "updates": sum(len(fit.losses) for fit in replica.fits),
         "restarts": sum(fit.restarts for fit in replica.fits),
         "members": replica.members,
@@ -170,6 +172,32 @@ def _record(replica: Any, label: str) -> SeedRecord:
         "seconds": round(replica.seconds, 2),
         "weights_sha256": weights_digest(replica.classifier.get_weights()),
     }
+
+
+def decided(
+    logits: np.ndarray, temperature: float, chosen: Split, spec: TrainingSpec
+) -> DecidedRecord:
+    """Return the rule that the spec's goal asks for, chosen on held-back rows, and their scores.
+
+    logits: ``(n, classes)`` of the first n held-back rows.
+    """
+    probabilities = soften(logits, temperature)
+    truth = truth_of_training(chosen).take(out_of_fold_rows(chosen, spec, len(logits)))
+    rule = decide(probabilities, truth, spec.goal, spec.abstention)
+    return {
+        "decision": cast(DecisionRecord, asdict(rule)),
+        "validation": seed_scores(probabilities, truth.y, rule),
+    }
+
+
+def truth_of_training(chosen: Split) -> Truth:
+    """Return the truth of the training rows."""
+    return Truth(chosen.codes[chosen.train], chosen.classes, chosen.train_groups)
+
+
+def rule_of(record: TrainedRecord) -> Decision:
+    """Return the rule of a recorded classifier."""
+    return Decision(**record["decision"])
 
 
 def _history(replica: Any) -> pa.Table:
@@ -199,14 +227,15 @@ def study_seed(
 
     x, y = dataset.series(chosen.test), chosen.codes[chosen.test]
     probabilities = predict_all(accelerate(probabilities_of(replica.classifier)), x)
-    offsets = replica.decision.offsets
+    trained = _record(replica, label, chosen, spec)
+    rule = rule_of(trained)
     record: RunRecord = {
-        **_record(replica, label),
+        **trained,
         "lstm": _lstm(replica, x, y, chosen.classes),
-        **cast(Scores, seed_scores(probabilities, y, offsets)),
+        **cast(Scores, seed_scores(probabilities, y, rule)),
         "log_loss_untempered": log_loss(without_temperature(probabilities, replica.temperature), y),
         "predictions_sha256": hashlib.sha256(probabilities.tobytes()).hexdigest(),
-        "answers": predict_labels(probabilities, offsets).tolist(),
+        "answers": predict_labels(probabilities, rule).tolist(),
     }
     root, content = dataset.root, json.dumps(record).encode()
     own = listing(root, tuple(root.parts_of(path)), digest_of(content))
@@ -247,24 +276,18 @@ def build_ensemble(
         probabilities_of,
         with_familiarity,
     )
-    from seqclass.training.replica import log_prior
 
-    y = chosen.codes[chosen.train]
     logits = [out_of_fold_logits(root, path) / temperature for path, temperature in members]
     mean = mean_log_probabilities(logits)
     held = out_of_fold_rows(chosen, spec, len(mean))
-    temperature = fit_temperature(mean, y[held])
-    prior = log_prior(y, len(chosen.classes), spec.recipe)
-    probabilities = soften(mean, temperature)
-    decision = decide(probabilities, y[held], prior, spec.abstention)
+    temperature = fit_temperature(mean, chosen.codes[chosen.train][held])
     stored = [probabilities_of(load_keras(root, path)) for path, _ in members]
     averaged = average_classifiers(stored, temperature)
     classifier = with_familiarity(averaged, load_keras(root, members[0][0]))
     save_keras(classifier, root, model_path)
     return {
+        **decided(mean, temperature, chosen, spec),
         "temperature": temperature,
-        "decision": cast(DecisionRecord, asdict(decision)),
-        "validation": seed_scores(probabilities, y[held], decision.offsets),
         "weights_sha256": weights_digest(classifier.get_weights()),
     }
 
@@ -301,7 +324,7 @@ def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
 
 
 def nested_scores(root: Root, model_path: str) -> np.ndarray:
-    """Return scores ``(n, classes)`` of a seed for training rows that decided nothing about them.
+    """Return what ``training.nested.nested_scores`` returns for a seed, ``(folds, n, classes)``.
 
     The rows are the first ``n`` of ``out_of_fold_rows``.
     """

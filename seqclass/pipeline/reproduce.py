@@ -9,16 +9,17 @@ import numpy as np
 import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
+from seqclass.evaluation.decisions import Decision
 from seqclass.evaluation.metrics import scores
 from seqclass.generators import generated_tables, is_generated
 from seqclass.pipeline.candidates import Candidate, learning_fingerprint
-from seqclass.pipeline.compare import offsets_of
 from seqclass.pipeline.replicas import predict_rows, stored_weights_digest
 from seqclass.pipeline.train import assemble, train_seeds
 from seqclass.row_split import spec_of, split_of
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.garbage import collect_garbage
+from seqclass.store.manifests import decision_of
 from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
@@ -153,7 +154,8 @@ def _differences(
         name = table["series_id"][row].as_py()
         yield f"predictions: {gap[row]:.3g} apart for series {name!r}", gap[row] <= TOLERANCE
     scored = model.read_json("metrics.json")["metrics"]
-    for key, value in scores(again, chosen.codes[chosen.test], offsets_of(model)).items():
+    rule = Decision(**decision_of(model.manifest))
+    for key, value in scores(again, chosen.codes[chosen.test], rule).items():
         apart = abs(value - scored[key])
         if apart:
             yield f"{key}: {scored[key]:.6f} recorded, {value:.6f} now", apart <= TOLERANCE

@@ -1,5 +1,6 @@
 """Training of the seeds of a candidate, and their assembly."""
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,25 +18,26 @@ from seqclass.pipeline.candidates import (
     MemberAnswers,
     as_recorded,
     best_record,
-    forget_seeds,
     seed_key,
 )
 from seqclass.pipeline.expectation import Outlook, announced, outlook_on, size_of
 from seqclass.pipeline.progress import Trainings, followed, results_of, summary, trainings
 from seqclass.pipeline.replicas import (
     build_ensemble,
+    decided,
     files_of_seed,
     history_path,
+    out_of_fold_logits,
     predict_members,
     sample_of,
 )
 from seqclass.pipeline.replicas import train_seed as train_in_process
 from seqclass.row_split import spec_of, split_of
 from seqclass.store.datasets import open_dataset
-from seqclass.store.models import HISTORY
+from seqclass.store.models import HISTORY, Model, read_model
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root
-from seqclass.store.seeds import keep_seed, restore_seed
+from seqclass.store.root import DamagedError, Root
+from seqclass.store.seeds import forget_seed, keep_seed, restore_seed
 from seqclass.store.split import Split
 from seqclass.stored_records import SeedRecord
 from seqclass.training.memory import return_memory
@@ -106,7 +108,7 @@ def _outlook_on(candidate: Candidate) -> Outlook:
 
 
 def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = None) -> SeedRecord:
-    """Train a seed on the candidate's training rows, or use the seed that a killed training stored.
+    """Train a seed on the candidate's training rows, or use a stored one and choose its rule anew.
 
     Its classifier, members, answers to the rows held back and losses are stored at ``seed_path``
     and beside it.
@@ -117,7 +119,9 @@ def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = No
     key = None if recorded else seed_key(dataset, split, spec, seed)
     with followed(f"seed {seed}") as watch:
         if key and (kept := restore_seed(root, key, files_of_seed(path))):
-            watch.finish(f"seed {seed} was trained already, by a training that was killed")
+            watch.finish(f"seed {seed} was trained already; its networks are used")
+            logits = out_of_fold_logits(root, path)
+            kept.update(decided(logits, kept["temperature"], split, spec))
             return kept
         record = workers().call(train_in_process, dataset, split, spec, seed, path, watch=watch)
         if key:
@@ -157,11 +161,21 @@ def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
     return Assembled(seeds, workers().call(build_ensemble, *job))
 
 
-def forget_finished(model_ref: str, root: Root) -> None:
-    """Remove the seeds that were kept in case the training of a version was killed."""
+def forget_older(model_ref: str, root: Root) -> None:
+    """Remove the stored seeds of the version before this one; another goal may use this one's."""
     model = open_model(root, model_ref)
+    before = int(model.version.removeprefix("v")) - 1
+    if before:
+        with contextlib.suppress(DamagedError, ValueError, FileNotFoundError):
+            earlier = read_model(root, model.name, f"v{before}")
+            for key in _keys_of(earlier) - _keys_of(model):
+                forget_seed(root, key)
+
+
+def _keys_of(model: Model) -> set[str]:
     dataset = open_dataset(model.root, model.manifest["dataset"])
-    forget_seeds(dataset, split_of(model), spec_of(model))
+    split, spec = split_of(model), spec_of(model)
+    return {seed_key(dataset, split, spec, seed) for seed in spec.replica_seeds}
 
 
 def check_validation(chosen: Split, spec: TrainingSpec) -> None:

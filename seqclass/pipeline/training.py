@@ -26,7 +26,7 @@ from seqclass.pipeline.promote import Promotion, promote
 from seqclass.pipeline.register import register
 from seqclass.pipeline.report import write_report
 from seqclass.pipeline.split_rows import split_rows
-from seqclass.pipeline.train import assemble, forget_finished, train_and_answer
+from seqclass.pipeline.train import assemble, forget_older, train_and_answer
 from seqclass.store.datasets import open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.leases import run_exclusive
@@ -66,7 +66,7 @@ class Steps:
     write_report: Callable[[Candidate], None] = write_report
     register: Callable[[Candidate, Evaluated, str], str] = register
     promote: Callable[[str, TrainingSpec, Root], Promotion] = promote
-    forget_finished: Callable[[str, Root], None] = forget_finished
+    forget_older: Callable[[str, Root], None] = forget_older
     refresh: Callable[[Root, list[str]], Any] = refresh
     apply_training_policy: Callable[[str, TrainingSpec | None, Root], TrainingSpec] = (
         apply_training_policy
@@ -114,7 +114,7 @@ def train(
         model = steps.register(candidate, evaluated, name)
     outcome = steps.promote(model, spec, root)
     steps.refresh(root, [model])
-    steps.forget_finished(model, root)
+    steps.forget_older(model, root)
     return {"dataset": dataset, "model": model, **outcome}
 
 
@@ -193,7 +193,7 @@ def _challenge(new_data: NewData, run: RetrainRun, steps: Steps) -> Outcome:
             challenge = Challenge(challenger, verdict)
         outcome = steps.apply_decision(new_data, seen, challenge, folder, run)
     if challenge:
-        steps.forget_finished(challenge.challenger, root)
+        steps.forget_older(challenge.challenger, root)
     steps.refresh(root, [new_data.champion, new_data.latest])
     return outcome
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqclass.evaluation.decisions import Decision, rule_scores
 from seqclass.evaluation.votes import (
     Accuracy,
     Lead,
@@ -21,13 +22,12 @@ from seqclass.evaluation.votes import (
     sliding_windows,
     vote,
 )
-from seqclass.pipeline.compare import offsets_of
 from seqclass.pipeline.replicas import fit_baselines, load_fast
 from seqclass.row_split import spec_of, split_of
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.inventory import keep
-from seqclass.store.manifests import CHOSEN_FROM, Source
+from seqclass.store.manifests import CHOSEN_FROM, Source, decision_of
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
@@ -172,14 +172,7 @@ def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
 
     classifier = probabilities_of(load_fast(root, model.path("model.keras")))
     probabilities = predict_all(classifier, windows)
-    tiny = np.finfo(np.float32).tiny
-    return _moved(model, np.log(np.maximum(probabilities.astype(np.float64), tiny)))
-
-
-def _moved(model: Model, logarithms: np.ndarray) -> np.ndarray:
-    """Add the model's offsets, if it has any, to log-probabilities."""
-    offsets = offsets_of(model)
-    return logarithms if offsets is None else logarithms + np.asarray(offsets)
+    return rule_scores(probabilities, Decision(**decision_of(model.manifest)))
 
 
 def _baselines(root: Root, model: Model) -> dict[str, Baseline]:

@@ -108,6 +108,8 @@ class DecisionRecord(TypedDict, total=False):
     confidence below which the answer is unknown. coverage: the share of validation rows that are
     answered. risk: the share of these answers that is wrong. unfamiliar: the p-value below which a
     series is unfamiliar. possible: by class, the probability from which on it can't be ruled out.
+    costs: by true class, the cost of each answer, and of unknown if there is one more; null where
+    offsets decide.
     """
 
     offsets: Sequence[float] | None
@@ -116,6 +118,7 @@ class DecisionRecord(TypedDict, total=False):
     risk: float
     unfamiliar: float
     possible: Sequence[float] | None
+    costs: Sequence[Sequence[float]] | None
 
 
 class SetAside(TypedDict, total=False):

@@ -35,9 +35,8 @@ class Recipe:
     restarts: most new beginnings of a network whose loss is not finite or is too high at its check.
     restart_check_step: updates after which the loss must be below 0.9 ln(classes); it is compared
     at the next multiple of 50.
-    balance: whether rare classes get the logit-adjusted loss and are answered below a probability
-    of one half; ``auto``: if the largest class has at least ``imbalance`` times the rows of the
-    smallest.
+    balance: whether rare classes get the logit-adjusted loss; ``auto``: if the largest class has at
+    least ``imbalance`` times the rows of the smallest.
     """
 
     updates: int = 400

@@ -9,7 +9,6 @@ import numpy as np
 
 from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.contribution import LSTM, MemberRecord
-from seqclass.evaluation.decisions import Decision, decide
 from seqclass.evaluation.metrics import seed_scores
 from seqclass.networks.symbols import Alphabets
 from seqclass.training.assembly import committee_classifier, members_alone
@@ -49,8 +48,8 @@ class Replica:
     references: numbers of the training rows that series are compared with. fits: networks of the
     LSTM. auxiliary_weight: what each auxiliary row counts for, 0 if none trained.
     temperature: that of the classifier; committee_temperature: that of the mixture
-    of all members. validation_logits: ``(n, classes)`` of the held-back rows, in the folds' order;
-    nested: scores of the first of them, see ``nested_scores``.
+    of all members. held: numbers of the held-back rows ``(n,)``, in the folds' order.
+    validation_logits: ``(n, classes)`` of them; nested: see ``nested_scores``.
     """
 
     seed: int
@@ -62,12 +61,16 @@ class Replica:
     auxiliary_weight: float
     temperature: float
     committee_temperature: float
-    decision: Decision
-    validation: dict[str, float]
+    held: np.ndarray
     validation_logits: np.ndarray
     nested: np.ndarray
     alphabets: Alphabets
     seconds: float
+
+    @property
+    def held_probabilities(self) -> np.ndarray:
+        """Probabilities ``(n, classes)`` of the held-back rows."""
+        return soften(self.validation_logits, self.temperature)
 
 
 @dataclass(frozen=True)
@@ -136,9 +139,6 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     committee = mix(trained, training)
     mixture = select_registered(trained, committee, training)
     logits = mixture.logits([one.scores for one in trained])
-    y = training.rows.y[training.held[: len(logits)]]
-    probabilities = soften(logits, mixture.temperature)
-    decision = decide(probabilities, y, training.prior, training.spec.abstention)
     branches = [one.branch() for one in trained]
     familiarity = fit_familiarity(
         training.own, training.n_classes, frozen.convolutions, frozen.pooled, seed
@@ -153,8 +153,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
         training.auxiliary.weight if training.auxiliary else 0.0,
         mixture.temperature,
         committee.temperature,
-        decision,
-        seed_scores(probabilities, y, decision.offsets),
+        training.held[: len(logits)],
         logits,
         nested_scores(trained, training),
         frozen.alphabets,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, Literal, get_args
 
-from seqclass.evaluation.decisions import Abstention
+from seqclass.evaluation.goals import Abstention, Goal, check_goal
 from seqclass.networks.architecture import Architecture
 from seqclass.series import check_ranges
 from seqclass.training.recipe import CHUNK, Recipe
@@ -69,6 +69,9 @@ class TrainingSpec:
     ensemble: register the average of all seeds instead of the one that validates best.
     warm_start: a model version whose weights each seed's networks begin with (None: fresh ones).
     auxiliary: a dataset whose rows only train, at a weight that held-back rows choose (None: none).
+    goal: what answers are chosen for: macro_f1, accuracy, balanced_accuracy, or costs, by true
+    class those of each answer and of ``unknown``. No network depends on it, nor on the limits of
+    ``unknown``.
     """
 
     seeds: int = 5
@@ -86,6 +89,7 @@ class TrainingSpec:
     auxiliary: str | None = None
     split_rule: int = 3
     window: int | None = WINDOW
+    goal: Goal = "macro_f1"
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     abstention: Abstention = field(default_factory=Abstention)
@@ -105,6 +109,7 @@ class TrainingSpec:
                 f"got {self.first_seed} and {self.seeds} seeds; take smaller ones"
             )
         self._check_split()
+        check_goal(self.goal)
         if self.window is not None and self.window < self.min_window:
             raise ValueError(
                 f"window: expected at least {self.min_window:,} rows with batches of up to "
@@ -155,13 +160,17 @@ def recorded(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     Without a split rule it gets rule 1; without a window all rows were held at once.
     ``curve_above`` of older releases is left out: the stored split has the rows that it chose.
     """
-    spec = {"split_rule": 1, "window": None, **with_present_members(stored)}
+    spec = {"split_rule": 1, "window": None, **with_present_fields(stored)}
     spec.pop("curve_above", None)
     return spec
 
 
-def with_present_members(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stored spec in which members of older releases are replaced."""
+def with_present_fields(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a stored spec in which members and limits of older releases are replaced."""
+    limits = stored.get("abstention")
+    if isinstance(limits, dict) and "risk" in limits:
+        kept = {name: limits[name] for name in ("unfamiliar", "set_coverage") if name in limits}
+        stored = {**stored, "abstention": {**kept, "max_error": limits["risk"]}}
     gone = former_members(stored)
     if not gone:
         return stored

@@ -103,8 +103,8 @@ def test_what_the_ensemble_gains_is_stored_and_told(original: Root, seqclass: Co
     assert code == 0
     assert "ensemble of 2 seeds: macro F1" in out
     tables = [line for line in out.splitlines() if " macro F1  " in line]
-    firsts = ("LSTM alone", "models/toy@v1", "classifier to register, by seed ")
-    assert [line.startswith(own) for line, own in zip(tables, firsts, strict=True)] == [True] * 3
+    firsts = ("LSTM alone", "models/toy@v1", "answers for each goal", "classifier to register")
+    assert [line.startswith(own) for line, own in zip(tables, firsts, strict=True)] == [True] * 4
 
 
 def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:

@@ -13,7 +13,6 @@ from seqclass.pipeline.vote import (
     OURS,
     _labels,
     _leads,
-    _moved,
     _summaries,
     _Truth,
     tonic_accuracies,
@@ -166,14 +165,6 @@ def test_intervals_of_windows_are_over_pieces() -> None:
     row = _summaries({OURS: ours}, votes, truth, sets)[OURS]
     assert row["windows"]["interval"] == row["sets"]["pair"]["interval"]
     assert np.ptp(row["windows"]["interval"]) > 0.4
-
-
-def test_a_model_from_before_there_were_offsets_votes(root: Root) -> None:
-    logarithms = np.log([[0.6, 0.4]])
-    for manifest, moved in (({}, 0.0), ({"decision": {"offsets": None}}, 0.0),
-                            ({"decision": {"offsets": [0.0, 2.0]}}, [0.0, 2.0])):  # fmt: skip
-        found = _moved(Model(root, "m", "v1", manifest), logarithms)
-        np.testing.assert_allclose(found, logarithms + moved)
 
 
 def test_votes_are_printed_with_their_kind_and_their_sets(trained: Root, seqclass: Command) -> None:

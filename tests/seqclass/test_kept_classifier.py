@@ -27,14 +27,15 @@ from tests.support.places import REPOSITORY
 from tests.support.stored import make_champion, register, store_series
 
 NEW, TRUTH = courses(20, seed=1)
+COSTS = {"falls": {"rises": 9, "unknown": 0.01}, "rises": {"falls": 1, "unknown": 0.01}}
 
 
 @pytest.fixture(scope="module")
 def fitted() -> SequenceClassifier:
-    """One whose rare class answers by offsets, and which doubts some answers."""
+    """One that answers by costs, and doubts some answers."""
     series, y = courses(60)
     chosen = [k for k in range(60) if y[k] == "rises" or k < 6]
-    found = SequenceClassifier(random_state=3, members=("steps",))
+    found = SequenceClassifier(random_state=3, members=("steps",), goal=COSTS)
     return found.fit([series[k] for k in chosen], y[chosen])
 
 
@@ -128,7 +129,7 @@ def test_it_is_saved_and_loaded_whole(fitted: SequenceClassifier, tmp_path: Path
     assert isinstance(again, Estimator)
     assert answers(again) == answers(fitted)
     assert again.decision_ == fitted.decision_
-    assert again.decision_.offsets is not None
+    assert again.decision_.costs is not None
     assert again.get_params() == fitted.get_params()
     assert again.classes_.dtype == fitted.classes_.dtype
     assert (again.validation_, again.members_) == (fitted.validation_, fitted.members_)
@@ -200,6 +201,18 @@ WRONG: list[tuple[str, Any]] = [
     ("channels of its network", {"n_channels": 3}),
     ("names of channels", {"channels": ["a"]}),
     ("offsets", {"decision": {"offsets": [0.0], "threshold": 0, "coverage": 1, "risk": 0}}),
+    (
+        "answers",
+        {
+            "decision": {
+                "offsets": None,
+                "threshold": 0,
+                "coverage": 1,
+                "risk": 0,
+                "costs": [[0.0, 1.0], [0.0]],
+            }
+        },
+    ),
     ("random_state", {"parameters": {"seeds": 5}}),
     ("offsets", {"decision": {}}),
 ]

@@ -1,5 +1,7 @@
 """A committee of every member that nothing was trained of, and a version whose answers are kept."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pyarrow.parquet as pq
@@ -80,8 +82,9 @@ def store_answered(dataset: Dataset, classifier: keras.Model) -> Model:
     found = classifier(dataset.values(split.test), training=False)
     given = {name: part.numpy() for name, part in found.items()}
     offsets, possible = (0.1, *[0.0] * (len(classes) - 1)), [0.45] * len(classes)
-    sure = float(np.median(confidence_of(given["probabilities"], offsets)))
-    decision = Decision(offsets, sure, 0.5, 0.0, 0.02, possible)
+    rule = Decision(offsets, 0.0, 0.5, 0.0, 0.02, possible)
+    sure = float(np.median(confidence_of(given["probabilities"], rule)))
+    decision = replace(rule, threshold=sure)
     none = np.empty(0)
     outputs = (given[name] for name in ("probabilities", "p_value", "nearest"))
     answers = Answers(*outputs, none, none, none)

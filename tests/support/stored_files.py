@@ -113,7 +113,7 @@ PATTERNS = {
     "time": r"\d{8}T[^/]+", "days": "[0-9-]+to[0-9-]+",
 }  # fmt: skip
 COMMON = {
-    "abstention": "limits from which the threshold of confidence follows",
+    "abstention": "limits of unknown answers",
     "accuracy": "share of correct answers",
     "actor": "who decided",
     "architecture": "of the LSTM",

@@ -1,5 +1,8 @@
 """The file that goes with an export decides as this project does."""
 
+from dataclasses import asdict
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,20 +13,24 @@ from seqclass.inference.answers import answers_of
 CLASSES = ["a", "b", "c"]
 
 
+COSTS = ((0.0, 2.0, 1.0, 0.3), (1.0, 0.0, 1.0, 0.3), (5.0, 1.0, 0.0, 0.5))
+
+
+@pytest.mark.parametrize("costs", [None, COSTS, [row[:3] for row in COSTS]])
 @pytest.mark.parametrize("offsets", [None, (0.0, 1.5, -0.5)])
 @pytest.mark.parametrize("possible", [None, (0.1, 0.3, 0.0)])
 def test_answers_and_reasons_are_those_of_the_project(
-    offsets: tuple[float, ...] | None, possible: tuple[float, ...] | None
+    offsets: tuple[float, ...] | None, possible: tuple[float, ...] | None, costs: Any
 ) -> None:
     rng = np.random.default_rng(0)
     found = {
         "probabilities": rng.dirichlet(np.ones(3), 200).astype(np.float32),
         "p_value": rng.random(200).astype(np.float32),
     }
-    rule = Decision(offsets, 0.6, 0.9, 0.1, 0.2, possible)
+    rule = Decision(offsets, 0.6, 0.9, 0.1, 0.2, possible, costs)
     record = {
         "classes": CLASSES, "references": [],
-        "decision": {"offsets": offsets, "threshold": 0.6, "unfamiliar": 0.2, "possible": possible},
+        "decision": asdict(rule),
     }  # fmt: skip
     mine, own = decide(found, record), answers_of(found, rule)
     assert mine["label"] == [CLASSES[code] for code in own.codes]

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclass.evaluation.metrics import seed_scores
+from seqclass.evaluation.metrics import Truth, seed_scores
+from seqclass.evaluation.rule_choice import rule_for
 from seqclass.networks.architecture import KINDS, Kind
 from seqclass.networks.classifier import (
     NetworkBuilder,
@@ -295,7 +296,9 @@ def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
         spec = replace(ONE_NETWORK, recipe=replace(recipe, balance=balance))  # type: ignore[arg-type]
         trained = train_replica(TrainingRows(Rows(x[:2000], y[:2000]), 2), spec, 0, quiet)
         p = predict_all(probabilities_of(trained.classifier), x[2000:])
-        found.append((p, seed_scores(p, y[2000:], trained.decision.offsets)))
-    (balanced, with_offsets), (_, plain) = found
+        truth = Truth(y[trained.held], ["often", "rare"])
+        rule = rule_for(trained.held_probabilities, truth, "balanced_accuracy")
+        found.append((p, seed_scores(p, y[2000:], rule), seed_scores(p, y[2000:])))
+    (balanced, with_offsets, _), (_, _, plain) = found
     assert with_offsets["balanced_accuracy"] > plain["balanced_accuracy"] + 0.1
     assert abs(balanced[:, 1].mean() - 0.02) < 0.02
