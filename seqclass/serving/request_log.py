@@ -22,7 +22,7 @@ from seqclass.inference.prediction import as_scores
 from seqclass.inference.score_data import as_meant
 from seqclass.serving.protocol import InferenceRequest
 from seqclass.serving.versions import ServedVersion
-from seqclass.store.formats import ColumnNames, names_of
+from seqclass.store.formats import names_of
 from seqclass.store.models import read_model
 from seqclass.store.root import Root, sha256_of
 from seqclass.store.rows import from_dense
@@ -88,16 +88,12 @@ class RequestLog:
                 with root.fs.open(f"{workspace}/{file}", "wb") as sink:
                     pq.write_table(table, sink, compression="zstd")
             names = names_of(read_model(root, served.name, served.version).manifest)
-            place = self._place(served, f"{workspace}/{SERIES_FILE}", names)
+            file = f"{workspace}/{SERIES_FILE}"
+            digest = sha256_of(root, file)[:DIGITS]
+            partition = as_meant(Partition("files", digest, file, is_stored=False), names)
+            place = ScoreSet(root, served.name, served.version, partition.source, partition.digest)
             unknown = pc.sum(pc.equal(scores["answer"], UNKNOWN)).as_py() or 0
             path = root.join(*place.parts, SERIES_FILE)
             description = {"rows": len(scores), "path": path, "unknown": unknown,
                            "reading": names.to_record()}  # fmt: skip
             place.write(workspace, description, datetime.now(UTC), [SERIES_FILE])
-
-    def _place(self, served: ServedVersion, path: str, names: ColumnNames) -> ScoreSet:
-        """Return where the scores of a file lie, once it is scored."""
-        digest = sha256_of(self._root, path)[:DIGITS]
-        partition = as_meant(Partition("files", digest, path, is_stored=False), names)
-        source, name, version = partition.source, served.name, served.version
-        return ScoreSet(self._root, name, version, source, partition.digest)
