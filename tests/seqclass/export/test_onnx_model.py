@@ -6,8 +6,14 @@ import onnxruntime
 import pytest
 from keras import layers
 
-from seqclass.export.graph import GraphWriter, NoOnnxFormError, Wire
-from seqclass.export.onnx_model import FORMS, lstm_form, onnx_model
+from seqclass.export.onnx_model import (
+    FORMS,
+    GraphWriter,
+    NoOnnxFormError,
+    Wire,
+    lstm_form,
+    onnx_model,
+)
 from seqclass.networks.architecture import Architecture
 from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture
