@@ -23,7 +23,6 @@ from seqclass.monitoring.drift import (
 )
 from seqclass.monitoring.quality import Hits, QualityChange, quality_change, quality_words
 from seqclass.monitoring.retrain_spec import DriftSpec, RetrainSpec
-from seqclass.pages.charts import drift_picture
 from seqclass.pipeline.detection import NewData
 from seqclass.row_split import split_of
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
@@ -183,6 +182,8 @@ def _summaries(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
 def _store(root: Root, workspace: str, drift: Drift) -> None:
     if not drift["table"]:
         return
+    from seqclass.pages.charts import drift_picture  # with matplotlib, which imports don't need
+
     with root.fs.open(f"{workspace}/{DRIFT_TABLE}", "wb") as file:
         pq.write_table(pa.Table.from_pylist(drift["table"]), file)
     picture = drift_picture(drift["table"]).encode()

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
-from seqclass.pages import charts
 from seqclass.pages.rendering import render
 from seqclass.pipeline.candidates import decisive
 from seqclass.pipeline.progress import followed, summary
@@ -198,6 +197,8 @@ def _row(variant: Variant, run: _Run) -> StudyRow:
 
 
 def _page(dataset: Dataset, variants: list[VariantSummary], runs: list[StudyRow]) -> str:
+    from seqclass.pages import charts  # with matplotlib, which other flows don't need
+
     strips = {_title(v): [r["macro_f1"] for r in runs if _title(r) == _title(v)] for v in variants}
     return render(
         "study",
