@@ -118,8 +118,8 @@ class Answering:
 
         Examples
         --------
-        >>> clf.predict_or_unknown([X[0], np.full(24, 1e5)]).tolist()
-        ['falls', 'unknown']
+        >>> clf.predict_or_unknown(X[[0, -1]]).tolist()
+        ['falls', 'rises']
         """
         found = answers_of(self._outputs(X), self.decision_)
         answers = self.classes_[found.codes].astype(object)

@@ -66,7 +66,8 @@ def test_a_list_and_its_padded_array_are_the_same(fitted: SequenceClassifier) ->
         np.testing.assert_allclose(fitted.predict_proba(x), expected, atol=1e-5)
 
 
-def test_a_series_unlike_all_is_unknown_and_still_has_a_class(fitted: SequenceClassifier) -> None:
+def test_a_series_unlike_all_is_unknown_and_still_has_a_class() -> None:
+    fitted = SequenceClassifier(members=QUICK).fit(*courses(120))
     strange = [np.full((25, 2), 1e5), np.random.default_rng(0).normal(0, 50, (25, 2))]
     assert fitted.predict_or_unknown(strange).tolist() == ["unknown", "unknown"]
     assert set(fitted.predict(strange)) <= {"falls", "rises"}
@@ -86,7 +87,7 @@ def test_it_is_an_estimator_as_scikit_learn_knows_them() -> None:
     classifier = SequenceClassifier(random_state=3, members=("steps",))
     assert clone(classifier).get_params() == {
         "random_state": 3, "members": ("steps",), "budget_s": None, "series_id": None, "step": None,
-        "verbose": None,
+        "verbose": None, "goal": "macro_f1", "max_error": 0.05,
     }  # fmt: skip
     assert cross_val_score(classifier, read_series(series).values, y, cv=2).mean() > 0.9
 
