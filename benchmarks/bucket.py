@@ -40,7 +40,7 @@ def measure() -> list[dict[str, Any]]:
         plain = _run(requests, "models", root)
         unkept = _run(requests, "metrics", root)
         keep_list(root)
-        write_metrics(datetime.now(UTC), root.url)
+        write_metrics(datetime.now(UTC), root)
         rows = [_run(requests, command, root) for command in COMMANDS]
         before = [{**own, "what": f"{own['what']}, nothing kept"} for own in (plain, unkept)]
         return [*before, *rows]

@@ -76,7 +76,7 @@ def keep_up(root: Root) -> None:
     with disable_run_logger():
         for step in (
             lambda: decline_if_over(root, "m", LATER),
-            lambda: [resume_interrupted(name, root.url) for name in attempted(root)],
+            lambda: [resume_interrupted(name, root) for name in attempted(root)],
             lambda: [note_told(root, name, "x") for name in find_due.fn(LATER, root).names],
             lambda: write_metrics(LATER, root),
         ):

@@ -18,7 +18,6 @@ import pytest
 from prefect.logging import disable_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-import flows.retraining
 import seqclass.pipeline.decision
 import seqclass.pipeline.detection
 from flows.cli.command_line import read_spec
@@ -27,6 +26,7 @@ from seqclass.inference.score_data import score_data
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture
+from seqclass.pipeline import training
 from seqclass.pipeline.approve import Answer, answer_question
 from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.challenge import choose, choose_rows
@@ -91,10 +91,8 @@ def bring(root: Root, folder: Path, table: pa.Table, append: bool = True) -> Non
     import_files(root, "toy", ImportSpec((str(path),), policy=OPEN_DOOR, append=append))
 
 
-def retrain(root: Root, **chosen: Any) -> dict[str, Any]:
-    from seqclass.pipeline import training
-
-    outcome: Any = training.retrain(root, "toy", RetrainSpec(**chosen))
+def retrain(root: Root, steps: training.Steps = training.PLAIN, **chosen: Any) -> dict[str, Any]:
+    outcome: Any = training.retrain(root, "toy", RetrainSpec(**chosen), steps)
     return outcome
 
 
@@ -200,7 +198,7 @@ def test_a_try_goes_on_with_what_an_earlier_one_registered(
 
 
 def test_a_policy_that_is_set_during_a_retraining_judges_it_and_leaves_its_training(
-    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch
+    own: tuple[Root, Path],
 ) -> None:
     root, folder = own
     bring(root, folder, series(6000, 60))
@@ -211,9 +209,8 @@ def test_a_policy_that_is_set_during_a_retraining_judges_it_and_leaves_its_train
         set_policy(root, "toy", ModelPolicy(later), "during the run")
         return choose_rows(*given)
 
-    monkeypatch.setattr(flows.retraining, "choose_rows", changing)
     set_policy(root, "toy", ModelPolicy(RetrainSpec(training=LIGHT)), "before")
-    found = retrain(root)
+    found = retrain(root, replace(training.PLAIN, choose_rows=changing))
     assert (found["decision"], champion_of(root, "toy")) == ("awaits approval", "v1")
     trained = open_model(root, "toy@v2").manifest["spec"]
     assert (trained["seeds"], trained["limits"]["spread"]) == (1, LIGHT.limits.spread)
@@ -221,7 +218,7 @@ def test_a_policy_that_is_set_during_a_retraining_judges_it_and_leaves_its_train
 
 @pytest.mark.parametrize("step", ["choose_rows", "write_report"])
 def test_a_version_approved_during_a_retraining_is_the_champion_it_is_compared_with(
-    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch, step: str
+    own: tuple[Root, Path], step: str
 ) -> None:
     """Before the comparison, or between comparison and decision."""
     root, folder = own
@@ -230,14 +227,13 @@ def test_a_version_approved_during_a_retraining_is_the_champion_it_is_compared_w
     set_policy(root, "toy", ModelPolicy(asking), "a person decides")
     assert retrain(root)["decision"] == "awaits approval"
     bring(root, folder, series(7000, 60))
-    goes_on = getattr(flows.retraining, step)
+    goes_on = getattr(training.PLAIN, step)
 
     def approving(*given: Any) -> Any:
         answer_question(root, "toy@v2", Answer(True, "looked at it", "ann"))
         return goes_on(*given)
 
-    monkeypatch.setattr(flows.retraining, step, approving)
-    found = retrain(root)
+    found = retrain(root, replace(training.PLAIN, **{step: approving}))
     assert found["champion"] == "models/toy@v2"
     entry = read_audit(root, "toy")[-1]
     assert (entry["evidence"]["champion"], entry["evidence"]["new_rows"]) == ("v2", 60)
@@ -246,24 +242,21 @@ def test_a_version_approved_during_a_retraining_is_the_champion_it_is_compared_w
 
 @pytest.mark.system
 def test_labels_that_are_corrected_during_a_retraining_are_learned_at_its_end(
-    own: tuple[Root, Path], monkeypatch: pytest.MonkeyPatch
+    own: tuple[Root, Path],
 ) -> None:
-    import flows.retraining
-
     root, folder = own
     bring(root, folder, series(3000, 120, shuffled=True))
     judged_once, goes_on = threading.Event(), threading.Event()
-    write_report = flows.retraining.write_report
 
     def hold_until_corrected(candidate: Candidate) -> Any:
         judged_once.set()
         assert goes_on.wait(300)
-        return write_report(candidate)
+        return training.PLAIN.write_report(candidate)
 
-    monkeypatch.setattr(flows.retraining, "write_report", hold_until_corrected)
+    steps = replace(training.PLAIN, write_report=hold_until_corrected)
     found: list[dict[str, Any]] = []
     copied = contextvars.copy_context()  # a thread has no settings of its own
-    first = threading.Thread(target=lambda: found.append(copied.run(retrain, root)))
+    first = threading.Thread(target=lambda: found.append(copied.run(retrain, root, steps)))
     first.start()
     assert judged_once.wait(300)
     wrong = correct_labels(root, folder)

@@ -249,15 +249,16 @@ def test_where_is_told_in_the_report_and_by_show(
 def test_only_the_first_rows_and_the_hardest_are_explained(
     trained: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from seqclass.evaluation.decisions import LARGEST
+    from seqclass.pipeline import explain
     from seqclass.row_split import select_rows
-    from tasks.compute import explain
 
     model, dataset = open_model(trained, "signals"), open_dataset(trained, "signals")
     answers = pq.read_table(model.path("predictions.parquet"))
     monkeypatch.setattr(explain, "MAX_VALUES", 40 * 20)
     chosen = select_rows(dataset, TrainingSpec())
     path = model.path("model.keras")
-    said = explain.answer_in_full(dataset, chosen, path, None)
+    said = explain.answer_in_full(dataset, chosen, path, LARGEST)
     np.testing.assert_allclose(
         said.probabilities, np.stack(answers["probabilities"].to_numpy()), atol=1e-6
     )

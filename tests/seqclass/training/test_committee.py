@@ -467,7 +467,7 @@ def test_seeds_of_unlike_members_answer_average_and_explain(
     dataset = open_dataset(root, "toy")
     rows, path = np.arange(8), root.join("ensemble.keras")
     each = predict_rows(dataset, rows, [own for own, _ in unlike])
-    record = build_ensemble(root.url, select_rows(dataset, TWO_FOLDS), TWO_FOLDS, unlike, path)
+    record = build_ensemble(root, select_rows(dataset, TWO_FOLDS), TWO_FOLDS, unlike, path)
     [together] = predict_rows(dataset, rows, [path])
     mean = np.mean([np.log(own) for own in each], axis=0)
     np.testing.assert_allclose(together, softmax(mean / record["temperature"]), atol=1e-5)
