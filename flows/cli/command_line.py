@@ -280,10 +280,10 @@ def can_announce(store: Root, what: str) -> bool:
     use_service(store)
     url = prefect_url()
     if url and (problem := server_problem(url)):
-        complain(f"done, but not announced: PREFECT_API_URL leads to {problem}", 0)
+        complain(f"not announced: PREFECT_API_URL leads to {problem}", 0)
         return False
     if url:
-        remark(what, f"announced to Prefect on {url}")
+        remark(what, f"events go to Prefect on {url}")
     return bool(url)
 
 

@@ -1,6 +1,5 @@
 """Commands that make a dataset: generate (signals, iot), import and ingest; and inspect."""
 
-import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -231,16 +230,16 @@ def ingest(
     from seqclass.screening.incoming import ArrivalSpec
 
     prepare_step(store)
-    tells = functools.cache(lambda: can_announce(store, "ingest"))
+    is_heard = can_announce(store, "ingest")
 
     def announce(ref: str, added: int) -> None:
-        if tells():
+        if is_heard:
             from tasks.events import announce_arrival
 
             announce_arrival(store, ref, added)
 
     def refuse(name: str, file: "FileReport") -> None:
-        if tells():
+        if is_heard:
             from tasks.events import announce_refusal
 
             announce_refusal(store, name, file["file"], file["reason"])

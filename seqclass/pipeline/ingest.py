@@ -7,8 +7,11 @@ that digest, announced once more, and moved.
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
@@ -57,6 +60,7 @@ from seqclass.store.root import Root, check_name, open_root, printable, read_man
 from seqclass.store.staging import staging
 
 LONGEST_REASON = 2000
+SWEEPS_AT_ONCE = 4
 PATIENCE_S = 10.0
 """Seconds for which a sweep waits for another sweep, or an import, of the same dataset."""
 
@@ -109,36 +113,39 @@ def ingest(
 ) -> Arrivals:
     """Sweep the inbox of a dataset, or every one of the root; each file is taken exactly once.
 
-    An inbox that fails does not stop the others; its error is raised after them.
+    Up to ``SWEEPS_AT_ONCE`` inboxes are swept at the same time. One that fails does not stop the
+    others; its error is raised after them.
 
     Args:
         inbox: Folder or prefix to sweep instead of inbox/DATASET of the root; it is made if it
             does not exist.
-        announce: Called with a dataset's new version and the number of its new rows.
+        announce: Called with a dataset's new version and the number of its new rows, by the thread
+            that sweeps its inbox.
         refused: Called with a dataset's name and a file that went to quarantine.
     """
     collect_garbage(root)
-    now, sweeps, failures = datetime.now(UTC), list[Sweep](), list[Exception]()
-    places = inbox_places(root, dataset, inbox)
-    for name, place in places:
+    now, places = datetime.now(UTC), inbox_places(root, dataset, inbox)
+
+    def sweep(name: str, place: str) -> Sweep:
         folder = open_root(place)
-        try:
-            if dataset is not None:
-                check_inbox(root, "inbox", place)
-                folder.fs.makedirs(folder.join(DONE), exist_ok=True)
-            box = Inbox(root, name, folder)
-            sweep = collect_arrivals(box, spec or ArrivalSpec(), now, announce)
-            sweeps.append(sweep)
-            for file in sweep["files"]:
-                if file["became"] == "quarantined":
-                    refused(name, file)
-        except Exception as error:
-            failures.append(error)
-    if failures or any(sweep["files"] for sweep in sweeps):
+        if dataset is not None:
+            check_inbox(root, "inbox", place)
+            folder.fs.makedirs(folder.join(DONE), exist_ok=True)
+        box = Inbox(root, name, folder)
+        return collect_arrivals(box, spec or ArrivalSpec(), now, announce)
+
+    with ThreadPoolExecutor(SWEEPS_AT_ONCE) as pool:
+        futures = [pool.submit(copy_context().run, partial(sweep, *each)) for each in places]
+    done = [(name, future.result()) for (name, _), future in zip(places, futures, strict=True)
+            if not future.exception()]  # fmt: skip
+    if len(done) < len(places) or any(outcome["files"] for _, outcome in done):
         refresh(root, [f"datasets/{name}" for name, _ in places])
-    if failures:
-        raise failures[0]
-    return {"added": sum(sweep["added"] for sweep in sweeps), "sweeps": sweeps}
+    for name, outcome in done:
+        for file in outcome["files"]:
+            if file["became"] == "quarantined":
+                refused(name, file)
+    sweeps = [future.result() for future in futures]
+    return {"added": sum(outcome["added"] for outcome in sweeps), "sweeps": sweeps}
 
 
 def inbox_places(root: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:

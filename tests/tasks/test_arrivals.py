@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.pipeline.ingest import Inbox, collect_arrivals
+from seqclass.pipeline.ingest import Inbox, collect_arrivals, ingest
 from seqclass.screening.contract import Policy
 from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.catalogue import verify_tree
@@ -485,6 +486,28 @@ def test_the_command_says_what_became_of_each_file(
     assert told.endswith(": monday")
     assert Path(inbox.path, "monday", "c.parquet").exists()
     assert "quarantined  b.parquet: expected" in out
+
+
+def test_inboxes_are_swept_beside_each_other_and_one_that_fails_stops_no_other(
+    root: Root, inbox: Root
+) -> None:
+    """Each waits for the other before its files are put away."""
+    store_series(root, "other")
+    for name in ("toy", "other"):
+        drop(open_root(root.join("inbox", name)), "a.parquet", rows(0))
+        os.utime(root.join("inbox", name, "a.parquet"), (0, 0))
+    both, heard = threading.Barrier(2), list[str]()
+
+    def announce(ref: str, added: int) -> None:
+        both.wait(120)
+        heard.append(ref)
+
+    Path(root.join("inbox", "bad")).symlink_to(root.join("datasets", "toy"))
+    with pytest.raises(ValueError, match="inbox: expected a place that the store"):
+        ingest(root, announce=announce)
+    assert sorted(heard) == sorted(open_dataset(root, name).ref for name in ("toy", "other"))
+    assert all(len(folder(open_root(root.join("inbox", name)), "done")) == 1
+               for name in ("toy", "other"))  # fmt: skip
 
 
 def test_the_command_refuses_what_is_not_there(root: Root, inbox: Root, seqclass: Command) -> None:
