@@ -1,27 +1,25 @@
 """A store from Python: what the commands do, without Prefect."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqclass.inference.assessment import Assessed
-from seqclass.inference.score_data import ScoringSpec
-from seqclass.labelling.relabelling import LabelsSpec, Relabelled
 from seqclass.loading import StoredClassifier
-from seqclass.pages.index_pages import refresh
-from seqclass.pipeline import import_files, ingest, label, promote, score, training
-from seqclass.pipeline.decision import Outcome
-from seqclass.pipeline.promote import Move
-from seqclass.screening.contract import policy_of
-from seqclass.screening.incoming import ArrivalSpec, ImportSpec
 from seqclass.store.datasets import dataset_versions, open_dataset
-from seqclass.store.formats import ColumnNames
 from seqclass.store.models import model_versions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
-from seqclass.training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    from seqclass.inference.assessment import Assessed
+    from seqclass.labelling.relabelling import Relabelled
+    from seqclass.pipeline.decision import Outcome
+    from seqclass.pipeline.import_files import Imported
+    from seqclass.pipeline.ingest import Arrivals
+    from seqclass.pipeline.promote import Move
+    from seqclass.pipeline.training import Trained
 
 
 def open_store(root: str | os.PathLike[str] | None = None) -> "Store":
@@ -164,7 +162,7 @@ class Store:
         new_contract: bool = False,
         policy: dict[str, str] | None = None,
         **columns: Any,
-    ) -> import_files.Imported:
+    ) -> "Imported":
         """Read files into a new dataset, or add them to one, as ``seqclass import`` does.
 
         Parameters
@@ -204,13 +202,18 @@ class Store:
         >>> imported["added"]
         60
         """
+        from seqclass.pipeline.import_files import import_files
+        from seqclass.screening.contract import policy_of
+        from seqclass.screening.incoming import ImportSpec
+        from seqclass.store.formats import ColumnNames
+
         answers = policy_of([f"{kind}={action}" for kind, action in (policy or {}).items()])
         files = tuple(os.fspath(path) for path in paths)
         names = ColumnNames(**columns)
         spec = ImportSpec(files, test, names, answers, append, new_contract)
-        return import_files.import_files(self._root, name, spec)
+        return import_files(self._root, name, spec)
 
-    def ingest(self, dataset: str | None = None) -> ingest.Arrivals:
+    def ingest(self, dataset: str | None = None) -> "Arrivals":
         """Take the files of an inbox, ``inbox/DATASET`` in the store, into its dataset, each once.
 
         Parameters
@@ -228,11 +231,13 @@ class Store:
         >>> store.ingest("machines")["added"]
         0
         """
-        return ingest.ingest(self._root, dataset, spec=ArrivalSpec())
+        from seqclass.pipeline.ingest import ingest
+
+        return ingest(self._root, dataset)
 
     def label(
         self, model: str, answers: str | os.PathLike[str], by: str | None = None
-    ) -> Relabelled:
+    ) -> "Relabelled":
         """Take labels of people into a new version of a model's dataset.
 
         Parameters
@@ -262,10 +267,13 @@ class Store:
         >>> outcome["changed"], outcome["confirmed"]
         (1, 1)
         """
-        spec = LabelsSpec(os.fspath(answers), by)
-        return label.take_labels(open_model(self._root, model), spec)
+        from seqclass.labelling.relabelling import LabelsSpec
+        from seqclass.pipeline.label import take_labels
 
-    def train(self, dataset: str, name: str | None = None, **spec: Any) -> training.Trained:
+        spec = LabelsSpec(os.fspath(answers), by)
+        return take_labels(open_model(self._root, model), spec)
+
+    def train(self, dataset: str, name: str | None = None, **spec: Any) -> "Trained":
         """Train seeds, evaluate and register them, as ``seqclass train`` does, to the same bits.
 
         Parameters
@@ -295,9 +303,12 @@ class Store:
         >>> trained["model"], trained["verdict"]
         ('models/machines@v1', 'promoted')
         """
-        return training.train(self._root, dataset, name, TrainingSpec(**spec))
+        from seqclass.pipeline.training import train
+        from seqclass.training.spec import TrainingSpec
 
-    def retrain(self, name: str) -> Outcome:
+        return train(self._root, dataset, name, TrainingSpec(**spec))
+
+    def retrain(self, name: str) -> "Outcome":
         """Look at new rows, train a challenger if they ask for it, and promote it or say why not.
 
         Parameters
@@ -320,11 +331,13 @@ class Store:
         >>> store.retrain("machines")["decision"]
         'nothing new'
         """
-        return training.retrain(self._root, name)
+        from seqclass.pipeline.training import retrain
+
+        return retrain(self._root, name)
 
     def score(
         self, model: str, data: str, out: str | None = None, labels: str | None = None
-    ) -> Assessed:
+    ) -> "Assessed":
         """Answer every series of a dataset or file, and store the answers.
 
         A version answers a file once; the same file again costs nothing.
@@ -356,9 +369,12 @@ class Store:
         >>> store.score("machines", "machines")["rows"]
         60
         """
-        return score.score(self._root, model, data, ScoringSpec(out, labels))
+        from seqclass.inference.score_data import ScoringSpec
+        from seqclass.pipeline.score import score
 
-    def promote(self, version: str, reason: str, force: bool = False) -> Move:
+        return score(self._root, model, data, ScoringSpec(out, labels))
+
+    def promote(self, version: str, reason: str, force: bool = False) -> "Move":
         """Make a version the champion if it passes the gate.
 
         Parameters
@@ -385,11 +401,14 @@ class Store:
         >>> store.promote("machines@v1", "it was checked by hand")["verdict"]
         'promoted'
         """
-        move = promote.promote_version(self._root, version, reason, force)
+        from seqclass.pages.index_pages import refresh
+        from seqclass.pipeline.promote import promote_version
+
+        move = promote_version(self._root, version, reason, force)
         refresh(self._root, [move["model"]])
         return move
 
-    def rollback(self, name: str, reason: str) -> Move:
+    def rollback(self, name: str, reason: str) -> "Move":
         """Make the champion before the present one the champion again.
 
         Parameters
@@ -416,6 +435,9 @@ class Store:
         ...
         ValueError: MODEL: expected a model with a champion before v1, ...
         """
-        move = promote.roll_back(self._root, name, reason)
+        from seqclass.pages.index_pages import refresh
+        from seqclass.pipeline.promote import roll_back
+
+        move = roll_back(self._root, name, reason)
         refresh(self._root, [move["model"]])
         return move
