@@ -43,6 +43,12 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         ``"conv-lstm"``. None allows all.
     budget_s : float, optional
         Seconds after which no further network is started. None sets no limit.
+    series_id, step : str or int, optional
+        Columns or index levels of a long DataFrame with the id of the series and the step of each
+        row, if they are not called ``series_id`` and ``step``.
+    verbose : int, optional
+        0 shows nothing, 1 a progress bar in a notebook or on a terminal. None shows it in a
+        notebook only.
     goal : str or dict, optional
         What answers are chosen for: ``"macro_f1"``, ``"accuracy"``, ``"balanced_accuracy"``, or
         costs. These are a dict by true class of the cost of each wrong answer, and if ``"unknown"``
@@ -51,12 +57,6 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
     max_error : float, optional
         Largest share of wrong answers, in [0, 1), among those that are not ``"unknown"``. If
         ``goal`` is costs, that of ``"unknown"`` counts instead.
-    series_id, step : str or int, optional
-        Columns or index levels of a long DataFrame with the id of the series and the step of each
-        row, if they are not called ``series_id`` and ``step``.
-    verbose : int, optional
-        0 shows nothing, 1 a progress bar in a notebook or on a terminal. None shows it in a
-        notebook only.
 
     Attributes
     ----------
@@ -100,11 +100,11 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         random_state: int | np.random.RandomState | np.random.Generator | None = 0,
         members: tuple[Member, ...] | None = None,
         budget_s: float | None = None,
-        goal: Goal = "macro_f1",
-        max_error: float = 0.05,
         series_id: str | int | None = None,
         step: str | int | None = None,
         verbose: int | None = None,
+        goal: Goal = "macro_f1",
+        max_error: float = 0.05,
     ) -> None:
         self.random_state = random_state
         self.members = members
