@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -154,6 +155,23 @@ def test_pure_rooms_know_no_world() -> None:
         if room_of(module) in PURE:
             world = {name.partition(".")[0] for name in names} & WORLD
             assert world <= ({"time"} if module in TIMED else set()), module
+
+
+def test_every_module_is_reached_from_a_test_a_deployment_or_a_plug_in() -> None:
+    modules = {module for module in IMPORTS if not module.endswith("__init__")}
+
+    def of(names: Iterable[str]) -> set[str]:
+        return modules & {part for name in names for part in (name, name.rpartition(".")[0])}
+
+    named = ("pyproject.toml", "prefect.yaml", "seqclass/plugins.py", "seqclass/ragas/plugin.py")
+    texts = [(REPOSITORY / path).read_text() for path in named]
+    left = {name for path in (REPOSITORY / "tests").rglob("*.py") for name in of(imports_of(path))}
+    left |= of(re.findall(r"(?:seqclass|tasks|flows)[.\w]+", "\n".join(texts)))
+    reached = set[str]()
+    while left:
+        reached.add(module := left.pop())
+        left |= of(IMPORTS[module]) - reached
+    assert modules - reached == set()
 
 
 def test_no_module_hides_another() -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,26 @@ def dropped(up: Up, first: int) -> Any:
 def check_sound(root: Root) -> None:
     assert verify_tree(root)["bad"] == []
     assert root.exists("models", "toy", str(champion_of(root, "toy")), "manifest.json")
+
+
+def test_the_schedule_sweeps_the_inboxes(service: Up) -> None:
+    from prefect.client.schemas.schedules import IntervalSchedule
+
+    def sweep_every(seconds: int) -> None:
+        with service.client() as client:
+            deployment = client.read_deployment_by_name("ingest/local")
+            (schedule,) = deployment.schedules
+            assert schedule.slug == "sweep"
+            interval = IntervalSchedule(interval=timedelta(seconds=seconds))
+            client.update_deployment_schedule(deployment.id, schedule.id, schedule=interval)
+
+    def swept() -> list[Any]:
+        runs = service.runs("ingest")
+        return [run for run in runs if run.auto_scheduled and run.state.name == "NothingNew"]
+
+    sweep_every(10)
+    until(swept, every_s=0.5)
+    sweep_every(3600)
 
 
 def test_a_killed_retraining_comes_to_its_decision_by_itself(service: Up) -> None:
