@@ -1,8 +1,9 @@
-"""What each goal reaches, and whether answers keep the asked share of errors.
+"""Scores of answers by goal, and the share of errors that they keep when it is asked for.
 
-``python -m benchmarks.goals [SET …]`` trains a seed of each archive set, of five draws of rare
-classes (``rare-0`` to ``rare-4``) and of twelve machine states (``iot``), and keeps their answers
-in ``benchmarks/results/goals``. It prints what the rules, chosen on held-back rows, make of them.
+``python -m benchmarks.goals [SET …]`` trains a seed, as the estimator does, of each archive set, of
+five draws of rare classes (``rare-0`` to ``rare-4``) and of twelve machine states (``iot``), and
+keeps their answers in ``benchmarks/results/goals``. It prints what the rules, chosen on held-back
+rows, make of them.
 """
 
 import sys
@@ -32,11 +33,12 @@ def rows_of(name: str) -> tuple[np.ndarray, ...]:
     else:
         rare = {"weights": (100.0, 1.0, 1.0), "seed": int(name[5:]), **PRESETS["hard"]}
         blocks = [*generate_signals(SignalSpec(n_series=4000, **rare))]
-    steps = max(own.values.shape[1] for own in blocks)
-    x = np.full((sum(len(own.codes) for own in blocks), steps, blocks[0].values.shape[2]), np.nan)
-    for own in blocks:
-        x[own.start : own.start + len(own.codes), : own.values.shape[1]] = own.values
-    x, y = x.astype(np.float32), np.concatenate([own.codes for own in blocks])
+    n_series, steps = sum(len(b.codes) for b in blocks), max(b.values.shape[1] for b in blocks)
+    x = np.full((n_series, steps, blocks[0].values.shape[2]), np.nan, np.float32)
+    for block in blocks:
+        rows = slice(block.start, block.start + len(block.codes))
+        x[rows, : block.values.shape[1]] = block.values
+    y = np.concatenate([block.codes for block in blocks])
     half = len(x) // 2
     return x[:half], y[:half], x[half:], y[half:]
 
@@ -55,12 +57,12 @@ def train(name: str) -> None:
 
     x, labels, x_test, labels_test = rows_of(name)
     classes, y = np.unique(labels, return_inverse=True)
-    known = TrainingRows(Rows(x, y.astype(np.int32)), len(classes))
-    made = train_replica(known, TrainingSpec(), 0, lambda *_: None)
+    training = TrainingRows(Rows(x, y.astype(np.int32)), len(classes))
+    replica = train_replica(training, TrainingSpec(), 0, lambda *_: None)
     KEPT.mkdir(parents=True, exist_ok=True)
     np.savez(
-        KEPT / f"{name}.npz", held=made.held_probabilities, y_held=y[made.held],
-        tested=predict_all(accelerate(probabilities_of(made.classifier)), x_test),
+        KEPT / f"{name}.npz", held=replica.held_probabilities, y_held=y[replica.held],
+        tested=predict_all(accelerate(probabilities_of(replica.classifier)), x_test),
         y_tested=np.searchsorted(classes, labels_test),
     )  # fmt: skip
 
@@ -77,7 +79,7 @@ def goals_row(name: str) -> dict[str, Any]:
     for goal in ("macro_f1", "balanced_accuracy"):
         answers = predict_labels(tested, rule_for(held, truth, goal))
         before, after = (
-            label_scores(own, test_truth.y, held.shape[1])[goal] for own in (plain, answers)
+            label_scores(codes, test_truth.y, held.shape[1])[goal] for codes in (plain, answers)
         )
         error = error_of_gain(answers, plain, test_truth, goal)
         row |= {goal: after, f"gain in {goal}": after - before, f"error of {goal}": error}
@@ -110,10 +112,10 @@ def kept_answers(name: str) -> tuple[Any, ...]:
     from seqclass.evaluation.metrics import Truth
 
     with np.load(KEPT / f"{name}.npz") as kept:
-        found = dict(kept)
-    classes = [str(code) for code in range(found["held"].shape[1])]
-    truth, test_truth = (Truth(found[key], classes) for key in ("y_held", "y_tested"))
-    return found["held"], truth, found["tested"], test_truth
+        arrays = dict(kept)
+    classes = [str(code) for code in range(arrays["held"].shape[1])]
+    truth, test_truth = (Truth(arrays[key], classes) for key in ("y_held", "y_tested"))
+    return arrays["held"], truth, arrays["tested"], test_truth
 
 
 def costs_rows(name: str) -> list[dict[str, Any]]:
@@ -124,12 +126,12 @@ def costs_rows(name: str) -> list[dict[str, Any]]:
     held, truth, tested, test_truth = kept_answers(name)
     names = truth.classes
     costs = {
-        own: {answer: 10.0 if own == names[0] else 1.0 for answer in names if answer != own}
+        label: {answer: 10.0 if label == names[0] else 1.0 for answer in names if answer != label}
         | {"unknown": 0.4}
-        for own in names
+        for label in names
     }
-    found = scores_by_goal((held, truth), (tested, test_truth), costs, Abstention())
-    return [{"set": name, "goal": goal, **scores} for goal, scores in found.items()]
+    by_goal = scores_by_goal((held, truth), (tested, test_truth), costs, Abstention())
+    return [{"set": name, "goal": goal, **scores} for goal, scores in by_goal.items()]
 
 
 def main() -> None:

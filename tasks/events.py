@@ -1,5 +1,7 @@
 """Events for other flows and people.
 
+``seqclass.data.arrived`` and ``seqclass.data.refused``, each about the resource
+``seqclass.dataset.<name>``, with the rows that were added, or the file and the reason; and
 ``seqclass.model.promoted``, ``seqclass.model.refused``, ``seqclass.model.failed``,
 ``seqclass.model.rolled-back``, ``seqclass.approval.needed``, ``seqclass.decision.overdue``,
 ``seqclass.drift.detected`` and ``seqclass.quality.dropped``, each about the resource
@@ -33,7 +35,6 @@ MAX_SHOWN = 20
 ARRIVED, REFUSED = "seqclass.data.arrived", "seqclass.data.refused"
 LONGEST_WAIT_S = 30.0
 """Seconds to wait until the server has an event, before the work goes on without it."""
-
 
 NEEDED = "seqclass.approval.needed"
 EVENTS = {

@@ -1,4 +1,4 @@
-"""What answers are for: a score to raise, or costs to lower, and how many errors are allowed."""
+"""Goals of answers: a score to raise, or costs to lower, and how many errors are allowed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DONE = 100.0
 Report = Callable[[float, str], None]
-"""What takes the progress of a training: its percent, and a note."""
+"""Takes the progress of a training: its percent, and a note."""
 logger = logging.getLogger(__name__)
 
 

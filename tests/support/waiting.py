@@ -8,7 +8,7 @@ Found = TypeVar("Found")
 
 
 def until(find: Callable[[], Found], seconds: float = 300, every_s: float = 0.1) -> Found:
-    """What is found, once it is true; an AssertionError where that takes too long.
+    """Wait until something is found, and return it; AssertionError if that takes too long.
 
     seconds: generous, since a busy machine is slow: only a failure waits for its end.
     """

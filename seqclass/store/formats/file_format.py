@@ -29,7 +29,7 @@ class Understood(TypedDict):
 
 
 class FileSummary(NamedTuple):
-    """What is shown of a file: its name, a word on it, and named properties."""
+    """Summary of a file for people: its name, a word on it, and named properties."""
 
     name: str
     subtitle: str
