@@ -368,16 +368,15 @@ def evidence_line(found: "FirstEvidence") -> str:
 
 def unknown_line(found: "Metrics") -> str:
     """Return how many test rows are answered with ``unknown``, and why."""
-    from seqclass.store.few_references import too_few_references
+    from seqclass.store.few_references import ambiguity_rule, too_few_references
 
     abstention, why = found["abstention"], found["unknown"]
     right = abstention["accuracy_answered"]
     few = too_few_references(found.get("references"), found["decision"].get("unfamiliar", 0.0))
-    costs = found["decision"].get("costs")
-    rule = "it costs less" if costs else f"confidence below {abstention['threshold']:.3f}"
+    rule = ambiguity_rule(found["decision"])
     return (
         f"unknown: {sum(why.values())} of {found['test_rows']} test rows; {why['ambiguous']} are "
-        f"ambiguous ({rule}), {why['unfamiliar']} unfamiliar"
+        f"ambiguous{f' ({rule})' if rule else ''}, {why['unfamiliar']} unfamiliar"
         + ("" if right is None else f"; accuracy of those not ambiguous {right:.4f}")
         + (f"; {few}" if few else "")
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seqclass.export.export_check import Agreement
-from seqclass.store.few_references import too_few_references
+from seqclass.store.few_references import ambiguity_rule, too_few_references
 from seqclass.store.manifests import ModelDescription, decision_of
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
@@ -106,6 +106,8 @@ def _facts(manifest: ModelDescription, references: int | None) -> str:
     rule: Mapping[str, Any] = decision_of(manifest)
     unfamiliar = rule.get("unfamiliar", 0.0)
     few = too_few_references(references, unfamiliar)
+    by_p_value = "" if few else f"p-value up to {unfamiliar:g}"
+    reasons = filter(None, (ambiguity_rule(rule), by_p_value))
     auxiliary = manifest["spec"].get("auxiliary")
     scores = "; ".join(f"{name} {value:.4f}" for name, value in manifest["metrics"].items())
     rows = {
@@ -113,8 +115,7 @@ def _facts(manifest: ModelDescription, references: int | None) -> str:
         "channels": ", ".join(manifest["channels"]),
         "trained on": manifest["dataset"] + (f"; auxiliary: {auxiliary}" if auxiliary else ""),
         "on test rows": scores,
-        "`unknown`": f"confidence below {rule['threshold']:.4f}"
-        + (f"; {few}" if few else f", or p-value up to {unfamiliar:g}"),
+        "`unknown`": "; ".join(filter(None, (", or ".join(reasons), few))),
     }
     cells = {name: text.replace("|", "\\|") for name, text in rows.items()}
     return "\n".join(["| | |", "|---|---|", *(f"| {own} | {cells[own]} |" for own in cells)])

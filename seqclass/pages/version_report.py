@@ -13,7 +13,7 @@ from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
 from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.audit import MOVES
-from seqclass.store.few_references import too_few_references
+from seqclass.store.few_references import ambiguity_rule, too_few_references
 from seqclass.store.models import COMPARISON, DRAWINGS, REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root
@@ -164,6 +164,7 @@ def _scores(found: "Metrics") -> dict[str, Any]:
         "goal": found.get("goal"),
         "by_goal": found.get("by_goal"),
         "costs": found["decision"].get("costs"),
+        "ambiguity": ambiguity_rule(found["decision"]),
         "risk_curve": [(1 - x, 1 - y) for x, y in reversed(found["abstention"]["curve"])],
         "risk_axes": _risk_axes(found["abstention"]),
         "too_few": [label for label, p in zip(found["classes"], possible, strict=True) if not p],

@@ -1,6 +1,8 @@
-"""The fewest training rows with which a series can be called unfamiliar."""
+"""When a version calls a series ambiguous, and whether it can call one unfamiliar, in words."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 
 def too_few_references(references: int | None, unfamiliar: float) -> str | None:
@@ -16,3 +18,11 @@ def too_few_references(references: int | None, unfamiliar: float) -> str | None:
         f"{references} training series are too few to call any series unfamiliar, which takes "
         f"{least}"
     )
+
+
+def ambiguity_rule(decision: Mapping[str, Any]) -> str:
+    """Return in words when a version's rule calls a series ambiguous; empty if it calls none so."""
+    if decision.get("costs"):
+        return "unknown costs less"
+    threshold = decision["threshold"]
+    return f"confidence below {threshold:.4f}" if threshold else ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqclass.store.few_references import too_few_references
+from seqclass.store.few_references import ambiguity_rule, too_few_references
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,16 @@ def test_the_smallest_p_value_decides(
 ) -> None:
     said = too_few_references(references, unfamiliar)
     assert said is None if least is None else said and said.endswith(f"which takes {least}")
+
+
+@pytest.mark.parametrize(
+    ("decision", "rule"),
+    [
+        ({"threshold": 0.75, "costs": None}, "confidence below 0.7500"),
+        ({"threshold": 0.75}, "confidence below 0.7500"),
+        ({"threshold": 0.0}, ""),
+        ({"threshold": 0.0, "costs": [[0.0, 1.0, 0.2], [9.0, 0.0, 0.2]]}, "unknown costs less"),
+    ],
+)
+def test_the_rule_for_ambiguous_series_is_told(decision: dict, rule: str) -> None:
+    assert ambiguity_rule(decision) == rule
