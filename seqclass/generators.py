@@ -92,7 +92,7 @@ def series_ids(prefix: str, block: Block, digits: int) -> list[str]:
 
 
 def channel_columns(block: Block, channels: list[str]) -> dict[str, pa.Array]:
-    """Return the columns of a block\'s channels, each row a series of its length."""
+    """Return the columns of a block's channels, each row a series of its length."""
     ragged = (block.n_steps < block.values.shape[1]).any()
     lengths = block.n_steps if ragged else None  # without them nothing is copied
     return {n: from_dense(block.values[..., k], lengths) for k, n in enumerate(channels)}
