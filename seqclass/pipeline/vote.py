@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,8 +33,10 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
 from seqclass.stored_records import Poll, Voter
-from seqclass.training.baselines import Baseline
 from seqclass.workers import workers
+
+if TYPE_CHECKING:
+    from seqclass.training.baselines import Baseline
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +177,7 @@ def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
     return rule_scores(probabilities, Decision(**decision_of(model.manifest)))
 
 
-def _baselines(root: Root, model: Model) -> dict[str, Baseline]:
+def _baselines(root: Root, model: Model) -> dict[str, "Baseline"]:
     """Return the baselines of the channels' kind, fitted to the training rows."""
     dataset, chosen = open_dataset(root, model.manifest["dataset"]), split_of(model)
     x, y = dataset.values(chosen.train), chosen.codes[chosen.train]

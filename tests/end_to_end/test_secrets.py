@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from flows.cli.command_line import PREFECT_SETTINGS
-from tests.support.commands import csv
 
 NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DB_PASSWORD", "HF_TOKEN")
 
@@ -22,11 +21,7 @@ def test_no_file_of_a_run_holds_a_secret_of_its_environment(tmp_path: Path) -> N
     environment = {**os.environ, **PREFECT_SETTINGS, **secrets, "PREFECT_HOME": str(home),
                    "TMPDIR": str(tmp_path)}  # fmt: skip
     environment.pop("PREFECT_API_URL", None)
-    steps = "series_id,label,step,x\n" + "".join(
-        f"s{i},{'ab'[i % 2]},{t},{i}\n" for i in range(40) for t in range(5)
-    )
-    path = csv(tmp_path, lambda _: steps)
-    words = ["import", str(path), "--name", "mine", "--root", str(tree)]
+    words = ["generate", "signals", "--n-series", "40", "--n-steps", "20", "--root", str(tree)]
     found = subprocess.run(
         [sys.executable, "-m", "flows", *words], env=environment, capture_output=True
     )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,8 @@ def test_inbox(journey: Journey, press: Copy) -> None:
     inbox.mkdir(parents=True)
     strokes(inbox / "june.csv", range(150, 190), seed=2)
     (inbox / "broken.csv").write_text("series_id,label,step,force\nx,good,0,high\n")
+    for path in inbox.iterdir():
+        os.utime(path, (0, 0))
     for _ in range(2):
         taken = journey.run("seqclass ingest press", only=("added",))
         files = [file for sweep in taken["sweeps"] for file in sweep["files"]]
