@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
 from typing_extensions import TypedDict
 
 UNKNOWN, AMBIGUOUS, UNFAMILIAR = "unknown", "ambiguous", "unfamiliar"
@@ -71,7 +70,8 @@ def expected_costs(probabilities: np.ndarray, rule: Decision) -> np.ndarray | No
 def confidence_of(probabilities: np.ndarray, rule: Decision) -> np.ndarray:
     """Return the probability ``(n,)`` of the answer, with the offsets included."""
     if rule.costs is None:
-        return softmax(rule_scores(probabilities, rule), axis=1).max(axis=1)
+        scores = rule_scores(probabilities, rule)
+        return 1 / np.exp(scores - scores.max(axis=1, keepdims=True)).sum(axis=1)
     rows = np.arange(len(probabilities))
     return probabilities[rows, predict_labels(probabilities, rule)].astype(np.float64)
 

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
-from scipy.special import ndtri, stdtrit
+
+if TYPE_CHECKING:  # SciPy takes a third of a second, which an import of files would pay
+    from scipy.sparse import csr_array
 
 AT_ONCE = 50
 """Draws of a bootstrap that are held at once."""
@@ -14,6 +15,8 @@ AT_ONCE = 50
 
 def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of a share of ``n`` rows (Wilson 1927); ``n`` may be a fraction."""
+    from scipy.special import ndtri
+
     z = float(ndtri(0.5 + confidence / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5
@@ -58,17 +61,19 @@ class Counted(NamedTuple):
     groups.
     """
 
-    features: csr_array
+    features: "csr_array"
     rows: np.ndarray
-    by_group: csr_array | None
+    by_group: "csr_array | None"
 
 
 def count_kinds(
     kinds: np.ndarray, groups: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, csr_array | None]:
+) -> tuple[np.ndarray, np.ndarray, "csr_array | None"]:
     """Return the distinct kinds of rows ``(n,)``, and their numbers as ``Counted`` has them."""
     if groups is None:
         return *np.unique(kinds, return_counts=True), None
+    from scipy.sparse import coo_array
+
     found, place = np.unique(kinds, return_inverse=True)
     own = np.unique(groups, return_inverse=True)[1]
     table = coo_array((np.ones(len(own)), (own, place))).tocsr()
@@ -99,7 +104,7 @@ def bootstrap_intervals(
 
 
 def resampled(
-    features: csr_array | np.ndarray, rows: np.ndarray, seed: int, n_resamples: int
+    features: "csr_array | np.ndarray", rows: np.ndarray, seed: int, n_resamples: int
 ) -> np.ndarray:
     """Return sums ``(n_resamples, k)`` of the features of rows drawn with replacement.
 
@@ -120,6 +125,8 @@ def widened(ends: np.ndarray, found: np.ndarray | float, n: int) -> np.ndarray:
     """
     if n == 1:
         return np.broadcast_to([-np.inf, np.inf], ends.shape)
+    from scipy.special import ndtri, stdtrit
+
     return found + (ends - found) * math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975) / ndtri(0.975)
 
 
