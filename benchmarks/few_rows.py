@@ -5,12 +5,13 @@ and answers at most ``TESTED`` test rows, the same of every method. In the envir
 bench-peers``, ``python benchmarks/few_rows.py --method MiniRocket`` does the same for a peer, whose
 ridge is calibrated as in peer_classifiers.py. A JSON line per draw is appended to
 benchmarks/few_rows.jsonl, so that a run that was stopped goes on where it was. ``--table`` writes
-docs/few-rows.md and its picture from these lines.
+the section of docs/accuracy.md and its picture from these lines.
 """
 
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,8 +33,8 @@ from benchmarks.peer_classifiers import (  # noqa: E402
 from benchmarks.peer_classifiers import Split as PeerSplit  # noqa: E402
 
 RESULTS = HERE / "few_rows.jsonl"
-PAGE = HERE.parent / "docs" / "few-rows.md"
-PICTURE = PAGE.parent / "pictures" / "few-rows.png"
+TITLE = "Few training rows"
+PICTURE = HERE.parent / "docs" / "pictures" / "few-rows.png"
 SIZES, DRAWS, TESTED = (30, 60, 120), 10, 1000
 OURS, PEERS = "ours", ("MiniRocket", "MultiRocket-Hydra")
 
@@ -170,28 +171,23 @@ def draw_picture(rows: list[dict[str, Any]]) -> None:
     figure.savefig(PICTURE, dpi=110)
 
 
-def write_page() -> None:
-    from benchmarks.tables import as_markdown
+def show() -> None:
+    """Write the section and draw its picture."""
+    from benchmarks.tables import as_markdown, write_section
 
     rows = list(by_size(read_lines(RESULTS)))
-    sizes = list(dict.fromkeys(row["training rows"] for row in rows))
-    text = (
-        "# Few training rows\n\n"
+    head = (
         "Made by `python -m benchmarks.few_rows --table` from `benchmarks/few_rows.jsonl`; do not "
-        f"edit. Draws of {', '.join(map(str, sizes))} training rows of the thirteen archive "
-        "sets (of those that have as many), answered on at most 1,000 of the official test rows, "
-        "which are the same for every method. A figure is the mean over the sets of the mean of "
-        "their draws, of those draws that all methods have. Methods that begin with `ours` name "
-        "the learning code: `909e5c9ff074ba62` is that of 9b480d7 (30 rows at dddc395, whose "
-        "networks are the same), `cc17a85bc01ec625` that of 67a7002. "
-        "Peers: aeon at its defaults, the ridge's "
-        "temperature fitted to rows out of folds.\n\n"
-        f"{as_markdown(rows)}\n"
+        f"edit. Training rows are drawn from the sets that have as many, and at most {TESTED:,} "
+        "test rows are answered. A figure is the mean over the sets of the mean of those draws "
+        "that all methods have. Ours names the learning code, which is that of 9b480d7 (30 rows at "
+        "dddc395, whose networks are the same)."
     )
-    if len(sizes) > 1:
+    text = f"{textwrap.fill(head, 100)}\n\n{as_markdown(rows)}"
+    if len({row["training rows"] for row in rows}) > 1:
         draw_picture(rows)
-        text += f"\n![Accuracy and log-loss by training rows](pictures/{PICTURE.name})\n"
-    PAGE.write_text(text)
+        text += f"\n\n![Accuracy and log-loss by training rows](pictures/{PICTURE.name})"
+    write_section(TITLE, text)
 
 
 def main() -> None:
@@ -204,7 +200,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     chosen = parser.parse_args()
     if chosen.table:
-        write_page()
+        show()
         return
     label = f"{OURS} ({learning_code()})" if chosen.method == OURS else chosen.method
     done = {(m["method"], m["set"], m["rows"], m["draw"]) for m in read_lines(RESULTS)}

@@ -1,4 +1,4 @@
-"""``make bench-peers``: our learner beside MiniRocket, MultiRocket-Hydra and QUANT (docs/peers.md).
+"""``make bench-peers``: our learner beside three fast classifiers, in docs/accuracy.md.
 
 ``python -m benchmarks.peers [--root FOLDER]`` trains nothing: the peers' figures are those that
 benchmarks/peer_classifiers.py stored in an environment of their own, ours those that ``make
@@ -18,11 +18,11 @@ from matplotlib.figure import Figure
 
 from benchmarks import archive
 from benchmarks.peer_classifiers import CLIP, FOLDS, RESULTS, SETS, read_results
-from benchmarks.tables import as_markdown
+from benchmarks.tables import PAGE, as_markdown, write_section
 from seqclass.pages.charts import INK, STYLE
 from seqclass.runtime import numerics
 
-PAGE = archive.PAGE.with_name("peers.md")
+TITLE = "Other fast classifiers"
 PICTURE = PAGE.parent / "pictures" / "peers.png"
 OURS = "ours"
 METHODS = (OURS, "MiniRocket", "MultiRocket-Hydra", "QUANT")
@@ -45,14 +45,13 @@ def figures(peers: list[dict[str, Any]], ours: dict[str, dict[str, Any]]) -> Fig
     for name, row in ours.items():
         found[name][OURS] = {
             "accuracy": row["mean"], "log-loss": row["log_loss"],
-            "log-loss as given": row["log_loss"], "calibration error": row["ece"],
-            "seconds": row["seconds"],
+            "calibration error": row["ece"], "seconds": row["seconds"],
         }  # fmt: skip
     for row in peers:
         soft = "_tempered" if "log_loss_tempered" in row else ""
         found[row["set"]][row["method"]] = {
             "accuracy": row["accuracy"], "log-loss": row[f"log_loss{soft}"],
-            "log-loss as given": row["log_loss"], "calibration error": row[f"ece{soft}"],
+            "calibration error": row[f"ece{soft}"],
             "seconds": row["fit_seconds"] + row["predict_seconds"],
         }  # fmt: skip
     return {name: cells for name, cells in found.items() if cells}
@@ -66,14 +65,14 @@ def leaders(cells: dict[str, Cell], metric: str) -> list[str]:
 
 
 def set_rows(found: Figures) -> list[dict[str, str]]:
-    """A row per set: each metric of each method, the leaders bold."""
+    """A row per set: accuracy and log-loss of each method, the leaders bold."""
     rows = []
     for name, cells in found.items():
         row = {"set": name}
-        for metric, (_, digits) in METRICS.items():
+        for metric in ("accuracy", "log-loss"):
             ahead = leaders(cells, metric) if len(cells) > 1 else []
             for method in METHODS:
-                text = format(cells[method][metric], digits) if method in cells else "–"
+                text = format(cells[method][metric], METRICS[metric][1]) if method in cells else "–"
                 row[f"{metric}: {method}"] = f"**{text}**" if method in ahead else text
         rows.append(row)
     return rows
@@ -92,7 +91,7 @@ def mean_rows(found: Figures) -> list[dict[str, str]]:
     for method in METHODS:
         cells = [found[name][method] for name in names if method in found[name]]
         row = {"method": method}
-        for metric in ("accuracy", "log-loss", "log-loss as given", "calibration error"):
+        for metric in ("accuracy", "log-loss", "calibration error"):
             values = [cell[metric] for cell in cells]
             row[metric] = f"{np.mean(values):.4f}" if values else "–"
         row["seconds, sum"] = f"{sum(c['seconds'] for c in cells):,.0f}" if cells else "–"
@@ -109,10 +108,9 @@ def origin(peers: list[dict[str, Any]]) -> str:
     versions = [", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in peers]
     return (
         f"Made by `make bench-peers`; do not edit. {archive.learner()} The other methods are "
-        "classifiers of aeon with default settings and seed 0, on the official splits. Missing "
-        "values are interpolated linearly, and shorter series are padded to the longest with their "
-        f"last value. Kernels are compiled before the timing. Each runs on one core ({machines}; "
-        f"{'; '.join(dict.fromkeys(versions))})."
+        "classifiers of aeon with default settings and seed 0. Missing values are interpolated "
+        "linearly, and shorter series are padded with their last value. Each runs on one core "
+        f"({machines}; {'; '.join(dict.fromkeys(versions))})."
     )
 
 
@@ -121,14 +119,13 @@ def reading(found: Figures) -> str:
     absent = [name for name in SETS if OURS not in found.get(name, {})]
     return (
         f"Means and sums are over the {len(shared_sets(found))} sets that all methods shown have. "
-        "Our accuracy is the mean over seeds. `seconds` of the other methods are processor seconds "
-        "for fitting and for answering all test rows. Ours are for training one seed; a model of "
-        "the default recipe has five. A method is ahead on a set if none is better in the digits "
-        f"shown. Log-loss is in nats, with probabilities of at least {CLIP:.0e}. MiniRocket and "
-        "MultiRocket-Hydra end in ridge classifiers that answer with 0 and 1, so a wrong row costs "
-        "34.5 (`log-loss as given`). Their `log-loss` and `calibration error` use the softmax of "
-        f"the scores at a temperature fitted on training rows over {FOLDS} folds, which aeon does "
-        "not offer." + (f" Not yet measured: ours on {', '.join(absent)}." if absent else "")
+        "Seconds of the other methods are processor seconds for fitting and for answering all test "
+        "rows, ours those for training one seed; a model of the default recipe has five. A method "
+        "is ahead on a set if none is better in the digits shown. Log-loss is in nats, with "
+        f"probabilities of at least {CLIP:.0e}. MiniRocket and MultiRocket-Hydra answer with 0 and "
+        "1. Their log-loss and calibration error use the softmax of the scores at a temperature "
+        f"fitted on training rows over {FOLDS} folds, which aeon does not offer."
+        + (f" Not yet measured: ours on {', '.join(absent)}." if absent else "")
     )
 
 
@@ -142,18 +139,17 @@ def ruled_out(peers: list[dict[str, Any]]) -> str:
     )
 
 
-def page(peers: list[dict[str, Any]], found: Figures) -> str:
+def section(peers: list[dict[str, Any]], found: Figures) -> str:
     parts = [
-        "# Comparison with other fast classifiers",
         textwrap.fill(origin(peers), 100, break_on_hyphens=False),
         as_markdown(mean_rows(found)),
         textwrap.fill(f"{reading(found)} {ruled_out(peers)}", 100),
         "![Accuracy against seconds of each method](pictures/peers.png)",
         as_markdown(set_rows(found)),
         "MiniRocket: Dempster, Schmidt and Webb 2021. MultiRocket-Hydra: Tan et al. 2022, Dempster "
-        "et al. 2023.\nQUANT: Dempster et al. 2024. Data as in [archive.md](archive.md).",
+        "et al. 2023.\nQUANT: Dempster et al. 2024.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def draw(found: Figures) -> Figure:
@@ -197,7 +193,7 @@ def main() -> None:
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(STYLE):
         draw(found).savefig(PICTURE, dpi=110, bbox_inches="tight", metadata={"Software": None})
-    PAGE.write_text(page(peers, found))
+    write_section(TITLE, section(peers, found))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
-"""Tables of results."""
+"""Tables of results, and the page of the docs that shows some of them."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+
+PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
 
 
 def as_table(title: str, rows: list[dict[str, Any]]) -> Table:
@@ -26,5 +30,14 @@ def _cell(value: Any) -> str:
 def as_markdown(rows: list[dict[str, Any]]) -> str:
     """The same table in Markdown."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [columns, ["---"] * len(columns), *([_cell(r.get(c)) for c in columns] for r in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
+    head, *body = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([head, "|---" * len(columns) + "|", *body])
+
+
+def write_section(title: str, text: str) -> None:
+    """Put a text below the heading ``## title`` of the page, in place of what is there."""
+    heading = rf"^(## {re.escape(title)}\n)"
+    before, line, rest = re.split(heading, PAGE.read_text(), flags=re.MULTILINE)
+    _, mark, after = rest.partition("\n## ")
+    PAGE.write_text(f"{before}{line}\n{text}\n{mark}{after}")

@@ -12,7 +12,7 @@ from tests.support.places import REPOSITORY
 
 BUILD = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet"]
 LOADED = re.compile(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*\"")
-WIDE = ("README", "docs/commands", "docs/data", "docs/peers", "docs/python", "docs/stored-files",
+WIDE = ("README", "docs/accuracy", "docs/commands", "docs/data", "docs/python", "docs/stored-files",
         "storage/README")  # fmt: skip
 """Pages with the widest tables, trees and signatures."""
 pytestmark = pytest.mark.system
