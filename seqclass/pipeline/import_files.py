@@ -133,7 +133,6 @@ def _store(
         screening.quarantine.commit(name)
         recordings = {own["page"]: own for own in (*older_recordings, *heard)}
         return {
-            "parents": [parent.ref] if parent else [],
             **counts_of(screening),
             "contract": asdict(profile.contract()),
             "reading": columns.to_record(),
@@ -143,7 +142,7 @@ def _store(
     older_recordings = parent.manifest.get("recordings", []) if parent else []
     older = parent.tables() if parent else iter(())
     every = chain(older, () if first is None else (first,), rows)
-    provenance = Provenance(source, remarks=remarks)
+    provenance = Provenance(source, remarks=remarks, parent=parent)
     return write_rows(root, name, profiled(every, profile), provenance)
 
 

@@ -415,7 +415,6 @@ def _commit(parent: Dataset, files: list[_File]) -> Dataset:
         for screening in screenings:
             screening.quarantine.commit(name)
         summary: dict[str, Any] = {
-            "parents": [parent.ref],
             **counts_of(*screenings),
             "contract": asdict(profile.contract()),
             "reading": reading_of(parent.manifest),
@@ -423,7 +422,7 @@ def _commit(parent: Dataset, files: list[_File]) -> Dataset:
         return cast(ImportSummary, summary)
 
     tables = profiled(chain(parent.tables(), newer), profile)
-    return write_rows(root, name, tables, Provenance(source, remarks=remarks))
+    return write_rows(root, name, tables, Provenance(source, remarks=remarks, parent=parent))
 
 
 def _put_away(inbox: Root, file: _File) -> None:

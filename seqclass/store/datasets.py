@@ -16,7 +16,7 @@ from seqclass.store.kept_records import Latest
 from seqclass.store.layout import is_sealed, within
 from seqclass.store.leases import check_held
 from seqclass.store.manifests import DatasetManifest, ImportSummary, Manifest, Source
-from seqclass.store.parts import stage_rows
+from seqclass.store.parts import files_to_keep, stage_rows
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import (
     DamagedError,
@@ -309,12 +309,13 @@ class Provenance:
     """The origin of rows, and further entries of their manifest.
 
     now: a simulated time; None takes the moment of the commit. remarks: called after all rows have
-    been written.
+    been written. parent: a version whose rows come first; its files are not written again.
     """
 
     source: Source
     now: datetime | None = None
     remarks: Callable[[], ImportSummary] = ImportSummary
+    parent: Dataset | None = None
 
 
 def write_dataset(
@@ -329,13 +330,17 @@ def write_rows(
 ) -> Dataset:
     """Write rows as a new version, or find the version that already holds the same rows.
 
-    ``tables`` may come in pieces of any size: the same rows give the same bytes. The version is the
+    ``tables`` may come in pieces of any size: the same rows give the same version. It is the
     newest one then, unless the newest was made from it: what came since is not to be lost. Rows
     that begin from the newest one, which the remarks then name as a parent, hold it.
     """
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:
-        described, told = stage_rows(root, folder, iter(tables)), provenance.remarks()
+        parent = provenance.parent
+        kept = files_to_keep(root, parent.folder, parent.manifest["files"]) if parent else None
+        described = stage_rows(root, folder, iter(tables), kept)
+        told = provenance.remarks()
+        parents = told.get("parents", [parent.ref] if parent else [])
         now = provenance.now or datetime.now(UTC)
         manifest = {
             "kind": "dataset",
@@ -344,14 +349,14 @@ def write_rows(
             **described,
             "rejected": 0,
             "source": provenance.source,
-            "parents": [],
             **fingerprint(),
             **told,
+            "parents": parents,
         }
         check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)
         made = DatasetRef(name, described["version"])
-        stays_behind = _stays_behind(root, made, told.get("parents", []))
+        stays_behind = _stays_behind(root, made, parents)
         commit(root, folder, *made.parts)
     if not stays_behind:
         _write_latest(root, name, made.version, now)

@@ -1,9 +1,11 @@
 """Rows on their way into the Parquet files of a dataset: checked, counted, digested, cut."""
 
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +21,8 @@ MAX_CLASSES = 10_000
 ROW_GROUP_ROWS = 65_536
 ROW_GROUP_VALUES = 8_388_608
 ROW_GROUPS_PER_FILE = 16
-"""A row group ends at the first limit that is reached, so the files follow from the rows alone."""
+"""A row group ends at the first limit that is reached, so rows that are written at once always give
+the same files."""
 
 
 class StagedRows(RowsDescription):
@@ -28,13 +31,45 @@ class StagedRows(RowsDescription):
     files: list[FileEntry]
 
 
-def stage_rows(root: Root, folder: str, tables: Iterator[pa.Table]) -> StagedRows:
-    """Write rows into a staged folder; returns the description for its manifest."""
+class KeptFiles(NamedTuple):
+    """Files of an earlier version, ``n_rows`` in all, with which a new version begins."""
+
+    folder: str
+    files: list[FileEntry]
+    n_rows: int
+
+
+def files_to_keep(root: Root, folder: str, files: Sequence[FileEntry]) -> KeptFiles:
+    """Return those files of a version that the next one keeps when rows are added.
+
+    A file is kept if it is full, or has at least as many rows as all files after it: so there are
+    few files, however often rows are added, and each row is seldom written again.
+    """
+    metadata = []
+    for entry in files:
+        with root.fs.open(f"{folder}/{entry['path']}", "rb") as file:
+            metadata.append(pq.read_metadata(file))
+    rows = [part.num_rows for part in metadata]
+    kept = 0
+    while kept < len(rows) and (
+        metadata[kept].num_row_groups >= ROW_GROUPS_PER_FILE or rows[kept] >= sum(rows[kept + 1 :])
+    ):
+        kept += 1
+    return KeptFiles(folder, list(files[:kept]), sum(rows[:kept]))
+
+
+def stage_rows(
+    root: Root, folder: str, tables: Iterator[pa.Table], kept: KeptFiles | None = None
+) -> StagedRows:
+    """Write rows into a staged folder; returns the description for its manifest.
+
+    kept: files that hold the first of these rows. They are linked, in a bucket copied, not written.
+    """
     first = next((table for table in tables if len(table)), None)
     if first is None:
         raise ValueError("rows: expected at least one series, got none; check the input")
     schema = dataset_schema(first.schema)
-    writer, summary = _PartWriter(root, folder, schema), _Summary(schema)
+    writer, summary = _PartWriter(root, folder, schema, kept), _Summary(schema)
     for table in chain((first,), tables):
         if set(table.column_names) != set(schema.names):
             raise ValueError(
@@ -146,14 +181,17 @@ def check_number_of_classes(names: Iterable[str]) -> None:
 class _PartWriter:
     """Cuts a stream of rows into row groups and files."""
 
-    def __init__(self, root: Root, folder: str, schema: pa.Schema) -> None:
+    def __init__(self, root: Root, folder: str, schema: pa.Schema, kept: KeptFiles | None) -> None:
         self.root, self.folder, self.schema = root, folder, schema
         self.pending = schema.empty_table()
         self.files: list[FileEntry] = []
-        self.groups = 0
+        self.groups = self.n_kept = 0
         root.fs.makedirs(folder, exist_ok=True)
+        if kept:
+            self._take_over(kept)
 
     def add(self, table: pa.Table) -> None:
+        table, self.n_kept = table.slice(self.n_kept), max(0, self.n_kept - len(table))
         self.pending = pa.concat_tables([self.pending, table])
         while (cut := self._full_group()) is not None:
             self._write(self.pending.slice(0, cut))
@@ -165,6 +203,15 @@ class _PartWriter:
         if self.groups:
             self._close_file()
         return self.files
+
+    def _take_over(self, kept: KeptFiles) -> None:
+        for entry in kept.files:
+            source, target = (f"{place}/{entry['path']}" for place in (kept.folder, self.folder))
+            if self.root.is_local:
+                os.link(source, target)
+            else:
+                self.root.fs.cp_file(source, target)
+        self.files, self.n_kept = kept.files, kept.n_rows
 
     def _full_group(self) -> int | None:
         """Return the number of rows of the next row group, or None while it is not full."""

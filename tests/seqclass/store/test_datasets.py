@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from seqclass.store import datasets
 from seqclass.store import parts as row_groups
-from seqclass.store.datasets import dataset_versions, open_dataset, write_dataset
+from seqclass.store.datasets import (
+    Dataset,
+    Provenance,
+    dataset_versions,
+    open_dataset,
+    write_dataset,
+    write_rows,
+)
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.rows import from_dense, to_dense
 from tests.support.places import NOW
@@ -278,3 +285,34 @@ def test_row_groups_are_bounded_by_values_for_long_series(
     stored = write_dataset(root, "r", [ragged([300] * 10)], {}, NOW)
     groups = pq.ParquetFile(f"{stored.folder}/part-00000.parquet").metadata
     assert [groups.row_group(i).num_rows for i in range(groups.num_row_groups)] == [2] * 5
+
+
+def append(parent: Dataset, rows: pa.Table) -> Dataset:
+    tables = [*parent.tables(), rows]
+    return write_rows(parent.root, "r", tables, Provenance({}, parent=parent))
+
+
+def test_added_rows_alone_are_written(root: Root) -> None:
+    table = ragged([30] * 400)
+    first = write_dataset(root, "r", [table.slice(0, 380)], {}, NOW)
+    second = append(first, table.slice(380))
+    assert second.manifest["files"][:1] == first.manifest["files"]
+    shared = [
+        Path(version.folder, "part-00000.parquet").stat().st_ino for version in (first, second)
+    ]
+    assert shared[0] == shared[1]
+    written = [entry["bytes"] for entry in second.manifest["files"][1:]]
+    assert sum(written) < 0.2 * first.manifest["files"][0]["bytes"]
+    assert pa.concat_tables(second.tables()).equals(table)
+    at_once = write_dataset(root, "whole", [table], {}, NOW)
+    assert second.manifest["version"] == at_once.manifest["version"]
+    assert second.manifest["parents"] == [first.ref]
+
+
+def test_rows_that_are_added_often_lie_in_few_files(root: Root) -> None:
+    table = ragged([3] * 70)
+    version = write_dataset(root, "r", [table.slice(0, 6)], {}, NOW)
+    for start in range(6, 70):
+        version = append(version, table.slice(start, 1))
+        assert len(version.manifest["files"]) <= 8
+    assert pa.concat_tables(version.tables()).equals(table)
