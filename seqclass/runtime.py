@@ -1,6 +1,7 @@
 """Set-up of TensorFlow for repeatable results, and the settings that affect its numbers."""
 
 import contextlib
+import gc
 import hashlib
 import io
 import os
@@ -103,15 +104,16 @@ def set_environment() -> None:
 @cache
 def tensorflow() -> Any:
     """Import TensorFlow once, without its start-up output, set for repeatable results."""
-    with _stderr_closed(), _hidden(OPTIONAL):
-        import tensorflow as tf
+    with _uncollected():
+        with _stderr_closed(), _hidden(OPTIONAL):
+            import tensorflow as tf
 
-        tf.config.experimental.enable_op_determinism()
-    tf.get_logger().setLevel("ERROR")
-    from threadpoolctl import threadpool_limits
+            tf.config.experimental.enable_op_determinism()
+        tf.get_logger().setLevel("ERROR")
+        from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1, "blas")  # the kernel's own threads call BLAS
-    renew_kernel()
+        threadpool_limits(1, "blas")  # the kernel's own threads call BLAS
+        renew_kernel()
     return tf
 
 
@@ -123,6 +125,22 @@ def renew_kernel() -> None:
     from seqclass.networks.recurrence import use_kernel
 
     use_kernel(threads() if kernel() == "numba" else None)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Spare the garbage collector the objects that there are at the end of a block of imports.
+
+    They are some hundred thousands and stay, so that every search among them is in vain.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

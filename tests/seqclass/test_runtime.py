@@ -1,5 +1,6 @@
-"""The digest of the code that trains: what changes it, and what does not."""
+"""What the digest of the code that trains depends on, and how TensorFlow is imported."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,9 @@ def test_documentation_does_not_change_the_digest_of_the_learning_code(digest_of
 @pytest.mark.parametrize("change", [("2 * x", "3 * x"), ("LIMIT = 3", "LIMIT = 4")])
 def test_code_changes_the_digest(digest_of, change: tuple[str, str]) -> None:
     assert digest_of(CODE) != digest_of(CODE.replace(*change))
+
+
+def test_the_collector_goes_on_but_passes_over_what_was_imported() -> None:
+    runtime.tensorflow()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 100_000
