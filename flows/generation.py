@@ -10,7 +10,7 @@ from seqclass.generators import generators
 from seqclass.store.references import DatasetRef
 from tasks.compute.assets import materializing
 from tasks.compute.runner import task_runner
-from tasks.data import collect_leftovers, generate_dataset, refresh_catalogue
+from tasks.data import generate_dataset
 
 PREFIX = "generate_"
 
@@ -23,7 +23,9 @@ def generation_flow(name: str) -> Flow[..., str]:
     dataset = name
 
     def generate(name: str = dataset, spec: spec_type = None, root: str | None = None) -> str:
-        return _generate(dataset, spec or generator.spec(), name, root)
+        store = resolve_root(root)
+        draw = materializing(generate_dataset, DatasetRef(name), store)
+        return draw(dataset, spec or generator.spec(), name, store)
 
     generate.__name__ = generate.__qualname__ = f"{PREFIX}{name}"
     generate.__doc__ = f"""Draw {generator.draws} into a dataset; returns its reference.
@@ -44,12 +46,3 @@ def __getattr__(name: str) -> Flow[..., str]:
     if generator == name or generator not in generators():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return generation_flow(generator)
-
-
-def _generate(generator: str, spec: Any, name: str, root: str | None) -> str:
-    store = resolve_root(root)
-    collect_leftovers(store)
-    task = materializing(generate_dataset, DatasetRef(name), store)
-    dataset = task(generator, spec, name, store)
-    refresh_catalogue(store, dataset)
-    return dataset

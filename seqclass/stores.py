@@ -213,6 +213,45 @@ class Store:
         spec = ImportSpec(files, test, names, answers, append, new_contract)
         return import_files(self._root, name, spec)
 
+    def generate(self, generator: str, name: str, **spec: Any) -> str:
+        """Draw series into a dataset, as ``seqclass generate`` does, to the same bytes.
+
+        Parameters
+        ----------
+        generator : str
+            What is drawn: ``signals``, ``iot``, ``ragas``, or the generator of a plug-in.
+        name : str
+            Name of the dataset.
+        **spec
+            Fields of the generator's spec that differ from the defaults, such as
+            ``n_series=300`` or ``seed=7``.
+
+        Returns
+        -------
+        str
+            The dataset's reference, ``datasets/name@digest``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such generator, or a field is out of its range; nothing is stored then.
+
+        Examples
+        --------
+        >>> drawn = store.generate("signals", "drawn", n_series=30, n_steps=40)
+        >>> store.dataset("drawn")[0].shape
+        (30, 40, 1)
+        """
+        from seqclass.generators import generators
+        from seqclass.pipeline.generate import generate_dataset
+
+        if generator not in generators():
+            raise ValueError(
+                f"generator: expected one of {', '.join(generators())}, got {generator!r}; choose "
+                "one of them"
+            )
+        return generate_dataset(generator, generators()[generator].spec(**spec), name, self._root)
+
     def ingest(self, dataset: str | None = None) -> "Arrivals":
         """Take the files of an inbox, ``inbox/DATASET`` in the store, into its dataset, each once.
 

@@ -24,6 +24,7 @@ from flows.cli.dataset_printing import show_dataset, show_import, show_overview
 from flows.cli.option_groups import Place, RecordingOptions, SpreadPlace
 from flows.cli.printing import print_json
 from seqclass.store.root import printable
+from tasks.compute.runner import is_spread
 
 if TYPE_CHECKING:
     from seqclass.pipeline.ingest import Arrivals
@@ -84,10 +85,17 @@ class IotOptions:
 def draw(generator: str, name: str, spec: Any, place: SpreadPlace) -> None:
     """Generate a dataset by a generator's name and its spec, and print it."""
     store = place.new_store()
-    prepare_prefect("generate", "flows.generation", store)
-    from flows.generation import generation_flow
+    if is_spread():
+        prepare_prefect("generate", "flows.generation", store)
+        from flows.generation import generation_flow
 
-    show_dataset(store, generation_flow(generator)(name, spec, store.url), place.as_json)
+        ref = generation_flow(generator)(name, spec, store.url)
+    else:
+        from seqclass.pipeline.generate import generate_dataset
+
+        prepare_step(store)
+        ref = generate_dataset(generator, spec, name, store)
+    show_dataset(store, ref, place.as_json)
 
 
 def generate_signals(

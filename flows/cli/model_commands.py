@@ -1,7 +1,6 @@
 """Commands that keep a registered model: retrain, promote, approve, policy and others."""
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -30,7 +29,7 @@ from flows.cli.command_line import (
 from flows.cli.option_groups import Place, SpreadPlace
 from flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Root
-from tasks.compute.runner import RUNNER
+from tasks.compute.runner import is_spread
 
 if TYPE_CHECKING:
     from flows.cli.simulation import Week
@@ -159,7 +158,7 @@ def reproduce(model: ModelArgument, place: SpreadPlace) -> None:
     store = place.store()
     with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
         open_model(store, model)
-    if os.environ.get(RUNNER):
+    if is_spread():
         prepare_prefect("reproduce", "flows.reproduction", store, workers=True)
         from flows.reproduction import reproduce_model as flow
 

@@ -1,6 +1,5 @@
 """Command ``seqclass score``, which answers by itself, or lets a cluster answer."""
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +15,7 @@ from flows.cli.command_line import (
 from flows.cli.option_groups import ReadingOptions, SpreadPlace
 from flows.cli.printing import print_json
 from seqclass.store.root import Root
-from tasks.compute.runner import RUNNER
+from tasks.compute.runner import is_spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +67,7 @@ def score(
     from seqclass.inference.score_data import ScoringSpec
 
     spec = ScoringSpec(None if out == "-" else out, options.labels, columns, limits)
-    outcome = (_on_cluster if os.environ.get(RUNNER) else _here)(store, version.ref, data, spec)
+    outcome = (_on_cluster if is_spread() else _here)(store, version.ref, data, spec)
     if out == "-":
         _print_answers(store, outcome["tables"])
     else:

@@ -11,8 +11,10 @@ import pyarrow as pa
 
 from seqclass.bars import counted
 from seqclass.generators import generated_tables
+from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.progress import followed
 from seqclass.store.datasets import write_dataset
+from seqclass.store.garbage import collect_garbage
 from seqclass.store.manifests import Source
 from seqclass.store.root import Root, check_name
 
@@ -29,16 +31,20 @@ Draw = Callable[[Source, int], Iterator[pa.Table]]
 def generate_dataset(
     generator: str, spec: Any, name: str, root: Root, draw: Draw | None = None
 ) -> str:
-    """Draw the series of a spec into a dataset and return its reference.
+    """Draw the series of a spec into a dataset, and bring its pages up to date.
+
+    Returns the dataset's reference.
 
     generator: a name of ``seqclass.generators.generators``; spec: of its type. draw: what draws the
     series, if not this process.
     """
     check_name(name)
+    collect_garbage(root)
     source: Source = {"generator": generator, "events": True, "spec": asdict(spec)}
     drawn = draw(source, spec.n_series) if draw else generated_tables(source)
     dataset = write_dataset(root, name, counted(drawn, spec.n_series), source)
     logger.info("%s: %d series", dataset.ref, spec.n_series)
+    refresh(root, [dataset.ref])
     return dataset.ref
 
 

@@ -1,5 +1,6 @@
 """Secrets of the environment stay there: no file of a run holds one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.store.root import open_root
+from tests.support.stored import QUICK, store_series
 
 NAMES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DB_PASSWORD", "HF_TOKEN")
 
@@ -21,14 +24,16 @@ def test_no_file_of_a_run_holds_a_secret_of_its_environment(tmp_path: Path) -> N
     environment = {**os.environ, **PREFECT_SETTINGS, **secrets, "PREFECT_HOME": str(home),
                    "TMPDIR": str(tmp_path)}  # fmt: skip
     environment.pop("PREFECT_API_URL", None)
-    words = ["generate", "signals", "--n-series", "40", "--n-steps", "20", "--root", str(tree)]
+    store_series(open_root(tree), n=150)
+    (tmp_path / "spec.json").write_text(json.dumps({"members": QUICK.members}))
+    words = ["train", "toy", "--seeds", "1", "--spec", f"{tmp_path}/spec.json", "--root", str(tree)]
     found = subprocess.run(
         [sys.executable, "-m", "flows", *words], env=environment, capture_output=True
     )
     assert found.returncode == 0, found.stderr
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert any(file.suffix == ".db" for file in files)
-    assert any(file.name == "manifest.json" for file in files)
+    assert any(file.match("models/toy/*/manifest.json") for file in files)
     told = {str(file): file.read_bytes() for file in files}
     told |= {"output": found.stdout, "errors": found.stderr}
     holding = [(n, s) for n, text in told.items() for s in secrets.values() if s.encode() in text]

@@ -343,7 +343,7 @@ def test_the_gate_refuses_what_can_t_be_trusted(
 
 
 def test_generated_bytes_are_the_same_again(
-    trained: tuple[Root, dict], seqclass_json: Callable[..., dict], tmp_path: Path
+    seqclass_json: Callable[..., dict], tmp_path: Path
 ) -> None:
     digests = []
     for folder in ("one", "two"):

@@ -52,9 +52,7 @@ def test_an_empty_root_says_how_to_begin(seqclass: Command) -> None:
     assert seqclass("verify")[0] == 0
 
 
-def test_generate_gives_the_contract_s_keys(
-    prefect: str, seqclass_json: Callable[..., dict], root: Root
-) -> None:
+def test_generate_gives_the_contract_s_keys(seqclass_json: Callable[..., dict], root: Root) -> None:
     found = seqclass_json(
         "generate", "signals", "--n-series", 90, "--n-steps", 30, "--name", "g",
         "--classes", "common_cause,burst", "--weights", "2,1",
@@ -267,11 +265,14 @@ def test_what_looks_like_markup_is_text(seqclass: Command, root: Root) -> None:
     assert "class [red]" in out
 
 
-def test_a_server_that_does_not_answer_is_one_line(seqclass: Command, prefect: str) -> None:
+def test_a_server_that_does_not_answer_is_one_line(
+    seqclass: Command, prefect: str, root: Root
+) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
+    store_champion(root, "toy")
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
-        code, _, err = seqclass("generate", "signals")
+        code, _, err = seqclass("retrain", "toy")
     assert code == 2
     assert err.startswith("seqclass: PREFECT_API_URL: expected a Prefect server that answers")
     assert len(err.splitlines()) == 1
@@ -523,9 +524,9 @@ HEAVY = ["tensorflow", "keras", "prefect", "pandas", "sklearn"]
 @pytest.mark.parametrize(
     ("command", "heavy"),
     [(["--help"], [*HEAVY, "numpy", "pyarrow"]), (["models"], HEAVY), (["datasets"], HEAVY),
-     (["show", "toy"], HEAVY)],
+     (["show", "toy"], HEAVY), (["generate", "ragas", "--n-series", "30"], HEAVY[:3])],
 )  # fmt: skip
-def test_looking_imports_no_more_than_it_needs(
+def test_a_command_imports_no_more_than_it_needs(
     root: Root, command: list[str], heavy: list[str]
 ) -> None:
     store_series(root)

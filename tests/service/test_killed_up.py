@@ -23,6 +23,7 @@ from seqclass.store.root import Root, open_root
 from tests.support.databases import DATABASES, server_database
 from tests.support.machines import at_home
 from tests.support.service import Up, begin_up, command, ended, log_of, started, with_database
+from tests.support.stored import store_champion, store_series
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
@@ -42,10 +43,9 @@ def copy_live(root: Root) -> Root:
     return copy
 
 
-def draw(root: Root, name: str) -> str:
-    """Generate a dataset by the command; returns its messages."""
-    words = ("generate", "signals", "--n-series", "30", "--name", name, "--root", root.url)
-    found = command(*words)
+def retrain(root: Root) -> str:
+    """Retrain by the command, where nothing is new; returns its messages."""
+    found = command("retrain", "toy", "--root", root.url)
     assert found.returncode == 0, found.stderr
     return found.stderr
 
@@ -59,23 +59,24 @@ def test_a_copy_of_a_live_root_has_a_service_of_its_own(
     tmp_path: Path, copy_database: Callable[[Path], None]
 ) -> None:
     root = with_database(open_root(tmp_path / "tree"), copy_database)
+    store_champion(root, "toy", dataset=store_series(root).ref)
     with ExitStack() as stack:
         stack.enter_context(at_home(tmp_path, os.sched_getaffinity(0)))
         first = Up(root, 0)
         stack.callback(first.stop)
-        draw(root, "drawn")
+        retrain(root)
         family = family_of(first)
         copy = copy_live(root)
-        assert "throw-away" in draw(copy, "before")
+        assert "throw-away" in retrain(copy)
         second = Up(copy, 0)
         try:
-            assert f"Prefect on {second.service.url}" in draw(copy, "during")
+            assert f"Prefect on {second.service.url}" in retrain(copy)
         finally:
             assert second.stop() == 0
         assert second.service.url != first.service.url
-        assert len(first.runs("generate-signals")) == 1
+        assert len(first.runs("retrain-model")) == 1
         assert family == family_of(first)
-        assert f"Prefect on {first.service.url}" in draw(root, "after")
+        assert f"Prefect on {first.service.url}" in retrain(root)
 
 
 Moment = Callable[[Root, int], object]

@@ -20,7 +20,7 @@ from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
 from tests.support.servers import free_port
 from tests.support.service import Up, command, ended, started, with_database
-from tests.support.stored import store_series
+from tests.support.stored import store_champion, store_series
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -99,19 +99,21 @@ def test_a_run_has_no_command_and_no_root_of_its_own(service: Up, tmp_path: Path
 
 
 def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> None:
-    words = ("generate", "signals", "--n-series", "30", "--name", "drawn")
-    found = command(*words, "--root", service.root.path)
+    words = ("retrain", "toy", "--root")
+    found = command(*words, service.root.path)
     assert found.returncode == 0, found.stderr
     assert f"Prefect on {service.service.url}" in found.stderr
-    assert service.runs("generate-signals")[-1].state.is_completed()
+    assert service.runs("retrain-model")[-1].state.is_completed()
+    other = open_root(f"{service.root.path}-other")
+    store_champion(other, "toy", dataset=store_series(other).ref)
     asked = {"PREFECT_API_URL": service.service.url}
-    elsewhere = command(*words, "--root", f"{service.root.path}-other", **asked)
+    elsewhere = command(*words, other.path, **asked)
     assert elsewhere.returncode == 2
     assert elsewhere.stderr.count("\n") == 1
     assert "set PREFECT_API_AUTH_STRING" in elsewhere.stderr
     password = Path(service.said["password"]).read_text().strip()
     given = {**asked, "PREFECT_API_AUTH_STRING": password}
-    elsewhere = command(*words, "--root", f"{service.root.path}-other", **given)
+    elsewhere = command(*words, other.path, **given)
     assert elsewhere.returncode == 0, elsewhere.stderr
 
 

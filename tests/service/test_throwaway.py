@@ -12,9 +12,16 @@ import pytest
 from flows.service.processes import command_of, environment_of, is_dead
 from seqclass.store.root import Root
 from tests.support.commands import Command, start
+from tests.support.stored import store_champion, store_series
 from tests.support.waiting import until
 
-FEW = ["generate", "signals", "--n-series", "30"]
+SHORT = ["retrain", "toy"]
+
+
+@pytest.fixture(autouse=True)
+def champion(root: Root) -> None:
+    """It has learnt from every row, so a retraining ends at once."""
+    store_champion(root, "toy", dataset=store_series(root).ref)
 
 
 @pytest.fixture
@@ -41,30 +48,34 @@ def wait_for_servers(environment: dict[str, str], some: bool) -> None:
 def test_it_ends_with_the_command_and_its_database_knows_the_run(
     environment: dict[str, str],
 ) -> None:
-    subprocess.run([sys.executable, "-m", "flows", *FEW], env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "flows", *SHORT], env=environment, check=True)
     wait_for_servers(environment, some=False)
-    with sqlite3.connect(f"{environment['PREFECT_HOME']}/prefect.db") as database:
-        [(run, state)] = database.execute(
-            "SELECT id, state_type FROM flow_run ORDER BY created DESC LIMIT 1"
-        ).fetchall()
-        own = "SELECT COUNT(*) FROM log WHERE flow_run_id = ?"
-        (logs,) = database.execute(own, (run,)).fetchone()
+    [(state, logs)] = runs_in(environment)
     assert state == "COMPLETED"
     assert logs > 0
 
 
+def runs_in(environment: dict[str, str]) -> list[tuple[str, int]]:
+    """State and number of log lines of each run in the database."""
+    counted = (
+        "SELECT state_type, (SELECT COUNT(*) FROM log WHERE flow_run_id = flow_run.id)"
+        " FROM flow_run"
+    )
+    with sqlite3.connect(f"{environment['PREFECT_HOME']}/prefect.db") as database:
+        return database.execute(counted).fetchall()
+
+
 @pytest.mark.system
-def test_three_at_once_make_one_database(
-    environment: dict[str, str], root: Root, tmp_path: Path
-) -> None:
+def test_three_at_once_make_one_database(environment: dict[str, str], tmp_path: Path) -> None:
     environment["PREFECT_HOME"] = str(tmp_path / "new")
-    started = [start([*FEW, "--name", name], environment) for name in "abc"]
+    started = [start(SHORT, environment) for _ in range(3)]
     assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
-    assert root.names("datasets") == ["a", "b", "c"]
+    wait_for_servers(environment, some=False)
+    assert [state for state, _ in runs_in(environment)] == ["COMPLETED"] * 3
 
 
 def test_a_killed_command_takes_it_along(environment: dict[str, str]) -> None:
-    process = start(FEW, environment)
+    process = start(SHORT, environment)
     wait_for_servers(environment, some=True)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -79,10 +90,11 @@ def test_one_that_cannot_start_is_one_line(
     nowhere = f"sqlite+aiosqlite:///{tmp_path}/nowhere/prefect.db"
     monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", nowhere)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    store_series(root, n=120)  # new rows
     with temporary_settings({PREFECT_API_URL: None}):
-        code, _, err = seqclass(*FEW)
+        code, _, err = seqclass(*SHORT)
     assert code == 2
     problem = err.splitlines()[-1]
     assert problem.startswith("seqclass: throw-away Prefect server: expected it to answer")
     assert "unable to open database file" in problem
-    assert root.names("datasets") == []
+    assert not root.exists("retrainings")

@@ -314,9 +314,7 @@ def test_bad_specs_are_refused(change: dict[str, object], words: str) -> None:
         RagaSpec(**change)  # type: ignore[arg-type]
 
 
-def test_the_command_makes_a_dataset(
-    prefect: str, seqclass_json: Callable[..., dict], tmp_path: Path
-) -> None:
+def test_the_command_makes_a_dataset(seqclass_json: Callable[..., dict], tmp_path: Path) -> None:
     (tmp_path / "noise.json").write_text('{"dropped": 0.1, "manner": {"skip": 0.3}}')
     made = seqclass_json(
         "generate", "ragas", "--ragas", "B5,Mohanam", "--representation", "letters", "--octave",

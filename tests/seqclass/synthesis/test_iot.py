@@ -301,7 +301,7 @@ def test_a_dataset_from_before_the_events_is_drawn_again_as_it_was() -> None:
 
 
 def test_the_command_makes_a_dataset_that_can_be_drawn_again(
-    prefect: str, seqclass_json: Callable[..., dict], root: Root
+    seqclass_json: Callable[..., dict], root: Root
 ) -> None:
     words = ["--n-series", 60, "--n-steps", "30..40", "--n-channels", 2, "--name", "i",
              "--classes", "normal,stuck,dropout", "--weights", "1,1,2", "--noise", 1.5]  # fmt: skip
