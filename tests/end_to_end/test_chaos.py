@@ -2,7 +2,7 @@
 
 A file is dropped for a small model of its own. As soon as storage shows that the stage has begun,
 the run, its worker, the server, or several of them at once, get SIGKILL, and nobody lends a hand.
-With ``SEQCLASS_CHAOS`` set, every kill is made at every stage, else a few of them.
+With ``SEQCLASS_CHAOS`` set, every kill is made at every stage, else all three in a training.
 """
 
 import os
@@ -26,17 +26,15 @@ from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.leases import is_claimed
 from seqclass.store.manifests import SeedManifest
-from seqclass.store.registry import MoveReason, champion_of, move_champion, open_model
+from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import RETRAINING, read_attempt, retrainings_of
 from seqclass.store.root import Root, open_root, read_manifest
 from seqclass.store.seeds import UNFINISHED, forget_seed
 from seqclass.training.spec import TrainingSpec
 from tests.support.arrivals import drop, rows
-from tests.support.candidates import make_candidate, register_candidate
+from tests.support.candidates import make_candidate, register_champion
 from tests.support.databases import DATABASES, server_database
-from tests.support.places import NOW
 from tests.support.service import Up, with_database
-from tests.support.stored import store_series
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
@@ -70,10 +68,7 @@ STAGES: dict[str, Callable[[Case], Any]] = {
 """What storage shows as soon as a stage has begun, or of ``ingest``, that rows are committed and
 nobody was told; of ``promote``, that the decision is sealed."""
 WHO = ("run worker server", "server", "run", "worker", "run worker", "run server", "worker server")
-FEW = (
-    ("sqlite", "run worker server", "train"),
-    ("postgres", "run worker server", "judge"),
-)
+FEW = (("sqlite", "run worker server", "train"),)
 EVERY = [(base, who, stage) for base in DATABASES for who in WHO for stage in STAGES]
 CASES = EVERY if os.environ.get("SEQCLASS_CHAOS") else FEW
 
@@ -112,13 +107,6 @@ def served(root: Root, **more: str) -> Iterator[Up]:
     finally:
         up.stop()
         assert marked(up.service.mark) == set()
-
-
-def champion(root: Root, name: str, candidate: Path) -> None:
-    """A model with a champion of its own, whose dataset has 150 rows."""
-    store_series(root, name, n=150)
-    version = open_model(root, register_candidate(root, candidate, SPEC, name, name)).version
-    move_champion(root, name, version, MoveReason("me", "", {}, NOW))
 
 
 def seconds_of(case: Case) -> dict[int, float]:
@@ -166,7 +154,7 @@ def test_a_retraining_comes_to_one_decision_whatever_is_killed(
 ) -> None:  # fmt: skip
     service = services(base)
     root, name = service.root, f"{who}-{stage}".replace(" ", "-")
-    champion(root, name, candidate)
+    register_champion(root, candidate, SPEC, name)
     for key in root.names(UNFINISHED):
         forget_seed(root, key)
     case = Case(root, name)

@@ -3,10 +3,8 @@
 import contextlib
 import json
 import os
-import random
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,14 +12,11 @@ import pytest
 
 from flows.cli.command_line import INTERRUPTION
 from seqclass.store.root import Root
-from tests.support.commands import csv, start
+from seqclass.store.seeds import UNFINISHED
+from tests.support.commands import start
 from tests.support.stored import QUICK, store_series
 from tests.support.waiting import until
 
-COMMANDS = {
-    "import": ["import", "{csv}", "--name", "{name}"],
-    "train": ["train", "toy", "--name", "{name}", "--seeds", "2", "--spec", "{spec}"],
-}
 LOADED_S = 6.0
 """CPU seconds after which a worker has loaded TensorFlow and trains."""
 
@@ -45,16 +40,11 @@ def workers_busy_s(group: int) -> list[float]:
     return found
 
 
-def kill_after(process: subprocess.Popen, seconds: float) -> bool:
-    """SIGKILL the command alone, then wait until the processes it started are gone too; whether it
-    was killed, or had ended before."""
-    try:
-        process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+def kill(process: subprocess.Popen) -> None:
+    """SIGKILL the command alone, then wait until the processes it started are gone too."""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     until(lambda: group_is_gone(process.pid))
-    return process.returncode == -signal.SIGKILL
 
 
 def check_tree(root: Root, seqclass_json: Callable[..., dict]) -> None:
@@ -66,36 +56,33 @@ def check_tree(root: Root, seqclass_json: Callable[..., dict]) -> None:
                 assert (version / "manifest.json").exists()
 
 
-def long_csv(folder: Path) -> Path:
-    rows = (f"s{i},{'ab'[i % 2]},{t},{i * t % 7}\n" for i in range(3000) for t in range(100))
-    return csv(folder, lambda _: "series_id,label,step,x\n" + "".join(rows))
-
-
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("command", list(COMMANDS))
-def test_a_killed_command_leaves_a_sound_tree(
-    prefect_url: str, root: Root, tmp_path: Path, seqclass_json: Callable[..., dict], command: str
+def test_a_killed_training_leaves_a_sound_tree(
+    prefect_url: str, root: Root, tmp_path: Path, seqclass_json: Callable[..., dict]
 ) -> None:
-    """It is killed at four moments of the time that it takes here."""
+    """It is killed when its first seed is finished, and as its model is tested."""
     environment = {**os.environ, "PREFECT_API_URL": prefect_url, "SEQCLASS_STORAGE": root.path}
     store_series(root, n=150)
-    path, spec = long_csv(tmp_path / "in"), tmp_path / "spec.json"
+    spec = tmp_path / "spec.json"
     spec.write_text(json.dumps({"members": list(QUICK.members)}))
+    words = ["train", "toy", "--seeds", "2", "--spec", str(spec)]
+    staged = Path(root.path, ".staging")
 
-    def begin(name: str) -> subprocess.Popen:
-        words = [part.format(csv=path, spec=spec, name=name) for part in COMMANDS[command]]
-        return start(words, environment)
-
-    began, rng, killed = time.monotonic(), random.Random(0), 0
-    assert begin("first").wait() == 0
-    seconds = time.monotonic() - began
-    for turn in range(4):
-        killed += kill_after(begin("killed"), seconds * (turn + rng.random()) / 4)
+    moments = (
+        lambda: root.names(UNFINISHED),
+        lambda: list(staged.glob("*-model-*/model.keras")),
+    )
+    for reached in moments:
+        process = start(words, environment)
+        until(reached, every_s=0.01)
+        kill(process)
+        assert process.returncode == -signal.SIGKILL
         check_tree(root, seqclass_json)
-    assert killed >= 2, f"{killed} of 4 kills came before the command's end"
-    assert begin("last").wait() == 0
+        assert root.names("models") == []
+    assert start(words, environment).wait() == 0
     check_tree(root, seqclass_json)
-    left = [path for path in Path(root.path, ".staging").iterdir() if path.suffix != ".new"]
+    assert root.names("models") == ["toy"]
+    left = [path for path in staged.iterdir() if path.suffix != ".new"]
     assert left == [], "a name that ends in .new may be a writer's that has not locked it yet"
 
 
@@ -121,7 +108,7 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     until(lambda: list(staged.glob("*-model-*/split.parquet")))
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
     assert process.wait(timeout=120) == 130
-    kill_after(process, 0)
+    until(lambda: group_is_gone(process.pid))
     assert list(staged.iterdir()) == []
     assert root.names("models") == []
     assert told.read_text().splitlines()[-1] == f"seqclass: {INTERRUPTION}"

@@ -1,34 +1,24 @@
 """Two machines on one bucket: together they train twice as much, and one is lost."""
 
-import json
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from flows.service.server import Service
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.leases import LEASE_S, locked
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root
+from tests.support.candidates import make_candidate, register_champion
 from tests.support.machines import in_hand, lose, machine
 from tests.support.servers import kept_server
-from tests.support.service import command, ended, started
-from tests.support.stored import store_series
+from tests.support.service import ended, started
+from tests.support.stored import QUICK, store_series
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1200)]
 MODELS = ("one", "two")
-
-
-def train_both(root: Root, service: Service, spec: Path) -> None:
-    store_series(root, n=150)
-    spec.write_text(json.dumps({"members": ["convolutions"]}))
-    for name in MODELS:
-        trained = command("train", "toy", "--name", name, "--seeds", "1", "--spec", str(spec),
-                          "--root", root.url, **service.access)  # fmt: skip
-        assert trained.returncode == 0, trained.stderr
 
 
 def test_two_machines_train_side_by_side_and_one_goes_on_for_the_other(
@@ -36,11 +26,14 @@ def test_two_machines_train_side_by_side_and_one_goes_on_for_the_other(
 ) -> None:
     with ExitStack() as stack:
         service = stack.enter_context(kept_server(tmp_path / "server"))
-        train_both(bucket, service, tmp_path / "spec.json")
+        candidate = make_candidate(tmp_path, QUICK)
+        for name in MODELS:
+            register_champion(bucket, candidate, QUICK, name)
         first, second = (
             stack.enter_context(machine(bucket, service, tmp_path / name)) for name in MODELS
         )
-        store_series(bucket, n=210)
+        for name in MODELS:
+            store_series(bucket, name, n=210)
         with locked(bucket, "models", "one"), locked(bucket, "models", "two"):
             # Neither can end now, so each machine is full.
             asked = {str(first.ask("retrain-model/local", model=name)): name for name in MODELS}

@@ -15,6 +15,7 @@ WINDOW = TrainingSpec().min_window
 
 
 @pytest.mark.system
+@pytest.mark.timeout(900)
 def test_rows_beyond_the_window_are_learnt_from_and_reproduced(
     seqclass: Command, root: Root, tmp_path: Path
 ) -> None:

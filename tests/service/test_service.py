@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 
 from flows.service.processes import marked
+from seqclass.monitoring.retrain_spec import RetrainSpec
+from seqclass.store.audit import actor, read_audit
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import champion_of
-from seqclass.store.retrainings import read_attempt, retrainings_of
 from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
+from tests.support.candidates import make_candidate, register_champion
 from tests.support.servers import free_port
 from tests.support.service import Up, command, ended, started, with_database
-from tests.support.stored import store_champion, store_series
+from tests.support.stored import QUICK, store_champion, store_series
+from tests.support.verdicts import VERDICT, apply_verdict, store_two
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
-ONE_NETWORK = {"members": ["conv-lstm"], "networks": {"conv-lstm": 1}}
-QUICK = {"updates": 300, "epochs": 2, "shortest": 100, "restarts": 1}
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,8 @@ def service(
     root = with_database(open_root(tmp_path_factory.mktemp("service") / "tree"), copy_database)
     up = Up(root, port=0)
     try:
-        store_series(root, n=200)
-        spec = Path(root.path + ".json")
-        spec.write_text(json.dumps({"recipe": QUICK, **ONE_NETWORK}))
-        trained = command("train", "toy", "--seeds", "1", "--spec", str(spec), "--root", root.path,
-                          PREFECT_API_URL=up.service.url)  # fmt: skip
-        assert trained.returncode == 0, trained.stderr
+        candidate = make_candidate(tmp_path_factory.mktemp("candidate"), QUICK)
+        register_champion(root, candidate, QUICK, "toy")
         yield up
     finally:
         up.stop()
@@ -117,6 +113,25 @@ def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> 
     assert elsewhere.returncode == 0, elsewhere.stderr
 
 
+def test_a_form_in_prefect_answers_what_awaits_approval(service: Up) -> None:
+    store_two(service.root, "press")
+    spec = RetrainSpec(approval=True)
+    apply_verdict(service.root, VERDICT, None, spec, name="press")
+    with service.client() as client:
+        form = client.read_deployment_by_name("answer-approval/local")
+    fields = form.parameter_openapi_schema["properties"]
+    assert set(fields) == {"model", "decision", "name", "reason"}
+    assert fields["decision"]["enum"] == ["approve", "decline"]
+    answer = {"model": "press@v2", "decision": "approve", "name": "Ann", "reason": "I looked"}
+    assert ended(service, service.ask("answer-approval/local", **answer)).is_completed()
+    assert champion_of(service.root, "press") == "v2"
+    entry = read_audit(service.root, "press")[-1]
+    assert entry["actor"] == f"Ann (by the form in Prefect, run by {actor()})"
+    state = ended(service, service.ask("answer-approval/local", **answer))
+    assert state.is_failed()
+    assert "expected a version that awaits approval" in state.message
+
+
 def dropped(up: Up, first: int) -> Any:
     """Put a file of 60 series into the inbox; the retraining that it leads to."""
     before = len(up.runs("retrain-model"))
@@ -147,21 +162,6 @@ def test_the_schedule_sweeps_the_inboxes(service: Up) -> None:
     sweep_every(10)
     until(swept, every_s=0.5)
     sweep_every(3600)
-
-
-def test_a_killed_retraining_comes_to_its_decision_by_itself(service: Up) -> None:
-    """No further file is dropped: the run is killed as it trains, and nobody does anything."""
-    before = len(retrainings_of(service.root, "toy"))
-    lost = started(service, dropped(service, 300))
-    until(lambda: read_attempt(service.root, "toy"))
-    os.kill(service.process_of(lost), signal.SIGKILL)
-    assert ended(service, lost).name == "Crashed"
-    until(lambda: retrainings_of(service.root, "toy")[before:], 300)
-    [record] = retrainings_of(service.root, "toy")[before:]
-    assert record["decision"] in ("promoted", "refused")
-    assert record["dataset"] == open_dataset(service.root, "toy").ref
-    until(lambda: read_attempt(service.root, "toy") is None)
-    check_sound(service.root)
 
 
 def test_a_killed_worker_and_a_stop_leave_a_sound_tree(service: Up) -> None:

@@ -10,11 +10,13 @@ from seqclass.pipeline.report import write_report
 from seqclass.pipeline.split_rows import split_rows
 from seqclass.pipeline.train import assemble, train_and_answer
 from seqclass.store.datasets import open_checked
+from seqclass.store.registry import MoveReason, move_champion, open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, read_split
 from seqclass.store.staging import staging
 from seqclass.training.spec import TrainingSpec
 from seqclass.workers import end_workers
+from tests.support.places import NOW
 from tests.support.stored import store_series
 
 
@@ -43,3 +45,10 @@ def register_candidate(
         rows, split = open_checked(root, dataset), read_split(root, f"{workspace}/{SPLIT}")
         candidate = Candidate(rows, split, spec, workspace)
         return register(candidate, read_evaluated(root, workspace), name)
+
+
+def register_champion(root: Root, folder: Path, spec: TrainingSpec, name: str) -> None:
+    """Store a dataset of 150 rows and a champion of this name, from a candidate as above."""
+    store_series(root, name, n=150)
+    version = open_model(root, register_candidate(root, folder, spec, name, name)).version
+    move_champion(root, name, version, MoveReason("me", "", {}, NOW))

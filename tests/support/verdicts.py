@@ -22,11 +22,11 @@ SEEN = {"resting": None, "words": [], "quality": None, "drift": None}
 LATER = NOW + timedelta(hours=1)
 
 
-def store_two(root: Root) -> Root:
+def store_two(root: Root, name: str = "toy") -> Root:
     """Two versions, of which the first is champion."""
-    ref = store_series(root).ref
-    store_champion(root, "toy", dataset=ref, metrics=SCORES)
-    store_version(root, "toy", VERDICT, dataset=ref, metrics=SCORES)
+    ref = store_series(root, name).ref
+    store_champion(root, name, dataset=ref, metrics=SCORES)
+    store_version(root, name, VERDICT, dataset=ref, metrics=SCORES)
     return root
 
 
@@ -39,14 +39,15 @@ def apply_verdict(
     now: datetime | None = LATER,
     spec: RetrainSpec | None = None,
     challenger: str = "v2",
+    name: str = "toy",
 ) -> Any:
     """Decide about a challenger; ``now``: a simulated time, none for the present."""
-    known = next(iter(root.names("datasets", "toy")))
-    new_data = NewData("models/toy@v1", "", "", f"datasets/toy@{known}", FRESH)
+    known = next(iter(root.names("datasets", name)))
+    new_data = NewData(f"models/{name}@v1", "", "", f"datasets/{name}@{known}", FRESH)
     spec = spec or RetrainSpec()
-    turn = RetrainRun("toy", spec, "", now or NOW, root, now)
+    turn = RetrainRun(name, spec, "", now or NOW, root, now)
     judged = {**verdict, "rules": {**verdict["rules"], "approval": spec.approval}}
-    with disable_run_logger(), staging(root, "retraining-toy") as folder:
+    with disable_run_logger(), staging(root, f"retraining-{name}") as folder:
         return seqclass.pipeline.decision.apply_decision(
-            new_data, SEEN, Challenge(f"models/toy@{challenger}", judged), folder, turn
+            new_data, SEEN, Challenge(f"models/{name}@{challenger}", judged), folder, turn
         )
