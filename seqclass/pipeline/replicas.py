@@ -51,11 +51,6 @@ HISTORY = pa.schema({
 })  # fmt: skip
 """Columns of ``history.parquet``."""
 
-MOST_KEPT = 4
-"""Most seeds whose members a process keeps until they answer the test rows."""
-_members: dict[str, Any] = {}
-"""Members of the seeds that this process trained last, by the path of their file."""
-
 
 def train_seed(
     dataset: Dataset, split: Split, spec: TrainingSpec, seed: int, model_path: str
@@ -70,9 +65,6 @@ def train_seed(
     root.fs.makedirs(model_path.rpartition("/")[0], exist_ok=True)
     save_keras(replica.classifier, root, model_path)
     save_keras(replica.members_alone, root, members_path(model_path))
-    _members[members_path(model_path)] = replica.members_alone
-    if len(_members) > MOST_KEPT:
-        del _members[next(iter(_members))]
     for path, array in (
         (_out_of_fold_path(model_path), replica.validation_logits),
         (_nested_path(model_path), replica.nested),
@@ -370,17 +362,13 @@ def predict_rows(dataset: Dataset, rows: np.ndarray, model_paths: list[str]) -> 
 
 
 def predict_members(dataset: Dataset, rows: np.ndarray, model_path: str) -> dict[str, np.ndarray]:
-    """Return probabilities ``(rows, classes)`` of rows by each member of a stored seed.
-
-    A seed that this process trained, and that has not answered yet, is not loaded from its file.
-    """
+    """Return probabilities ``(rows, classes)`` of rows by each member of a stored seed."""
     tensorflow()
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
 
-    path = members_path(model_path)
-    members = _members.pop(path, None) or load_keras(dataset.root, path)
-    return predict_all(accelerate(members), dataset.series(rows))
+    members = accelerate(load_keras(dataset.root, members_path(model_path)))
+    return predict_all(members, dataset.series(rows))
 
 
 def load_fast(root: Root, path: str) -> Any:
