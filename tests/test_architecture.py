@@ -185,6 +185,14 @@ def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:
     return names if isinstance(node, ast.Import) else [node.module or ""]
 
 
+def test_tensorflow_stays_out_of_imports() -> None:
+    for path in SOURCES:
+        statements = [n for n in tree_of(path).body if isinstance(n, ast.Import | ast.ImportFrom)]
+        top = {name.partition(".")[0] for node in statements for name in _modules(node)}
+        if room_of(module_of(path)) not in ("seqclass.networks", "seqclass.training"):
+            assert not top & {"tensorflow", "keras"}, path
+
+
 def test_flows_and_tasks_import_no_tensorflow() -> None:
     """Deploying, and a run that trains nothing, needn't wait for it."""
     modules = [name for name in IMPORTS if name.startswith(("flows.", "tasks."))]
@@ -193,8 +201,8 @@ def test_flows_and_tasks_import_no_tensorflow() -> None:
         f"for name in {modules}: importlib.import_module(name)\n"
         "print({'tensorflow', 'keras'} & set(sys.modules))\n"
     )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert found.stdout == "set()\n", found.stderr
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
 
 
 def test_nothing_unsafe_is_loaded() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:  # SciPy takes a third of a second, which an import of files would pay
+if TYPE_CHECKING:  # SciPy takes a fifth of a second, which an import of files would pay
     from scipy.sparse import csr_array
 
 AT_ONCE = 50

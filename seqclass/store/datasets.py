@@ -330,17 +330,17 @@ def write_rows(
 ) -> Dataset:
     """Write rows as a new version, or find the version that already holds the same rows.
 
-    ``tables`` may come in pieces of any size: the same rows give the same version. It is the
-    newest one then, unless the newest was made from it: what came since is not to be lost. Rows
-    that begin from the newest one, which the remarks then name as a parent, hold it.
+    ``tables`` may come in pieces of any size: the same rows give the same version. This
+    version is the newest one then, unless the newest was made from it: what came since is not to be
+    lost. If rows begin from the newest one, the caller holds the dataset's folder.
     """
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:
         parent = provenance.parent
         kept = files_to_keep(root, parent.folder, parent.manifest["files"]) if parent else None
         described = stage_rows(root, folder, iter(tables), kept)
-        told = provenance.remarks()
-        parents = told.get("parents", [parent.ref] if parent else [])
+        remarks = provenance.remarks()
+        parents = remarks.get("parents", [parent.ref] if parent else [])
         now = provenance.now or datetime.now(UTC)
         manifest = {
             "kind": "dataset",
@@ -350,7 +350,7 @@ def write_rows(
             "rejected": 0,
             "source": provenance.source,
             **fingerprint(),
-            **told,
+            **remarks,
             "parents": parents,
         }
         check_held(root, "datasets", name)

@@ -1,4 +1,4 @@
-"""What the digest of the code that trains depends on, and how TensorFlow is imported."""
+"""The digest of the code that trains, and the import of TensorFlow."""
 
 import gc
 from pathlib import Path

@@ -1,7 +1,7 @@
 """A service is alone: it shares nothing with a copy of its root, and with none that was killed.
 
-With ``SEQCLASS_CHAOS`` set, ``seqclass up`` is killed at every moment on both databases, else while
-a run is at work.
+With ``SEQCLASS_CHAOS`` set, ``seqclass up`` is killed at every moment on both databases, else at
+one moment on each.
 """
 
 import os
@@ -46,9 +46,9 @@ def copy_live(root: Root) -> Root:
 
 def retrain(root: Root) -> str:
     """Retrain by the command, where nothing is new; returns its messages."""
-    found = command("retrain", "toy", "--root", root.url)
-    assert found.returncode == 0, found.stderr
-    return found.stderr
+    retraining = command("retrain", "toy", "--root", root.url)
+    assert retraining.returncode == 0, retraining.stderr
+    return retraining.stderr
 
 
 def family_of(up: Up) -> set[int]:
@@ -111,7 +111,7 @@ STARTING: dict[str, Moment] = {
 }
 """What shows that a ``seqclass up`` has come so far."""
 MOMENTS = (*STARTING, "ready", "run", "orphans", "stop")
-FEW = (("sqlite", "run"),)
+FEW = (("sqlite", "run"), ("postgres", "orphans"))
 EVERY = [(base, moment) for base in DATABASES for moment in MOMENTS]
 
 

@@ -96,9 +96,9 @@ def test_a_run_has_no_command_and_no_root_of_its_own(service: Up, tmp_path: Path
 
 def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> None:
     words = ("retrain", "toy", "--root")
-    found = command(*words, service.root.path)
-    assert found.returncode == 0, found.stderr
-    assert f"Prefect on {service.service.url}" in found.stderr
+    here = command(*words, service.root.path)
+    assert here.returncode == 0, here.stderr
+    assert f"Prefect on {service.service.url}" in here.stderr
     assert service.runs("retrain-model")[-1].state.is_completed()
     other = open_root(f"{service.root.path}-other")
     store_champion(other, "toy", dataset=store_series(other).ref)

@@ -42,8 +42,8 @@ def apply_verdict(
     name: str = "toy",
 ) -> Any:
     """Decide about a challenger; ``now``: a simulated time, none for the present."""
-    known = next(iter(root.names("datasets", name)))
-    new_data = NewData(f"models/{name}@v1", "", "", f"datasets/{name}@{known}", FRESH)
+    version = next(iter(root.names("datasets", name)))
+    new_data = NewData(f"models/{name}@v1", "", "", f"datasets/{name}@{version}", FRESH)
     spec = spec or RetrainSpec()
     turn = RetrainRun(name, spec, "", now or NOW, root, now)
     judged = {**verdict, "rules": {**verdict["rules"], "approval": spec.approval}}
