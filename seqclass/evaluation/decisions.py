@@ -70,9 +70,8 @@ def expected_costs(probabilities: np.ndarray, rule: Decision) -> np.ndarray | No
 def confidence_of(probabilities: np.ndarray, rule: Decision) -> np.ndarray:
     """Return the probability ``(n,)`` of the answer, with the offsets included."""
     if rule.costs is None:
-        from scipy.special import softmax
-
-        return softmax(rule_scores(probabilities, rule), axis=1).max(axis=1)
+        scores = rule_scores(probabilities, rule)
+        return 1 / np.exp(scores - scores.max(axis=1, keepdims=True)).sum(axis=1)
     rows = np.arange(len(probabilities))
     return probabilities[rows, predict_labels(probabilities, rule)].astype(np.float64)
 
