@@ -9,6 +9,7 @@ from typing import Any
 
 from seqclass.pipeline.prometheus import write_metrics
 from seqclass.store.catalogue import keep_list
+from seqclass.store.log import next_turn
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import commit_model
 from seqclass.store.registry import MoveReason, move_champion
@@ -52,9 +53,9 @@ def _fill(root: Root) -> None:
         with staging(root, "version") as folder:
             root.fs.pipe_file(f"{folder}/metrics.json", b"{}")
             commit_model(root, folder, "model-0", KNOWN, datetime.now(UTC))
-        move_champion(root, "model-0", f"v{number}", MoveReason("bench", "newer", {}))
-    inventory = root.join("inventory", "models", "model-0.json")
-    paths = [*root.fs.find(root.join("models", "model-0")), inventory]
+        move_champion(next_turn(root, "model-0"), f"v{number}", MoveReason("bench", "newer", {}))
+    folders = [root.join("models", "model-0"), root.join("log", "models", "model-0")]
+    paths = [path for folder in folders for path in root.fs.find(folder)]
     made = {path: root.fs.cat_file(path) for path in paths}
     for number in range(1, MODELS):
         root.fs.pipe({

@@ -29,11 +29,11 @@ from benchmarks.tables import as_table
 from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.pipeline.generate import SHARD_SERIES
 from seqclass.store.datasets import open_dataset
-from seqclass.store.intents import STAGING
 from seqclass.store.models import read_model
 from seqclass.store.root import Record, Root, open_root, read_record
 from seqclass.store.scores import SCORES
 from seqclass.store.seeds import UNFINISHED
+from seqclass.store.staging import STAGING
 from seqclass.store.studies import RUNS, STUDIES
 from tasks.compute.runner import RUNNER
 from tests.support.buckets import ACCESS, endpoint

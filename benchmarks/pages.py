@@ -16,6 +16,7 @@ import pyarrow as pa
 from seqclass.generators import iot_tables
 from seqclass.pages import index_pages
 from seqclass.store.datasets import write_dataset
+from seqclass.store.log import next_turn
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import REPORT, Model, commit_model, read_model
 from seqclass.store.registry import MoveReason, move_champion
@@ -49,7 +50,7 @@ def _builds(root: Root, now: datetime) -> Iterator[dict[str, Any]]:
 
     yield _timed("every page, from nothing", again)
     yield _timed("every page again, none of them changed", again)
-    move_champion(root, "model-7", "v3", MoveReason("bench", "back", {}, now))
+    move_champion(next_turn(root, "model-7"), "v3", MoveReason("bench", "back", {}, now))
     yield _timed("after one promotion", lambda: index_pages.refresh(root, ["models/model-7@v3"]))
 
 

@@ -51,11 +51,11 @@ def replay(scenario: str, seed: int) -> dict[str, Any]:
 def _learned_from(store: Any, prefix: str) -> list[str]:
     """Versions that were champion at some time and whose dataset holds rows of a week."""
     from seqclass.pipeline.compare import pairs_of
-    from seqclass.store.audit import read_audit
     from seqclass.store.datasets import open_dataset
+    from seqclass.store.log import read_log
     from seqclass.store.registry import open_model
 
-    moves = [entry for entry in read_audit(store, "plant") if entry["what"] == "promote"]
+    moves = [entry for entry in read_log(store, "plant") if entry["what"] == "promote"]
     models = [open_model(store, f"plant@{entry['to']}") for entry in moves]
     return [
         model.version

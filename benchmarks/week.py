@@ -36,9 +36,9 @@ from flows.service.processes import marked
 from flows.service.server import Service, home_of, is_server, recorded
 from flows.service.worker import is_worker
 from seqclass.pipeline.promote import roll_back
-from seqclass.store.audit import read_audit
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.leases import is_claimed
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.manifests import ModelDescription, RetrainingRecord
 from seqclass.store.models import Model, commit_model, read_model
 from seqclass.store.registry import MoveReason, move_champion, previous_champion
@@ -102,7 +102,7 @@ def copy_model(root: Root, trained: Model, name: str, now: datetime) -> None:
         known = {key: own for key, own in trained.manifest.items() if key not in SEALED}
         own = {**known, "dataset": open_dataset(root, name).ref, "dataset_source": {}}
         model = commit_model(root, workspace, name, cast(ModelDescription, own), now)
-    move_champion(root, name, model.version, MoveReason("week", "the first", {}, now))
+    move_champion(next_turn(root, name), model.version, MoveReason("week", "the first", {}, now))
 
 
 def seqclass(*words: str) -> Any:
@@ -226,7 +226,7 @@ def decisions(week: Week) -> Row:
         "files": sum(map(len, week.dropped.values())),
         "decided": len(of_each),
         "decided twice": sum(count > 1 for count in of_each.values()),
-        "moves": sum(len(read_audit(week.root, name)) - 1 for name in week.dropped),
+        "moves": sum(len(read_log(week.root, name)) - 1 for name in week.dropped),
         **Counter(record["decision"] for record in every),
         "median s": round(statistics.median(seconds)),
         "p95 s": round(seconds[int(0.95 * (len(seconds) - 1))]),

@@ -36,7 +36,6 @@ TASKS = Steps(
     refresh=_refresh,
     apply_training_policy=registry.apply_training_policy,
     apply_policy=registry.apply_policy,
-    resume_interrupted=retraining.resume_interrupted,
     detect_new_data=retraining.detect_new_data,
     begin_try=retraining.begin_try,
     note_failure=retraining.note_failure,

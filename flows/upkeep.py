@@ -1,6 +1,5 @@
 """Flow: repeat what events should have started, in case an event was lost."""
 
-import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,9 +9,6 @@ from flows.arrivals import ingest_arrivals
 from flows.dispatch import start_retrainings
 from flows.place import is_served, resolve_root
 from flows.retraining import retrain_model
-from flows.steps import TASKS
-from seqclass.pipeline.training import replay_decisions
-from seqclass.store.retrainings import attempted
 from seqclass.store.root import Root
 from tasks.data import refresh_catalogue
 from tasks.events import announce_answer
@@ -22,7 +18,7 @@ from tasks.retraining import find_due, tell_overdue, write_metrics
 
 @flow(name="upkeep", flow_run_name="upkeep")
 def keep_models(root: str | None = None) -> dict[str, str | None]:
-    """Sweep inboxes, resume interrupted work, decline overdue approvals, start retrainings.
+    """Sweep inboxes, decline overdue approvals, start retrainings.
 
     A retraining starts for every model that has rows for one. A worker's run starts others and
     waits for none; elsewhere the retrainings follow each other. One model's failure does not stop
@@ -30,9 +26,6 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
     """
     store = resolve_root(root)
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
-    for name in attempted(store):
-        with contextlib.suppress(ValueError, OSError):  # of a damaged model the next step tells
-            replay_decisions(store, name, TASKS)
     _decline_unanswered(store)
     now = datetime.now(UTC)
     due = find_due(now, store)

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 from seqclass.monitoring.policy import ModelPolicy, policy_from, rules_under
 from seqclass.monitoring.retrain_spec import Rules
 from seqclass.store.approvals import question_about
-from seqclass.store.audit import DELETE, actor, entry_files, read_entry
-from seqclass.store.leases import locked
+from seqclass.store.log import PAUSE, RESUME, Turn, actor, in_turn, state_of
 from seqclass.store.models import COMPARISON, Model, model_versions
-from seqclass.store.policy_file import POLICY, read_policy, write_policy
+from seqclass.store.policy_file import read_policy, write_policy
 from seqclass.store.registry import MoveReason, champion_of, check_model, write_remark
 from seqclass.store.root import DamagedError, Root
 
 if TYPE_CHECKING:
     from seqclass.monitoring.decide import Decision, FinalVerdict
-
-PAUSE, RESUME = "pause", "resume"
-"""Entries of the audit between which a model is not retrained, whatever its policy."""
 
 
 def policy_of(root: Root, name: str) -> ModelPolicy | None:
@@ -28,8 +24,8 @@ def policy_of(root: Root, name: str) -> ModelPolicy | None:
         return None if stored is None else policy_from(stored)
     except ValueError as error:
         raise DamagedError(
-            f"{root.join('models', name, POLICY)}: expected a policy, its fields are others; set "
-            f"it again with 'seqclass policy {name} --set FILE'"
+            f"models/{name}: expected a policy in the log, its fields are others; set it again "
+            f"with 'seqclass policy {name} --set FILE'"
         ) from error
 
 
@@ -47,9 +43,9 @@ def set_policy(
             f"pins: expected versions of {name} ({', '.join(there)}), got {unknown[0]!r}; "
             "correct it"
         )
-    with locked(root, "models", name):
-        stored = None if policy is None else asdict(policy)
-        write_policy(root, name, stored, MoveReason(actor(), reason, {}, now))
+    stored = None if policy is None else asdict(policy)
+    grounds = MoveReason(actor(), reason, {}, now)
+    in_turn(root, name, lambda turn: write_policy(turn, stored, grounds))
 
 
 def policy_rules(root: Root, name: str) -> Rules | None:
@@ -82,18 +78,17 @@ def present_verdict(model: Model) -> "tuple[FinalVerdict, list[str]]":
 def is_paused(root: Root, name: str) -> bool:
     """Check whether a model's retrainings are paused; a deletion ends a pause.
 
-    DamagedError if its audit can't be read.
+    DamagedError if its log can't be read.
     """
-    for file in reversed(entry_files(root, name)):
-        what = read_entry(root, name, file).record["what"]
-        if what in (PAUSE, RESUME, DELETE):
-            return what == PAUSE
-    return False
+    return state_of(root, name)["paused"]
 
 
 def set_paused(root: Root, name: str, paused: bool, reason: str) -> None:
     """Pause or resume a model's retrainings; nothing is written if that changes nothing."""
-    with locked(root, "models", check_model(root, name)):
+
+    def decide(turn: Turn) -> None:
         if is_paused(root, name) != paused:
             what = PAUSE if paused else RESUME
-            write_remark(root, name, what, MoveReason(actor(), reason, {}))
+            write_remark(turn, what, MoveReason(actor(), reason, {}))
+
+    in_turn(root, check_model(root, name), decide)

@@ -16,7 +16,6 @@ choose_rows = task(name="choose rows")(challenge.choose_rows)
 evaluate_challenger = task(name="evaluate challenger")(challenge.evaluate_challenger)
 apply_decision = task(name="apply decision")(decision.apply_decision)
 note_failure = task(name="note failure")(decision.note_failure)
-resume_interrupted = task(name="end what was cut short")(decision.resume_interrupted)
 find_due = task(name="find due models")(overdue.find_due)
 write_metrics = task(name="write metrics")(prometheus.write_metrics)
 

@@ -228,7 +228,7 @@ def history(
     as_json: JsonFlag = False,
 ) -> None:
     """Show which versions answered or were refused when, and why."""
-    from seqclass.store.audit import AUDIT
+    from seqclass.store.log import LOG
     from seqclass.store.registry import (
         check_model,
         moments,
@@ -241,7 +241,7 @@ def history(
     store, bad = existing(root), Damages()
     span = None if at is None else moments("--at", at)
     name = plain_name(model, "every version")
-    if not is_name(name) or not store.exists("models", name, AUDIT):
+    if not is_name(name) or not store.exists(LOG, "models", name):
         check_model(store, name)
     terms = tenures_of(store, name, bad)
     name_damaged(bad)

@@ -281,7 +281,7 @@ def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
     from seqclass.pages.index_pages import refresh
     from seqclass.pipeline.approve import Answer, answer_question
-    from seqclass.store.audit import actor
+    from seqclass.store.log import actor
 
     move = answer_question(store, model, Answer(approved, reason, actor()))
     refresh(store, [move["model"]])

@@ -95,7 +95,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
 
 def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None:
     from seqclass.store.approvals import how_to_answer, open_question
-    from seqclass.store.audit import read_audit
+    from seqclass.store.log import read_log
     from seqclass.store.models import COMPARISON
     from seqclass.store.registry import champion_of, open_model
     from seqclass.store.split import SPLIT
@@ -105,7 +105,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     spread = cast("Stability", model.read_json("stability.json"))
     champion = champion_of(store, model.name)
     bad = Damages()
-    audit = read_audit(store, model.name, bad)
+    audit = read_log(store, model.name, bad)
     name_damaged(bad)
     question = None if bad else open_question(store, model.name)
     truth = _truth_told(store, model.name)

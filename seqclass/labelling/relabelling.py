@@ -14,7 +14,6 @@ from seqclass.inference.partitions import read_labels
 from seqclass.labelling.sheets import inert
 from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import profiled
-from seqclass.store.audit import actor, read_audit
 from seqclass.store.datasets import (
     Dataset,
     Provenance,
@@ -24,6 +23,7 @@ from seqclass.store.datasets import (
 )
 from seqclass.store.formats import Limits
 from seqclass.store.leases import locked
+from seqclass.store.log import Turn, actor, in_turn, read_log
 from seqclass.store.manifests import ImportSummary, known_dataset, reading_of
 from seqclass.store.models import Model
 from seqclass.store.queues import LABELS, write_labels
@@ -259,15 +259,18 @@ def _relabelled(tables: Iterator[pa.Table], labels: Mapping[str, str]) -> Iterat
 
 
 def _record(model: Model, given: Given, outcome: Relabelled, key: str, now: datetime) -> None:
-    """Leave an entry in the model's audit, and keep the answers, both once for each key."""
+    """Leave an entry in the model's log, and keep the answers, both once for each key."""
     root = model.root
     people = sorted({own.by for own in given.answers})
     evidence = {"by": "hand", "answers": key, "people": people[:20], **outcome}
-    with locked(root, "models", model.name):
-        remarks = (entry for entry in read_audit(root, model.name) if entry["what"] == LABELLED)
+
+    def write(turn: Turn) -> None:
+        remarks = (entry for entry in read_log(root, model.name) if entry["what"] == LABELLED)
         if not any(entry["evidence"].get("answers") == key for entry in remarks):
             grounds = MoveReason(actor(), f"labels taken in: {words_of(outcome)}", evidence)
-            write_remark(root, model.name, LABELLED, grounds)
+            write_remark(turn, LABELLED, grounds)
+
+    in_turn(root, model.name, write)
     rows = [{**own._asdict(), "before": given.before.get(own.series_id)} for own in given.answers]
     table = pa.Table.from_pylist(rows, COLUMNS)
     write_labels(root, (model.name, key), table, {**outcome, "sha256": given.digest}, now)

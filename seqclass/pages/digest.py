@@ -75,7 +75,7 @@ def digest(root: Root, since: datetime, until: datetime) -> Digest:
         return start <= moment < stop
 
     models = [found for name in root.names("models") if (found := _model(root, name)) is not None]
-    decided = [(m.name, move) for m in models for move in m.moves if within(move.time)]
+    decided = [(m.name, move) for m in models for move in m.decisions if within(move.time)]
     looked = [(m.name, look) for m in models for look in m.retrainings if within(look.time)]
     return Digest(
         since=start,

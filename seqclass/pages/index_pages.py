@@ -218,7 +218,7 @@ def entry_of(summary: ModelSummary) -> ModelEntry:
         scores=tuple(version.macro_f1 for version in summary.versions[-NEWEST:]),
         champion=summary.version(summary.champion),
         since=summary.since,
-        last=summary.moves[-1] if summary.moves else None,
+        last=summary.decisions[-1] if summary.decisions else None,
         doubted=summary.doubted,
         drifted=tuple(own.what for own in looks[-1].shifts if own.drifted) if looks else (),
         barred=summary.barred,

@@ -1,14 +1,16 @@
 """The stored facts of models that metrics are made of."""
 
 import contextlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from seqclass.store.kept_facts import Tags, inventory_tags, read_facts
+from seqclass.store.datasets import LATEST
+from seqclass.store.kept_facts import Tags, listing_tags, read_facts
+from seqclass.store.log import LOG
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_since
 from seqclass.store.retrainings import RETRAININGS, retrainings_of
@@ -30,8 +32,8 @@ class ModelFacts:
     since: when the champion moved last (ISO 8601). trained_s: seconds of the newest version's
     training. decisions: their numbers. waited: number and sum of the seconds from rows to their
     decision. answers: those whose labels came later, in a version of ``dataset``; delays: of these
-    labels, as version, quantile and seconds. tags: of the inventories that all of this follows
-    from, in an object store; none where a record is damaged.
+    labels, as version, quantile and seconds. tags: of the listings that all of this follows from,
+    in an object store; none where a record is damaged.
     """
 
     since: str | None = None
@@ -46,16 +48,15 @@ class ModelFacts:
 
 def facts_of_models(root: Root) -> dict[str, ModelFacts]:
     """Return the facts of all models; those kept in an object store are used if nothing changed."""
-    tags = {} if root.is_local else inventory_tags(root)
-    known, by_name = {} if root.is_local else dict(_kept(root)), _by_name(tags)
+    tags = {} if root.is_local else _listings(root)
+    known = {} if root.is_local else dict(_kept(root))
     scored, found = set(root.names(SCORES)), {}
     for name in sorted({*root.names("models"), *root.names(RETRAININGS)}):
         own = known.get(name)
-        if own is None or not own.tags or own.tags != _tags_of(by_name, tags, name, own.dataset):
+        if own is None or not own.tags or own.tags != _tags_of(tags, name, own.dataset):
             bad = Damages()
             own = _found(root, name, name in scored, bad)
-            of = {} if bad else _tags_of(by_name, tags, name, own.dataset)
-            own = replace(own, tags=of)
+            own = replace(own, tags={} if bad else _tags_of(tags, name, own.dataset))
         found[name] = own
     return found
 
@@ -67,20 +68,20 @@ def _kept(root: Root) -> Iterator[tuple[str, ModelFacts]]:
             yield name, adapter.validate_python(own)
 
 
-def _by_name(tags: Tags) -> dict[str, Tags]:
-    """Return the tags of the inventories of each model, of its retrainings and of its scores."""
-    found = defaultdict[str, Tags](dict)
-    for area, tag in tags.items():
-        kind, name, *_ = f"{area}/".split("/")
-        if kind in ("models", RETRAININGS, SCORES):
-            found[name][area] = tag
-    return found
+def _listings(root: Root) -> dict[str, Tags]:
+    """Return the tags of all logs, retrainings, scores and newest versions of datasets."""
+    kinds = {kind: listing_tags(root, kind) for kind in (RETRAININGS, SCORES)}
+    datasets = listing_tags(root, "datasets", ending=f"/{LATEST}")
+    return {**kinds, LOG: listing_tags(root, LOG, "models"), "datasets": datasets}
 
 
-def _tags_of(by_name: dict[str, Tags], tags: Tags, name: str, dataset: str) -> Tags:
-    """Return the tags of all inventories that the facts of a model follow from."""
-    labels = f"datasets/{dataset}"
-    return by_name[name] | ({labels: tags[labels]} if labels in tags else {})
+def _tags_of(tags: dict[str, Tags], name: str, dataset: str) -> Tags:
+    """Return the tags of all listings that the facts of a model follow from."""
+    return {
+        kind: found[key]
+        for kind, found in tags.items()
+        if (key := dataset if kind == "datasets" else name) in found
+    }
 
 
 def _found(root: Root, name: str, is_scored: bool, bad: Damages) -> ModelFacts:

@@ -28,20 +28,18 @@ from seqclass.pages.trust import (
     weakest_class,
 )
 from seqclass.store.approvals import open_question
-from seqclass.store.audit import AUDIT, MOVES, read_entry
+from seqclass.store.log import LOG, MOVES, entry_files, read_entry
 from seqclass.store.manifests import ModelManifest, RetrainingRecord
 from seqclass.store.models import COMPARISON, SUMMARY, Model, model_versions, read_model
-from seqclass.store.policy_file import POLICY
+from seqclass.store.policy_file import read_policy
 from seqclass.store.registry import champion_of, refusal_of_newest
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
     Damages,
-    Record,
     Root,
     note,
-    read_record,
     readable,
 )
 
@@ -51,13 +49,12 @@ def policy_shown(root: Root, name: str, bad: Damages) -> dict[str, str] | None:
 
     None if it has no policy, or one that can't be read.
     """
-    path = root.join("models", name, POLICY)
-    if not root.fs.exists(path):
-        return None
     try:
-        stored = read_record(root, path, Record)
+        stored = read_policy(root, name)
     except DamagedError as error:
-        note(bad, path, error)
+        note(bad, root.join(LOG, "models", name), error)
+        return None
+    if stored is None:
         return None
     return dict(_differing(stored, json.loads(json.dumps(asdict(ModelPolicy())))))
 
@@ -86,7 +83,8 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
     known = known or ModelSummary(name, None, None)
     bad = Damages()
     champion = _champion(root, name, bad)
-    moves, policy = _moves(root, known, bad), policy_shown(root, name, bad)
+    moves = _moves(root, known, bad)
+    policy = policy_shown(root, name, bad)
     return replace(
         known,
         champion=champion,
@@ -131,7 +129,7 @@ def _champion(root: Root, name: str, bad: Damages) -> str | None:
     try:
         return champion_of(root, name)
     except DamagedError as error:
-        note(bad, root.join("models", name, "aliases", "champion.json"), error)
+        note(bad, root.join(LOG, "models", name), error)
         return None
 
 
@@ -208,11 +206,11 @@ def _with_tests(version: Version, model: Model) -> Version:
 def _moves(root: Root, known: ModelSummary, bad: Damages) -> tuple[Move, ...]:
     there = {move.entry: move for move in known.moves}
     found = []
-    for entry in root.names("models", known.name, AUDIT):
+    for entry in entry_files(root, known.name):
         try:
             found.append(there.get(entry) or _move(root, known.name, entry))
         except DamagedError as error:
-            note(bad, root.join("models", known.name, AUDIT, entry), error)
+            note(bad, root.join(LOG, "models", known.name, entry), error)
     return tuple(sorted(found, key=lambda move: move.number))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from seqclass.labelling.truth import Truth
 from seqclass.pages.trust import UNKNOWN, Trust, Weakest
+from seqclass.store.log import REGISTER
 
 Ends = tuple[float, float]
 
@@ -155,7 +156,7 @@ class ModelSummary:
     """The summary of a model.
 
     champion: its version, null without one. since: from when on it is champion. versions: oldest
-    first. moves: entries of the audit. retrainings: oldest first. policy: fields of its policy that
+    first. moves: entries of the log. retrainings: oldest first. policy: fields of its policy that
     differ from the defaults, as JSON; null without one. awaits: the version that awaits approval,
     if there is one. truth: what labels that came later showed of its answers. label_doubts: of the
     champion. barred: why the newest version was refused, null if there is a champion.
@@ -177,6 +178,11 @@ class ModelSummary:
     def version(self, number: str | None) -> Version | None:
         """Return a version by its number, or None."""
         return next((own for own in self.versions if own.version == number), None)
+
+    @property
+    def decisions(self) -> tuple[Move, ...]:
+        """The moves, without the registrations of versions."""
+        return tuple(move for move in self.moves if move.what != REGISTER)
 
     @property
     def before(self) -> str | None:

@@ -9,8 +9,7 @@ from seqclass.monitoring.seed_spread import refused_by
 from seqclass.pipeline.promote import Move, moved_to
 from seqclass.policies import decide_version
 from seqclass.store.approvals import Question, open_question
-from seqclass.store.audit import actor, next_moment
-from seqclass.store.leases import locked
+from seqclass.store.log import Turn, actor, in_turn
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import (
     MoveReason,
@@ -20,7 +19,6 @@ from seqclass.store.registry import (
     open_model,
     write_refusal,
 )
-from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root
 
 logger = logging.getLogger(__name__)
@@ -50,16 +48,16 @@ def answer(ref: str, said: Answer, root: Root) -> Move:
 
 
 def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = None) -> Move:
-    """Carry out a person's answer, with an entry in the audit.
+    """Carry out a person's answer, with an entry in the log.
 
     ValueError if the version awaits no approval, or its time is over. If the present policy refuses
     the version, it is not approved, and the question stays open.
     """
     wanted = ModelRef.parse(ref)
     name = check_model(root, wanted.name, takes_version=True)
-    with locked(root, "models", name):
-        replay_pending(root, name)
-        moment = next_moment(root, name, now)
+
+    def decide(turn: Turn) -> Move:
+        moment = turn.moment(now)
         question = _question_about(root, wanted, moment)
         evidence = {"by": "hand", "question": question.number}
         grounds = MoveReason(said.actor, said.reason, evidence, moment)
@@ -69,10 +67,12 @@ def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = N
         if said.approve and isinstance(decision, Refuse):
             return {**move, "moved": False, "refused": refused_by(list(decision.reasons))}
         if said.approve:
-            move_champion(root, name, question.version, grounds)
+            move_champion(turn, question.version, grounds)
         else:
-            write_refusal(root, name, question.version, grounds)
-    return {**move, "moved": said.approve}
+            write_refusal(turn, question.version, grounds)
+        return {**move, "moved": said.approve}
+
+    return in_turn(root, name, decide)
 
 
 def _question_about(root: Root, wanted: ModelRef, now: datetime) -> Question:
@@ -108,16 +108,18 @@ def decline_if_over(root: Root, name: str, now: datetime | None = None) -> Move 
     """Decline the version that has waited too long for an answer; None if there is none."""
     if open_question(root, name) is None:
         return None
-    with locked(root, "models", name):
-        replay_pending(root, name)
-        question, moment = open_question(root, name), next_moment(root, name, now)
+
+    def decide(turn: Turn) -> Move | None:
+        question, moment = open_question(root, name), turn.moment(now)
         if question is None or not question.is_over(moment):
             return None
         evidence = {"question": question.number}
         grounds = MoveReason(actor(), unanswered(question), evidence, moment)
-        write_refusal(root, name, question.version, grounds)
+        write_refusal(turn, question.version, grounds)
         move = moved_to(name, champion_of(root, name), question.version)
-    return {**move, "moved": False, "refused": unanswered(question)}
+        return {**move, "moved": False, "refused": unanswered(question)}
+
+    return in_turn(root, name, decide)
 
 
 def unanswered(question: Question) -> str:

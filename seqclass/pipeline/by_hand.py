@@ -11,7 +11,7 @@ from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.index_pages import KINDS
 from seqclass.pipeline.promote import Move, promote_version, roll_back
 from seqclass.policies import set_policy
-from seqclass.store.audit import acting_as, actor
+from seqclass.store.log import acting_as, actor
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning, remove_items
 from seqclass.store.registry import check_model, plain_name

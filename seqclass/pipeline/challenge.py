@@ -20,11 +20,11 @@ from seqclass.pipeline.compare import (
 from seqclass.pipeline.detection import NewData
 from seqclass.pipeline.evaluate import Evaluated
 from seqclass.row_split import times_of
-from seqclass.store.audit import audit_problems
-from seqclass.store.citations import cited_in_audit
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
+from seqclass.store.log import REGISTER, log_problems, read_log
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
 from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, Model, model_versions, read_model
+from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import DamagedError, Damages, Root, describe_file
@@ -133,8 +133,10 @@ def registered_before(candidate: Candidate, name: str) -> str | None:
     except DamagedError:
         return None
     decided = {record["challenger"] for record in retrainings_of(root, name, bad)}
-    decided |= {str(ref) for ref in cited_in_audit(root, name)}
-    if bad or audit_problems(root, name) or newest.ref in decided:
+    decisions = [entry for entry in read_log(root, name) if entry["what"] != REGISTER]
+    decided |= {str(ModelRef(name, str(entry.get(key))))
+                for entry in decisions for key in ("from", "to", "candidate")}  # fmt: skip
+    if bad or log_problems(root, name) or newest.ref in decided:
         return None
     logger.info("an earlier try has registered it as %s", newest.ref)
     return newest.ref

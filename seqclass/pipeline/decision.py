@@ -1,10 +1,11 @@
 """Decide a retraining: the champion moves or stays, and a record says why."""
 
+import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from typing_extensions import TypedDict
 
@@ -29,20 +30,27 @@ from seqclass.pipeline.inspect_rows import rows_of
 from seqclass.policies import policy_of
 from seqclass.row_split import spec_of
 from seqclass.store.approvals import Question, how_to_answer, with_until
-from seqclass.store.audit import ASK, REFUSE, actor, next_moment, next_number
 from seqclass.store.datasets import became_newest, open_dataset
-from seqclass.store.leases import check_held, check_lease, locked
-from seqclass.store.registry import champion_of, open_model
+from seqclass.store.leases import check_lease
+from seqclass.store.log import ASK, REFUSE, Turn, actor, in_turn, next_turn
+from seqclass.store.models import Model
+from seqclass.store.registry import (
+    MoveReason,
+    champion_of,
+    move_champion,
+    open_model,
+    write_remark,
+)
 from seqclass.store.retrainings import (
     FAILED,
+    SUSPECTS,
     commit_retraining,
     end_attempt,
-    replay_pending,
     write_attempt,
     write_suspect_labels,
 )
-from seqclass.store.root import Root
-from seqclass.store.staging import staging
+from seqclass.store.root import DamagedError, Root, remove_file
+from seqclass.store.staging import remove, staging
 from seqclass.stored_records import DataReport, DriftCount, Verdict
 
 logger = logging.getLogger(__name__)
@@ -54,7 +62,7 @@ class Outcome(TypedDict, total=False):
     """The decision about a model, and its reasons.
 
     verdict: on the challenger, None without one; the flow adds it. settled: whether its rows count
-    as seen; audit: the entry for the champion's audit; folder: path of the record.
+    as seen; folder: path of the record.
     """
 
     model: str
@@ -70,7 +78,6 @@ class Outcome(TypedDict, total=False):
     seen: list[str]
     doubted: bool
     settled: bool
-    audit: Mapping[str, Any] | None
     folder: str
 
 
@@ -90,41 +97,70 @@ def apply_decision(
 ) -> Outcome:
     """Promote or refuse the challenger, or ask a person, and seal the record of the retraining.
 
-    The record is sealed first: it is the decision, and its consequences can be repeated.
+    The record is sealed first, and counts once an entry of the log carries it out: a run that is
+    killed in between has decided nothing.
     """
-    root, outcome = turn.root, _look(new_data, seen)
-    name = turn.model
-    with locked(root, "models", name):
-        check_lease(root, turn.claim)
-        replay_pending(root, name)
-        now = next_moment(root, name, turn.simulated)
-        if challenge is not None:
-            verdict = _present_verdict(root, challenge, new_data, seen, turn.spec)
-            outcome |= _decide(root, challenge._replace(verdict=verdict), now, turn.spec)
-            if outcome["doubted"]:
-                _doubt(root, new_data, workspace)
-        sealed = {
-            **outcome,
-            "trusted": turn.spec.trust_labels,
-            "waited_s": _waited_s(root, new_data),
-        }
-        check_held(root, "models", name)
-        folder = commit_retraining(root, workspace, name, sealed, now)
-        replay_pending(root, name, turn.simulated)
-        end_attempt(root, name)
-    del outcome["audit"]
+
+    def decide(log: Turn) -> Outcome:
+        check_lease(turn.root, turn.claim)
+        return _decide_and_seal(new_data, seen, challenge, workspace, turn, log)
+
+    outcome = in_turn(turn.root, turn.model, decide)
+    end_attempt(turn.root, turn.model)
     logger.info("%s: %s", outcome["decision"], "; ".join(outcome["reasons"]))
-    return {**outcome, "folder": folder, "model": open_model(root, name).ref}
+    return {**outcome, "model": open_model(turn.root, turn.model).ref}
 
 
-def resume_interrupted(name: str, root: Root) -> list[Outcome]:
-    """Carry out decisions of retrainings that were killed right after sealing them."""
-    with locked(root, "models", name):
-        found = replay_pending(root, name)
-    for record in found:
-        logger.info("%s: carried out now: %s", record["challenger"], record["decision"])
-    ref = open_model(root, name).ref
-    return [cast(Outcome, {**record, "model": ref}) for record in found]
+def _decide_and_seal(
+    new_data: NewData,
+    seen: DataReport,
+    challenge: Challenge | None,
+    workspace: str,
+    turn: RetrainRun,
+    log: Turn,
+) -> Outcome:
+    root, outcome, now = turn.root, _look(new_data, seen), log.moment(turn.simulated)
+    entry: Consequence | None = None
+    if challenge is not None:
+        verdict = _present_verdict(root, challenge, new_data, seen, turn.spec)
+        decided, entry = _decide(root, challenge._replace(verdict=verdict), now, turn.spec, log)
+        outcome |= decided
+        remove_file(root, f"{workspace}/{SUSPECTS}")
+        if outcome["doubted"]:
+            _doubt(root, new_data, workspace)
+    sealed = {
+        **outcome,
+        "trusted": turn.spec.trust_labels,
+        "waited_s": _waited_s(root, new_data),
+    }
+    number = log.number if entry else None
+    folder = commit_retraining(root, workspace, turn.model, sealed, now, number)
+    if entry is not None:
+        try:
+            _carry_out(log, entry, folder.rpartition("/")[2], turn.simulated)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                remove(root, *root.parts_of(folder))
+            raise
+    return {**outcome, "folder": folder}
+
+
+class Consequence(NamedTuple):
+    """The entry of the log that a decision leads to: its kind, version, reason and evidence."""
+
+    what: str
+    version: str
+    reason: str
+    evidence: Mapping[str, Any]
+
+
+def _carry_out(log: Turn, entry: Consequence, record: str, simulated: datetime | None) -> None:
+    """Write the entry, which names the folder of the retraining's record."""
+    grounds = MoveReason(actor(), entry.reason, entry.evidence, simulated, record)
+    if entry.what not in (ASK, REFUSE):
+        move_champion(log, entry.version, grounds)
+    else:
+        write_remark(log, entry.what, grounds, entry.version)
 
 
 def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | None:
@@ -144,7 +180,7 @@ def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | N
     }
     with staging(root, f"retraining-{name}") as folder:
         sealed = {**outcome, "trusted": False, "waited_s": _waited_s(root, new_data)}
-        now = next_moment(root, name, turn.simulated)
+        now = next_turn(root, name).moment(turn.simulated)
         place = commit_retraining(root, folder, name, sealed, now)
     end_attempt(root, name)
     logger.error("%s: %s", FAILED, outcome["reasons"][0])
@@ -170,7 +206,6 @@ def _look(new_data: NewData, seen: DataReport) -> Outcome:
         "drift": seen["drift"],
         "seen": seen["words"],
         "doubted": False,
-        "audit": None,
     }
 
 
@@ -185,14 +220,19 @@ def _present_verdict(
     return judge_challenger(new_data, seen, candidate, read_evaluated(root, model.folder), spec)
 
 
-def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) -> Outcome:
-    """Return the entry for the audit: ``decide`` with the present champion and policy."""
+def _decide(
+    root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec, log: Turn
+) -> tuple[Outcome, Consequence]:
+    """Return the decision, by ``decide`` with the present champion and policy, and its entry.
+
+    A challenger whose files have changed since it was registered is refused.
+    """
     model = open_model(root, challenge.challenger)
-    current, number = champion_of(root, model.name), next_number(root, model.name)
+    current = champion_of(root, model.name)
     policy = policy_of(root, model.name)
     rules = rules_for(challenge.verdict, rules_under(policy))
     verdict = verdict_of(challenge.verdict, rules)
-    decision = decide_stored(verdict, current, rules)
+    decision = _refused_if_damaged(model) or decide_stored(verdict, current, rules)
     reasons = list(decision.reasons) if isinstance(decision, Refuse) else [decision.reason]
     what, evidence = REFUSE, dict[str, Any](verdict)
     if isinstance(decision, Promote):
@@ -200,25 +240,27 @@ def _decide(root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec) 
     elif isinstance(decision, Ask):
         asks = policy.retraining if policy and policy.retraining.approval else spec
         what, until = ASK, now + timedelta(seconds=asks.approval_s)
-        waits = how_to_answer(model.name, Question(number, model.version, reasons[0], until, now))
-        evidence, reasons = with_until(verdict, until), [*reasons, waits]
-    return {
+        question = Question(log.number, model.version, reasons[0], until, now)
+        evidence = with_until(verdict, until)
+        reasons = [*reasons, how_to_answer(model.name, question)]
+    reason = reasons[0] if what == ASK else "; ".join(reasons)
+    outcome: Outcome = {
         "decision": final_verdict(decision).replace("_", " "),
         "reasons": reasons,
         "champion": open_model(root, model.name).ref,
         "challenger": model.ref,
         "doubted": verdict["doubted"],
         "settled": True,
-        "audit": {
-            "what": what,
-            "number": number,
-            "champion": current,
-            "version": model.version,
-            "actor": actor(),
-            "reason": reasons[0] if what == ASK else "; ".join(reasons),
-            "evidence": evidence,
-        },
     }
+    return outcome, Consequence(what, model.version, reason, evidence)
+
+
+def _refused_if_damaged(model: Model) -> Refuse | None:
+    try:
+        model.check()
+    except DamagedError as error:
+        return Refuse((str(error),))
+    return None
 
 
 def _doubt(root: Root, new_data: NewData, workspace: str) -> None:

@@ -23,15 +23,13 @@ from seqclass.pipeline.compare import compare_with
 from seqclass.pipeline.evaluate import read_evaluated
 from seqclass.policies import decide_version, policy_of, policy_rules
 from seqclass.store.approvals import Question, ask, how_to_answer, open_question
-from seqclass.store.audit import actor, next_moment
-from seqclass.store.leases import locked
+from seqclass.store.log import Turn, actor, in_turn
 from seqclass.store.models import COMPARISON, Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import (
     MoveReason,
     champion_of,
     check_rollback,
-    finish_move,
     move_champion,
     need_champion,
     open_model,
@@ -39,7 +37,6 @@ from seqclass.store.registry import (
     previous_champion,
     write_refusal,
 )
-from seqclass.store.retrainings import replay_pending
 from seqclass.store.root import Root
 from seqclass.training.spec import TrainingSpec
 
@@ -80,16 +77,20 @@ def promote(model_ref: str, spec: TrainingSpec, root: Root) -> Promotion:
     """
     model = open_model(root, model_ref)
     name = model.name
-    with locked(root, "models", name):
-        replay_pending(root, name)
+
+    def decide(turn: Turn) -> tuple[Decision, Question | None]:
         verdict = _current_verdict(model, spec)
         decision = decide_stored(verdict, champion_of(root, name), policy_rules(root, name))
         if isinstance(decision, Promote):
-            move_champion(root, name, model.version, MoveReason(actor(), decision.reason, verdict))
+            move_champion(turn, model.version, MoveReason(actor(), decision.reason, verdict))
         elif isinstance(decision, Refuse):
             grounds = MoveReason(actor(), "; ".join(decision.reasons), verdict)
-            write_refusal(root, name, model.version, grounds)
-        question = _ask(model, decision, verdict) if isinstance(decision, Ask) else None
+            write_refusal(turn, model.version, grounds)
+        else:
+            return decision, _ask(turn, model, decision, verdict)
+        return decision, None
+
+    decision, question = in_turn(root, name, decide)
     said = "; ".join(decision.reasons) if isinstance(decision, Refuse) else decision.reason
     said += f"; {how_to_answer(name, question)}" if question else ""
     logger.info("%s: %s", model.ref, said)
@@ -115,7 +116,7 @@ def _refusal(decision: Decision) -> str | None:
     return refused_by(list(decision.reasons)) if isinstance(decision, Refuse) else None
 
 
-def _ask(model: Model, decision: Ask, verdict: Mapping[str, Any]) -> Question | None:
+def _ask(turn: Turn, model: Model, decision: Ask, verdict: Mapping[str, Any]) -> Question:
     """Return the question about this version; it is asked again only if it is not open."""
     root, name = model.root, model.name
     question = open_question(root, name)
@@ -123,42 +124,43 @@ def _ask(model: Model, decision: Ask, verdict: Mapping[str, Any]) -> Question | 
         return question
     policy = policy_of(root, name)
     seconds = (policy.retraining if policy else RetrainSpec()).approval_s
-    until = next_moment(root, name) + timedelta(seconds=seconds)
-    ask(root, name, model.version, MoveReason(actor(), decision.reason, verdict), until)
-    return open_question(root, name)
+    until = turn.moment() + timedelta(seconds=seconds)
+    return ask(turn, model.version, MoveReason(actor(), decision.reason, verdict), until)
 
 
 def promote_version(
     root: Root, ref: str, reason: str, force: bool = False, now: datetime | None = None
 ) -> Move:
-    """Make a version the champion if ``decide`` allows it, or by ``force``, as the audit then says.
+    """Make a version the champion if ``decide`` allows it, or by ``force``, as the log then says.
 
     now: a simulated time.
     """
     model = open_version(root, ref)
     name = model.name
-    with locked(root, "models", name):
-        replay_pending(root, name)
+
+    def decide_by_hand(turn: Turn) -> Move:
         before = champion_of(root, name)
         move: Move = {**moved_to(name, before, model.version), "refused": None}
         if before == model.version:
             return {**move, "moved": False, "verdict": "promoted"}
         decision = decide_version(model, before)
         if not force and not isinstance(decision, Promote):
-            why = _why_not(model, decision)
+            why = _why_not(turn, model, decision)
             return {**move, "moved": False, "verdict": final_verdict(decision), "refused": why}
         forced = _overruled(decision)
         evidence = {"by": "hand", **({"forced": forced} if forced else {})}
-        move_champion(root, name, model.version, MoveReason(actor(), reason, evidence, now))
-    return {**move, "verdict": "promoted"}
+        move_champion(turn, model.version, MoveReason(actor(), reason, evidence, now))
+        return {**move, "verdict": "promoted"}
+
+    return in_turn(root, name, decide_by_hand)
 
 
-def _why_not(model: Model, decision: Ask | Refuse) -> str | None:
+def _why_not(turn: Turn, model: Model, decision: Ask | Refuse) -> str | None:
     """Return why a version can't be promoted by hand; a policy may want a person to be asked."""
     if isinstance(decision, Refuse):
         return _refusal(decision)
-    question = _ask(model, decision, model.read_json(COMPARISON))
-    return how_to_answer(model.name, question) if question else None
+    question = _ask(turn, model, decision, model.read_json(COMPARISON))
+    return how_to_answer(model.name, question)
 
 
 def _overruled(decision: Decision) -> list[str]:
@@ -169,16 +171,10 @@ def _overruled(decision: Decision) -> list[str]:
 
 
 def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) -> Move:
-    """Make the champion before this one the champion again.
-
-    If an earlier rollback was interrupted, it is completed instead. now: a simulated time.
-    """
+    """Make the champion before this one the champion again. now: a simulated time."""
     name = check_rollback(root, ref)
-    with locked(root, "models", name):
-        cut_short = finish_move(root, name)
-        if cut_short and cut_short["what"] == "rollback":
-            return moved_to(name, cut_short["from"], str(cut_short["to"]))
-        replay_pending(root, name)
+
+    def decide(turn: Turn) -> Move:
         current = need_champion(root, name)
         before = previous_champion(root, name)
         if before is None:
@@ -187,8 +183,10 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) ->
                 f"'seqclass promote {name}@vN' takes a version"
             )
         grounds = MoveReason(actor(), reason, {"by": "hand"}, now)
-        move_champion(root, name, before, grounds, what="rollback")
-    return moved_to(name, current, before)
+        move_champion(turn, before, grounds, what="rollback")
+        return moved_to(name, current, before)
+
+    return in_turn(root, name, decide)
 
 
 def moved_to(name: str, before: str | None, now: str) -> Move:

@@ -17,7 +17,6 @@ from seqclass.pipeline.decision import (
     Outcome,
     apply_decision,
     note_failure,
-    resume_interrupted,
 )
 from seqclass.pipeline.detection import NewData, RetrainRun, begin_try, detect_new_data
 from seqclass.pipeline.evaluate import Evaluated, evaluate
@@ -72,7 +71,6 @@ class Steps:
         apply_training_policy
     )
     apply_policy: Callable[[str, RetrainSpec | None, Root], RetrainSpec] = apply_policy
-    resume_interrupted: Callable[[str, Root], list[Outcome]] = resume_interrupted
     detect_new_data: Callable[[str, RetrainSpec, datetime, Root], NewData] = detect_new_data
     begin_try: Callable[[NewData, RetrainRun], int] = begin_try
     note_failure: Callable[[NewData, str, RetrainRun], Outcome | None] = note_failure
@@ -139,7 +137,6 @@ def retrain(
     need_champion(root, name)
 
     def turn(claim: str) -> Outcome:
-        replay_decisions(root, name, steps)
         within = steps.apply_policy(name, spec, root)
         run = RetrainRun(name, within, claim, now or datetime.now(UTC), root, now)
         outcome = _retrain(run, steps)
@@ -150,13 +147,6 @@ def retrain(
     outcomes = turns or [nothing_new(root, name, MET_ANOTHER)]
     decided = [outcome for outcome in outcomes if outcome["decision"] != NOTHING_NEW]
     return (decided or outcomes)[-1]
-
-
-def replay_decisions(root: Root, name: str, steps: Steps = PLAIN) -> None:
-    """Carry out sealed decisions of runs that were killed before they moved the champion."""
-    for outcome in steps.resume_interrupted(name, root):
-        steps.announce(outcome, root)
-        steps.refresh(root, [outcome["model"]])
 
 
 def _retrain(run: RetrainRun, steps: Steps) -> Outcome:

@@ -26,12 +26,11 @@ from seqclass.pipeline.replicas import fit_baselines, load_fast
 from seqclass.row_split import spec_of, split_of
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
-from seqclass.store.inventory import keep
 from seqclass.store.manifests import CHOSEN_FROM, Source, decision_of
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root
+from seqclass.store.root import Root, replace_file
 from seqclass.stored_records import Poll, Voter
 from seqclass.workers import workers
 
@@ -68,7 +67,7 @@ def hold_vote(model_ref: str, dataset_ref: str, spec: PollSpec, root: Root) -> s
     found = workers().call(poll, model, dataset, spec)
     digest = hashlib.sha256(json.dumps([dataset.ref, asdict(spec)]).encode()).hexdigest()[:16]
     path = root.join("scores", model.name, model.version, f"votes-{digest}.json")
-    keep(root, path, json.dumps(found, indent=2, ensure_ascii=False).encode())
+    replace_file(root, path, json.dumps(found, indent=2, ensure_ascii=False).encode())
     logger.info("%d pieces voted", len(found["answers"]))
     return path
 

@@ -1,6 +1,6 @@
-"""Approvals: a version that passed the gate waits in the audit for a person's answer.
+"""Approvals: a version that passed the gate waits in the log for a person's answer.
 
-A question is an entry of the audit, so it survives every process, server and machine. It is open
+A question is an entry of the log, so it survives every process, server and machine. It is open
 until a later entry moves the champion, refuses the version, or asks about another one.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from seqclass.store.audit import ASK, MOVES, REFUSE, Entry, entry_files, read_entry
+from seqclass.store.log import ASK, Entry, Turn, entry_name, read_entry, state_of
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import MoveReason, write_remark
 from seqclass.store.root import DamagedError, Root
@@ -20,8 +20,8 @@ UNTIL = "until"
 
 @dataclass(frozen=True)
 class Question:
-    """An open question: the audit entry that asks it, the version, why it passed, the deadline,
-    and the time at which it was asked."""
+    """An open question: the number of the log's entry that asks it, the version, why it passed, the
+    deadline, and the time at which it was asked."""
 
     number: int
     version: str
@@ -46,21 +46,9 @@ def how_to_answer(name: str, question: Question) -> str:
 
 
 def open_question(root: Root, name: str) -> Question | None:
-    """Return the open question about a model, or None.
-
-    Only the newest entries of the audit are read. DamagedError if one of them can't be read.
-    """
-    refused = set()
-    for file in reversed(entry_files(root, name)):
-        entry = read_entry(root, name, file)
-        what, candidate = entry.record["what"], entry.record.get("candidate")
-        if what in MOVES:
-            return None
-        if what == REFUSE:
-            refused.add(candidate)
-        if what == ASK:
-            return None if candidate in refused else _question(entry)
-    return None
+    """Return the open question about a model, or None; DamagedError if it can't be read."""
+    number = state_of(root, name)["question"]
+    return None if number is None else _question(read_entry(root, name, entry_name(number)))
 
 
 def question_about(root: Root, ref: str) -> Question | None:
@@ -83,10 +71,12 @@ def _question(entry: Entry) -> Question:
         ) from error
 
 
-def ask(root: Root, name: str, version: str, grounds: MoveReason, until: datetime) -> None:
-    """Ask whether this version may become champion; the caller holds the model."""
+def ask(turn: Turn, version: str, grounds: MoveReason, until: datetime) -> Question:
+    """Ask whether this version may become champion; returns the question."""
     evidence = with_until(grounds.evidence, until)
-    write_remark(root, name, ASK, replace(grounds, evidence=evidence), version)
+    entry = write_remark(turn, ASK, replace(grounds, evidence=evidence), version)
+    asked = datetime.fromisoformat(entry["time"])
+    return Question(turn.number, version, grounds.reason, until, asked)
 
 
 def with_until(evidence: Mapping[str, Any], until: datetime) -> dict[str, Any]:

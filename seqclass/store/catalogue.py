@@ -2,31 +2,30 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import cast
 
 from typing_extensions import TypedDict
 
-from seqclass.store.audit import AUDIT, audit_problems
-from seqclass.store.citations import cited_by, cited_in_audit, removed_refs, uncited
+from seqclass.store.citations import cited_by, cited_in_log, removed_refs, uncited
 from seqclass.store.conformity import problem_of
 from seqclass.store.datasets import committed_versions
-from seqclass.store.inventory import area_of, inventory_problems
-from seqclass.store.kept_facts import inventory_tags, keep_facts, read_facts
+from seqclass.store.kept_facts import keep_facts, listing_tags, read_facts
 from seqclass.store.kept_records import ListedVersions
-from seqclass.store.layout import Parts, sealed_folders, strangers
+from seqclass.store.layout import Parts, area_of, sealed_folders, strangers
+from seqclass.store.log import LOG, entry_files, log_problems
 from seqclass.store.manifests import (
     SEALED_TYPES,
     DatasetManifest,
     ListedModel,
     ModelManifest,
 )
-from seqclass.store.models import CLAIM, REPORT, model_versions
-from seqclass.store.policy_file import POLICY, read_policy
+from seqclass.store.models import CLAIM, REPORT, model_versions, registered
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.queues import LABELS, QUEUES
 from seqclass.store.references import DatasetRef, ModelRef
-from seqclass.store.registry import CHAMPION, champion_of, pointer_problem
+from seqclass.store.registry import CHAMPION, champion_of
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import (
     MANIFEST,
@@ -37,6 +36,7 @@ from seqclass.store.root import (
     note,
     read_manifest,
     readable,
+    sha256_of,
 )
 from seqclass.store.scores import SCORES
 from seqclass.store.studies import STUDIES
@@ -61,7 +61,7 @@ def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
     In an object store, models that ``keep_list`` has listed and that have not changed since are
     taken from its list.
     """
-    known = {} if root.is_local else _kept(root, inventory_tags(root, "models"))
+    known = {} if root.is_local else _kept(root, listing_tags(root, LOG, "models"))
     found = list[ListedModel]()
     for name in root.names("models"):
         found += known[name] if name in known else _list_versions(root, name, bad)
@@ -75,13 +75,13 @@ def keep_list(root: Root) -> None:
     """
     if root.is_local:
         return
-    tags, bad = inventory_tags(root, "models"), Damages()
+    tags, bad = listing_tags(root, LOG, "models"), Damages()
     models = groupby(list_models(root, bad), key=lambda model: model["name"])
     damaged = {root.parts_of(own["path"])[1] for own in bad}
     kept = {
-        name: {"tag": tags[f"models/{name}"], "versions": list(versions)}
+        name: {"tag": tags[name], "versions": list(versions)}
         for name, versions in models
-        if f"models/{name}" in tags and name not in damaged
+        if name in tags and name not in damaged
     }
     keep_facts(root, LIST, kept)
 
@@ -92,7 +92,7 @@ def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
         name: own["versions"]
         for name, own in read_facts(root, LIST).items()
         if problem_of(own, ListedVersions) is None
-        and own["tag"] == tags.get(f"models/{name}")
+        and own["tag"] == tags.get(name)
         and all(version["name"] == name for version in own["versions"])
     }
 
@@ -111,7 +111,7 @@ def _champion_if_readable(root: Root, name: str, bad: Damages | None = None) -> 
     try:
         return champion_of(root, name)
     except DamagedError as error:
-        note(bad, root.join("models", name), error)
+        note(bad, root.join(LOG, "models", name), error)
         return None
 
 
@@ -142,13 +142,12 @@ def verify_tree(root: Root, ref: str | None = None) -> Verified:
     scores = _score_folders(root, ref)
     checked += sum(verify_folder(root, folder, bad) for folder in scores)
     models = {name for kind, name, _ in parts if kind == ModelRef.kind}
-    for name in sorted(models) if ref else root.names("models"):
-        checked += verify_registry(root, name, bad)
+    for name in sorted(models if ref else {*root.names(LOG, "models"), *root.names("models")}):
+        checked += verify_log(root, name, bad)
     bad += verify_citations(root, [tuple(root.parts_of(own)) for own in folders + scores])
-    areas = {area_of(tuple(root.parts_of(own)))[0] for own in folders + scores} if ref else {()}
+    areas = {area_of(tuple(root.parts_of(own))) for own in folders + scores} if ref else {()}
     for area in sorted(areas):
         bad += strangers(root, *area)
-        bad += beside(inventory_problems(root, *area), bad)
     return {"checked": checked, "bad": bad}
 
 
@@ -184,22 +183,15 @@ def _parts(ref: str | None) -> tuple[str, str, str]:
     return kind, found.name, "" if found.version == CHAMPION else found.version
 
 
-def beside(found: Damages, bad: Damages) -> Damages:
-    """Return the inventory's problems at places where no other check has found one."""
-    paths = [item["path"].split("/") for item in bad]
-    named = {"/".join(parts[:depth]) for parts in paths for depth in range(1, len(parts) + 1)}
-    return [own for own in found if own["path"] not in named]
-
-
 def verify_citations(root: Root, places: Sequence[Parts]) -> Damages:
-    """Return references of sealed folders and of these models' audits to missing items."""
+    """Return references of sealed folders and of these models' logs to missing items."""
     removed, bad = removed_refs(root), Damages()
     for place in places:
         if manifest := readable(root, root.join(*place), SEALED_TYPES[place[0]]):
             bad += uncited(root, root.join(*place, MANIFEST), cited_by(place, manifest), removed)
     for name in sorted({place[1] for place in places if place[0] == ModelRef.kind}):
-        cited = cited_in_audit(root, name)
-        bad += uncited(root, root.join(ModelRef.kind, name, AUDIT), cited, removed)
+        cited = cited_in_log(root, name)
+        bad += uncited(root, root.join(LOG, ModelRef.kind, name), cited, removed)
     return bad
 
 
@@ -222,29 +214,37 @@ def verify_folder(root: Root, folder: str, bad: Damages) -> int:
     return 1 + len(manifest["files"])
 
 
-def verify_registry(root: Root, name: str, bad: Damages) -> int:
-    """Check that the champion exists and agrees with the audit, and the audit itself."""
-    try:
-        champion = champion_of(root, name)
-    except DamagedError as error:
-        bad.append({"path": root.join("models", name), "problem": str(error)})
-        return 1
-    path = root.join("models", name, "aliases", "champion.json")
-    bad += audit_problems(root, name)
-    if champion is not None and champion not in model_versions(root, name):
-        bad.append({"path": path, "problem": f"points at {champion}, which does not exist"})
-    elif problem := pointer_problem(root, name):
-        bad.append({"path": path, "problem": problem})
-    bad += _verify_policy(root, name)
-    return int(champion is not None)
+def verify_log(root: Root, name: str, bad: Damages) -> int:
+    """Check a model's log, and that its versions are those that were registered.
+
+    Returns the number of its entries. A version of the last day may still be registered.
+    """
+    bad += log_problems(root, name)
+    named = {item["path"] for item in bad}
+    entries, since = registered(root, name), datetime.now(UTC) - timedelta(days=1)
+    for version in model_versions(root, name):
+        path = root.join("models", name, version, MANIFEST)
+        if path in named:
+            continue
+        if version in entries and _digest_at(root, path) != entries[version]:
+            problem = "expected the manifest that was registered, it was replaced"
+            bad.append({"path": path, "problem": problem})
+        elif version not in entries and _is_older(root, path, since):
+            problem = "expected an entry of the log that registers this version, there is none"
+            bad.append({"path": path, "problem": problem})
+    return len(entry_files(root, name))
 
 
-def _verify_policy(root: Root, name: str) -> Damages:
+def _is_older(root: Root, path: str, since: datetime) -> bool:
+    manifest = readable(root, path.removesuffix(f"/{MANIFEST}"), ModelManifest)
+    return manifest is not None and datetime.fromisoformat(manifest["created"]) < since
+
+
+def _digest_at(root: Root, path: str) -> str:
     try:
-        read_policy(root, name)
-    except DamagedError as error:
-        return [{"path": root.join("models", name, POLICY), "problem": str(error)}]
-    return []
+        return sha256_of(root, path)
+    except (DamagedError, OSError):  # the version's own check tells of it
+        return ""
 
 
 def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:

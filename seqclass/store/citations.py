@@ -1,13 +1,13 @@
-"""References between stored items: the versions that a sealed folder, pointer or audit names."""
+"""References between stored items: the versions that a sealed folder or a log names."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from seqclass.store.audit import read_audit
 from seqclass.store.kept_records import Pruning
 from seqclass.store.layout import Parts
+from seqclass.store.log import read_log
 from seqclass.store.manifests import ModelDescription, known_dataset
 from seqclass.store.references import DatasetRef, ModelRef, Reference
 from seqclass.store.root import DamagedError, Damages, Root, read_record
@@ -38,9 +38,9 @@ def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
     return found + (_read(ModelRef, f"{place[1]}@{champion}") if champion else [])
 
 
-def cited_in_audit(root: Root, name: str) -> list[Reference]:
-    """Return the versions of a model that its audit names."""
-    entries = read_audit(root, name)
+def cited_in_log(root: Root, name: str) -> list[Reference]:
+    """Return the versions of a model that its log names."""
+    entries = read_log(root, name)
     versions = {entry.get(key) for entry in entries for key in ("from", "to", "candidate")}
     return _read(ModelRef, *(f"{name}@{version}" for version in sorted(map(str, versions))))
 

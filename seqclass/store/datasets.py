@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.store.fingerprint import fingerprint
-from seqclass.store.inventory import discard, keep
 from seqclass.store.kept_records import Latest
 from seqclass.store.layout import is_sealed, within
 from seqclass.store.leases import check_held
@@ -27,6 +26,8 @@ from seqclass.store.root import (
     is_name,
     read_manifest,
     read_record,
+    remove_file,
+    replace_file,
     write_manifest,
 )
 from seqclass.store.rows import (
@@ -242,7 +243,7 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
     elif not any(is_sealed(parts) for parts in beside):
         stale += ["index.html", "index.json"]
         for parts in beside:
-            discard(root, root.join(*parts))
+            remove_file(root, root.join(*parts))
     for page in stale:
         with contextlib.suppress(FileNotFoundError):
             root.fs.rm(f"{home}/{page}")
@@ -267,7 +268,7 @@ def _write_latest(root: Root, name: str, version: str, now: datetime) -> None:
     found = _latest(root, name)
     if found is None or found["version"] != version:
         latest = json.dumps({"version": version, "since": now.isoformat()})
-        keep(root, root.join("datasets", name, LATEST), latest.encode())
+        replace_file(root, root.join("datasets", name, LATEST), latest.encode())
 
 
 def dataset_versions(root: Root, name: str) -> list[str]:

@@ -7,10 +7,10 @@ import os
 import re
 import time
 
-from seqclass.store.intents import STAGING, Intent, intents
 from seqclass.store.layout import DRAFTED
 from seqclass.store.root import MANIFEST, Root, entries
 from seqclass.store.seeds import UNFINISHED
+from seqclass.store.staging import STAGING, target_of
 
 LEFTOVER_AGE_S = 24 * 3600
 """Age at which work without a detectable owner (in a remote store) counts as abandoned."""
@@ -25,11 +25,8 @@ def collect_garbage(root: Root) -> list[str]:
     Returns the folders and files that were removed. A folder that was sealed is never removed, even
     if it has lost its manifest.
     """
-    intended = intents(root)
-    living = [intent.target for intent in intended if not _is_abandoned(root, intent.path)]
-    left = [path for intent in intended if intent.target not in living
-            for path in _half_made(root, intent)]  # fmt: skip
-    left += [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
+    staged = [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
+    left = [place for path in staged for place in _half_made(root, path)] + staged
     left += _drafts(root) + _old_seeds(root)
     for path in left:
         with contextlib.suppress(FileNotFoundError):
@@ -64,13 +61,13 @@ def _is_left(path: str) -> bool:
     return True
 
 
-def _half_made(root: Root, intent: Intent) -> list[str]:
+def _half_made(root: Root, staged: str) -> list[str]:
     """Return the folder that a killed process was filling or emptying, if there is one.
 
     In a local store a folder appears and disappears by one rename.
     """
-    place = intent.target
-    is_half = not root.is_local and root.exists(*place) and not root.exists(*place, MANIFEST)
+    place = () if root.is_local else target_of(root, staged)
+    is_half = place and root.exists(*place) and not root.exists(*place, MANIFEST)
     return [root.join(*place)] if is_half else []
 
 

@@ -1,31 +1,35 @@
 """Facts of models that an object store keeps in one file, so that few requests read them.
 
-The facts of a model stand beside the tags of the inventories of everything that they follow from. A
-change of the store is listed in an inventory before it is made and after (``inventory``), so facts
-whose tags are those of now are those of now; others are found anew. The file has its own digest.
+The facts of a model stand beside a digest of the listing of everything that they follow from: names
+and tags of its log's entries, of its retrainings and scores, and of the dataset's newest version.
+Facts whose digest is that of now are those of now; others are found anew. The file has its own
+digest.
 """
 
+import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from seqclass.store.inventory import INVENTORY, digest_of
 from seqclass.store.kept_records import KeptFacts
 from seqclass.store.root import DamagedError, Root, read_record, replace_file
 
 Tags = dict[str, str]
-"""The tag of each inventory file, by the path of what it lists."""
+"""The digest of a listing, by model or dataset."""
 
 
-def inventory_tags(root: Root, *area: str) -> Tags:
-    """Return the tags of all inventories in an object store, or of one kind, by one listing."""
-    start = f"{root.join(INVENTORY)}/"
-    files = root.fs.find(root.join(INVENTORY, *area), detail=True)
-    return {
-        path.removeprefix(start).removesuffix(".json"): own["ETag"]
-        for path, own in files.items()
-        if path.endswith(".json")
-    }
+def listing_tags(root: Root, *area: str, ending: str = "") -> Tags:
+    """Return a digest of the files of each name in a folder of an object store, by one listing.
+
+    ending: of the files that count.
+    """
+    found, start = defaultdict[str, Any](hashlib.sha256), f"{root.join(*area)}/"
+    for path, info in sorted(root.fs.find(root.join(*area), detail=True).items()):
+        if path.endswith(ending):
+            name = path.removeprefix(start).partition("/")[0]
+            found[name].update(f"{path} {info['ETag']}\n".encode())
+    return {name: digest.hexdigest() for name, digest in found.items()}
 
 
 def read_facts(root: Root, file: str) -> dict[str, Any]:
@@ -44,4 +48,4 @@ def keep_facts(root: Root, file: str, facts: Mapping[str, Any]) -> None:
 
 
 def _digest(facts: Mapping[str, Any]) -> str:
-    return digest_of(json.dumps(facts, sort_keys=True).encode())
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

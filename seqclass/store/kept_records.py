@@ -20,29 +20,21 @@ class Latest(TypedDict):
     since: Time
 
 
-class Pointer(TypedDict):
-    """The champion of a model. version: null without one. since: from when on it is champion."""
-
-    version: str | None
-    since: NotRequired[str | None]
-
-
 _From = TypedDict("_From", {"from": str | None})
 
 
-class AuditDecision(_From):
-    """A decision about a champion.
+class LogDecision(_From):
+    """What was decided about a model.
 
-    what: what was decided, such as ``promote``, ``refuse``, ``rollback`` or ``delete``. alias:
-    ``champion``. from: the champion before the decision. from_since: from when on it was champion.
-    to: the champion after it. candidate: the version that the decision is about, if it is not the
-    champion; of ``delete`` the newest. actor: who decided. reason: why. evidence: the facts that
-    the decision rests on. retraining: the folder of the retraining that decided, if one did.
+    what: ``register`` for a new version, ``promote``, ``refuse``, ``ask``, ``rollback``,
+    ``policy``, ``pause``, ``resume``, ``label``, ``prune`` for a removed version, or ``delete``.
+    from: the champion before the decision. to: the champion after it. candidate: the version that
+    the decision is about, if it is not the champion; of ``delete`` the newest. actor: who decided.
+    reason: why. evidence: the facts that the decision rests on. retraining: the folder of the
+    retraining that decided, if one did.
     """
 
     what: str
-    alias: str
-    from_since: NotRequired[str | None]
     to: str | None
     candidate: NotRequired[str]
     actor: str
@@ -51,21 +43,34 @@ class AuditDecision(_From):
     retraining: NotRequired[str]
 
 
-class AuditEntry(AuditDecision):
-    """An entry of the audit, a decision about a champion.
+class ModelState(TypedDict):
+    """What a model is.
 
-    number: its number, from 1 on. previous: SHA-256 of the entry before it. time: of the decision.
+    champion: its version, null without one. since: from when on it is champion. policy, question:
+    number of the entry that set the policy, and of the one whose question awaits an answer, null
+    without one. paused: whether its retrainings are paused. deleted: whether all its versions were
+    deleted, and none came since.
+    """
+
+    champion: str | None
+    since: Time | None
+    policy: int | None
+    question: int | None
+    paused: bool
+    deleted: bool
+
+
+class LogEntry(LogDecision):
+    """An entry of a model's log.
+
+    number: its number, from 1 on. previous: SHA-256 of the file of the entry before it. time: of
+    the decision. state: what the model is after it. sha256: digest of all other keys.
     """
 
     number: int
     previous: str
     time: Time
-
-
-class AuditHead(TypedDict):
-    """The last entry of an audit. number: its number. sha256: its digest."""
-
-    number: int
+    state: ModelState
     sha256: str
 
 
@@ -85,19 +90,8 @@ class Pruning(TypedDict):
     removed: list[str]
 
 
-class Inventory(TypedDict):
-    """The content of a folder of the store.
-
-    items: by path, the digest of each sealed folder's manifest or of each record; two digests while
-    it changes. sha256: digest of ``items``.
-    """
-
-    items: dict[str, list[str]]
-    sha256: str
-
-
 class ListedVersions(TypedDict):
-    """The versions of a model. tag: of the inventory of that time. versions: all of them."""
+    """The versions of a model. tag: of its log of that time. versions: all of them."""
 
     tag: str
     versions: list[ListedModel]
@@ -108,9 +102,3 @@ class KeptFacts(TypedDict):
 
     facts: dict[str, Any]
     sha256: str
-
-
-class IntentRecord(TypedDict):
-    """A folder that is being made or removed. target: the names that lead to it."""
-
-    target: list[str]

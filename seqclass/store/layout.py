@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seqclass.store.inbox import DONE, INBOX, QUARANTINE
-from seqclass.store.intents import lacks_manifest
 from seqclass.store.root import MANIFEST, Damages, Root, entries, open_root
+from seqclass.store.staging import lacks_manifest
 
 SEALED, KEPT, CHECKED, AGAIN, WORK, OTHERS = "sealed", "kept", "checked", "again", "work", "others'"
 Parts = tuple[str, ...]
@@ -24,9 +24,9 @@ class Place:
     """A place below the root, as names or patterns joined by slashes, and how it is stored.
 
     how: SEALED, a folder whose manifest names its files; KEPT, a record that is written whole;
-    CHECKED, a file protected by the audit's chain or by the inventory's own digest; AGAIN, a file
-    that the ``writer`` can make anew, so that its loss or change is no damage; WORK, files that are
-    removed when the work has ended; OTHERS, the user's files.
+    CHECKED, an entry of a log, which the next one holds the digest of; AGAIN, a file that the
+    ``writer`` can make anew, so that its loss or change is no damage; WORK, files that are removed
+    when the work has ended; OTHERS, the user's files.
     """
 
     path: str
@@ -52,10 +52,6 @@ LAYOUT = (
     Place(r"datasets/NAME/[0-9a-f]{16}\.(html|json)", AGAIN, "pages"),
     Place("models/NAME/VERSION", SEALED, "train, retrain"),
     Place(r"models/NAME/VERSION/report\.html", AGAIN, "pages"),
-    Place(r"models/NAME/aliases/champion\.json", KEPT, "train, retrain, promote, rollback"),
-    Place(r"models/NAME/audit/\.head\.json", KEPT, "whatever decides"),
-    Place("models/NAME/audit/NAME", CHECKED, "whatever decides"),
-    Place(r"models/NAME/policy\.json", KEPT, "policy"),
     Place("models/NAME/INDEX", AGAIN, "pages"),
     Place("studies/NAME/DIGEST", SEALED, "stability"),
     Place("studies/NAME/runs/RECORD", KEPT, "stability"),
@@ -67,17 +63,22 @@ LAYOUT = (
     Place(r"scores/NAME/VERSION/votes-[0-9a-f]{16}\.json", KEPT, "vote"),
     Place("(comparisons|digests)/PAGE", AGAIN, "compare, digest"),
     Place("prunings/RECORD", KEPT, "prune, delete"),
-    Place("inventory/RECORD", CHECKED, "whatever seals or keeps"),
-    Place("inventory/NAME/RECORD", CHECKED, "whatever seals or keeps"),
-    Place("inventory/NAME/NAME/RECORD", CHECKED, "whatever seals or keeps"),
+    Place(r"log/models/NAME/\d{6,}\.json", CHECKED, "whatever decides"),
     Place("unfinished/**", WORK, "train, retrain"),
     Place("INDEX", AGAIN, "pages"),
     Place(r"models\.json", AGAIN, "pages"),
     Place(r"metrics\.(prom|json)", AGAIN, "upkeep"),
     Place("inbox/**", OTHERS, "the user, ingest"),
 )
+AREA_DEPTHS = {"prunings": 1, "scores": 3}
+"""Number of names that lead to the folder of one item, if it is not two."""
 DRAFTED = sorted({"*/" * (len(own.steps) - 1) for own in LAYOUT if own.how != SEALED})
 """Patterns of the folders in which files are first written as drafts."""
+
+
+def area_of(parts: Parts) -> Parts:
+    """Return the names that lead to the folder of an item, as ``models/<name>``."""
+    return parts[: AREA_DEPTHS.get(parts[0], 2)]
 
 
 def owned_names(root: Root) -> list[str]:

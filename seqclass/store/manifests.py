@@ -33,13 +33,11 @@ class Sealed(TypedDict):
     """Keys of every manifest.
 
     kind: the kind of folder that is sealed. files: all files of the folder but this one and those
-    that are drawn again. listed: true if the inventory lists the folder. manifest_sha256: digest of
-    all other keys.
+    that are drawn again. manifest_sha256: digest of all other keys.
     """
 
     kind: str
     files: list[FileEntry]
-    listed: NotRequired[bool]
     manifest_sha256: NotRequired[str]
 
 
@@ -288,30 +286,14 @@ class ScoresManifest(Manifest):
     software: NotRequired[dict[str, str]]
 
 
-class AuditOrder(TypedDict):
-    """A retraining's decision about the champion, which has to be carried out.
-
-    what: ``promote``, ``refuse`` or ``ask``. number: of the entry in the audit. version: the
-    challenger. champion: the champion that it was compared with. actor: who decided. reason: why.
-    evidence: the comparison.
-    """
-
-    what: str
-    number: NotRequired[int]
-    version: str
-    champion: str | None
-    actor: str
-    reason: str
-    evidence: Mapping[str, Any]
-
-
 class RetrainingDescription(TypedDict):
     """The data and the decision of a retraining.
 
     dataset: the version that was newest. decision: what was decided. reasons: why. champion: the
     champion at that time. challenger: the version that was trained, if one was. trusted: true if
-    labels that were doubted before count again. audit: the entry for the audit, if the decision is
-    about the champion. settled: true if the new rows count as seen. new_rows: number of new rows.
+    labels that were doubted before count again. entry: number of the entry of the log that carries
+    the decision out, if it is about a challenger; without that entry the record counts for nothing.
+    settled: true if the new rows count as seen. new_rows: number of new rows.
     seen: findings about these rows, in words. quality: accuracy on these rows, and before. drift:
     the figures of each tested statistic. doubted: true if their labels are doubted. waited_s:
     seconds from the newest rows to the decision.
@@ -323,7 +305,7 @@ class RetrainingDescription(TypedDict):
     champion: str
     challenger: str | None
     trusted: bool
-    audit: AuditOrder | None
+    entry: int | None
     settled: NotRequired[bool]
     new_rows: NotRequired[int]
     quality: NotRequired[Mapping[str, Any] | None]

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from seqclass.store.audit import read_audit
 from seqclass.store.fingerprint import fingerprint
-from seqclass.store.intents import intending
+from seqclass.store.kept_records import LogDecision
 from seqclass.store.keras_files import read_keras
+from seqclass.store.log import REGISTER, Turn, actor, in_turn, read_log
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
+    MANIFEST,
     Record,
     Root,
     check_file,
@@ -114,22 +115,46 @@ def commit_model(
         "files": describe_folder(root, workspace),
         **fingerprint(),
     }
-    write_manifest(root, workspace, manifest)
+    digest = write_manifest(root, workspace, manifest)
     while True:
         place = ModelRef(name, f"v{_last_number(root, name) + 1}")
-        with intending(root, *place.parts):
-            if _claim(root, place) and commit(root, workspace, *place.parts):
-                return read_model(root, name, place.version)
+        if _claim(root, place) and commit(root, workspace, *place.parts):
+            _write_registration(root, place, digest, now)
+            return read_model(root, name, place.version)
+
+
+def _write_registration(root: Root, place: ModelRef, digest: str, now: datetime) -> None:
+    """Leave an entry of a new version in the log, so that its loss is noticed."""
+
+    def write(turn: Turn) -> None:
+        champion = turn.state["champion"]
+        record: LogDecision = {
+            "what": REGISTER,
+            "from": champion,
+            "to": champion,
+            "candidate": place.version,
+            "actor": actor(),
+            "reason": "trained",
+            "evidence": {MANIFEST: digest},
+        }
+        turn.append(record, now)
+
+    in_turn(root, place.name, write)
 
 
 def _last_number(root: Root, name: str) -> int:
-    """Return the last number that was given; if all versions were deleted, the audit names it."""
-    found = root.names("models", name)
-    taken = [int(version[1:]) for version in found if re.fullmatch(r"v\d+", version)]
-    if not taken:
-        named = [str(entry.get("candidate")) for entry in read_audit(root, name)]
-        taken = [int(version[1:]) for version in named if re.fullmatch(r"v\d+", version)]
-    return max(taken, default=0)
+    """Return the last number that was given, also to a version that was removed since."""
+    taken = [*root.names("models", name), *registered(root, name)]
+    return max((int(v[1:]) for v in taken if re.fullmatch(r"v\d+", v)), default=0)
+
+
+def registered(root: Root, name: str) -> dict[str, str]:
+    """Return the digest of the manifest of each version that the log names."""
+    return {
+        str(entry.get("candidate")): str(entry["evidence"].get(MANIFEST))
+        for entry in read_log(root, name)
+        if entry["what"] == REGISTER
+    }
 
 
 def _claim(root: Root, place: ModelRef) -> bool:

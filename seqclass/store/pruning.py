@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from seqclass.store.approvals import open_question
-from seqclass.store.audit import STAMP, actor, audit_problems
-from seqclass.store.citations import needs_of
+from seqclass.store.citations import needs_of, removed_refs
 from seqclass.store.datasets import (
     committed_versions,
     dataset_versions,
@@ -21,12 +21,12 @@ from seqclass.store.datasets import (
     open_dataset,
 )
 from seqclass.store.inbox import DONE, INBOX
-from seqclass.store.inventory import digest_of, discard, listing, lost_folders
 from seqclass.store.layout import sealed_folders, within
 from seqclass.store.leases import is_claimed, locked
+from seqclass.store.log import LOG, PRUNE, STAMP, actor, in_turn, log_problems
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
-from seqclass.store.models import SUMMARY, model_versions, read_model
-from seqclass.store.policy_file import read_policy, write_policy
+from seqclass.store.models import SUMMARY, model_versions, read_model, registered
+from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.queues import QUEUES
 from seqclass.store.references import (
@@ -41,9 +41,7 @@ from seqclass.store.registry import (
     champion_of,
     champions_before,
     end_champion,
-    finish_move,
     is_deleted,
-    pointer_problem,
     write_remark,
 )
 from seqclass.store.retrainings import RETRAINING, RETRAININGS, end_attempt, last_settled
@@ -54,6 +52,7 @@ from seqclass.store.root import (
     create_file,
     did_you_mean,
     read_manifest,
+    remove_file,
 )
 from seqclass.store.scores import SCORES, score_folders
 from seqclass.store.staging import remove
@@ -171,29 +170,19 @@ def _beside_versions(root: Root, name: str) -> Iterator[Item]:
 def delete_all(root: Root, wanted: Reference, reason: str, now: datetime) -> list[Item]:
     """Remove all versions of a name and what belongs to them; returns what was removed.
 
-    First the audit of a model says that it is deleted, or ``latest.json`` of a dataset that no
-    version is the newest: after a kill, ``prune`` removes what is left. The audit stays.
+    First the log of a model says that it is deleted, or ``latest.json`` of a dataset that no
+    version is the newest: after a kill, ``prune`` removes what is left. The log stays.
     """
     with locked(root, wanted.kind, wanted.name):
         items, _ = plan_deletion(root, wanted)
         if wanted.kind == DATASETS:
             give_up(root, wanted.name, now)
         elif not is_deleted(root, wanted.name):
-            _end_model(root, wanted.name, MoveReason(actor(), reason, {"by": "hand"}))
+            end_attempt(root, wanted.name)
+            grounds = MoveReason(actor(), reason, {"by": "hand"})
+            in_turn(root, wanted.name, lambda turn: end_champion(turn, grounds))
     removed = remove_items(root, PruneSpec(days=0), [item.ref for item in items], reason, now)
     return [item for item in removed if not item.why]
-
-
-def _end_model(root: Root, name: str, grounds: MoveReason) -> None:
-    finish_move(root, name)
-    end_attempt(root, name)
-    try:
-        has_policy = read_policy(root, name) is not None
-    except DamagedError:
-        has_policy = True
-    if has_policy:
-        write_policy(root, name, None, grounds)
-    end_champion(root, name, grounds)
 
 
 def _items(root: Root, reasons: Reasons) -> Iterator[Item]:
@@ -220,8 +209,10 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
 
 def _with_doubt(root: Root, reasons: Reasons, models: Reasons) -> Reasons:
     """Add reasons: if the needs of a version that stays are unreadable, all the others stay too."""
-    there = [*sealed_folders(root, MODELS), *lost_folders(root, MODELS)]
-    lost = [str(ModelRef(*own[1:])) for own in there]
+    there = {str(ModelRef(*own[1:])) for own in sealed_folders(root, MODELS)}
+    named = {str(ModelRef(name, version))
+             for name in root.names(LOG, MODELS) for version in registered(root, name)}  # fmt: skip
+    lost = sorted(there | named - removed_refs(root))
     lost = [ref for ref in lost if models.get(ref, "lost") and not _manifest(root, ref)]
     doubt = f"{lost[0]} can't be read, and may need it" if lost else ""
     return {ref: why or doubt for ref, why in reasons.items()}
@@ -238,8 +229,8 @@ def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
     with contextlib.suppress(DamagedError):  # verify names it
         if question := open_question(root, name):
             found[question.version] = "awaits approval"
-    if audit_problems(root, name) or pointer_problem(root, name):
-        damaged = "its audit or its pointer is damaged, and may lead back to it"
+    if log_problems(root, name) or not registered(root, name).keys() >= set(versions):
+        damaged = "its log is damaged, and may lead back to it"
         found = {**dict.fromkeys(versions, damaged), **found}
     return {**found, **({champion: "champion"} if champion else {})}
 
@@ -328,14 +319,12 @@ def remove_items(
 ) -> list[Item]:
     """Remove those of these items that may still go; returns the items as they were.
 
-    The removal is recorded first, in ``prunings/`` and, for a version, in its model's audit.
+    The removal is recorded first, in ``prunings/`` and, for a version, in its model's log.
     """
     owned = [reference_of(ref) for ref in refs if _is_version(ref, MODELS, DATASETS)]
     with contextlib.ExitStack() as held:
         for kind, name in sorted({(own.kind, own.name) for own in owned}):
             held.enter_context(locked(root, kind, name))
-            if kind == MODELS:
-                finish_move(root, name)
         items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
         going = [item for item in items if not item.why]
         _note(root, going, reason, now)
@@ -350,13 +339,12 @@ def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
     if going:
         path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
         content = json.dumps(record, indent=2).encode()
-        with listing(root, tuple(root.parts_of(path)), digest_of(content)):
-            create_file(root, path, content)
-    for item in going:
-        if _is_version(item.ref, MODELS) and not is_deleted(root, ModelRef.parse(item.ref).name):
-            gone = ModelRef.parse(item.ref)
-            words = f"{gone.version} removed: {reason}"
-            write_remark(root, gone.name, "prune", MoveReason(actor(), words, {}))
+        create_file(root, path, content)
+    for gone in [ModelRef.parse(item.ref) for item in going if _is_version(item.ref, MODELS)]:
+        if not is_deleted(root, gone.name):
+            grounds = MoveReason(actor(), f"{gone.version} removed: {reason}", {})
+            remark = partial(write_remark, what=PRUNE, grounds=grounds, candidate=gone.version)
+            in_turn(root, gone.name, remark)
 
 
 def _is_version(ref: str, *kinds: str) -> bool:
@@ -365,7 +353,7 @@ def _is_version(ref: str, *kinds: str) -> bool:
 
 def _remove(root: Root, item: Item, now: datetime) -> None:
     if not root.fs.exists(f"{item.path}/{MANIFEST}"):
-        discard(root, item.path)
+        remove_file(root, item.path)
         return
     parents = list[str]()
     if is_dataset := _is_version(item.ref, DATASETS):

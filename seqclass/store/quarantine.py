@@ -9,7 +9,6 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.store.inventory import listing
 from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import DamagedError, Damages, Root, sha256_of, sync_folder
 from seqclass.store.tables import read_table
@@ -49,8 +48,7 @@ class Quarantine:
         digest = sha256_of(self.root, self.path)
         self.place = self.root.join("datasets", name, QUARANTINE, f"{digest[:DIGITS]}.parquet")
         if not self.root.fs.exists(self.place):
-            with listing(self.root, tuple(self.root.parts_of(self.place)), digest):
-                _move(self.root, self.path, self.place)
+            _move(self.root, self.path, self.place)
 
 
 def _move(root: Root, path: str, target: str) -> None:

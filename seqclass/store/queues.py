@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.store.audit import STAMP
+from seqclass.store.log import STAMP
 from seqclass.store.manifests import SEALED_TYPES, Manifest
 from seqclass.store.root import (
     DamagedError,

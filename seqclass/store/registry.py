@@ -1,27 +1,16 @@
-"""The registry: aliases that point at model versions, an audit of the moves, and the tenures."""
+"""The registry: which version of a model is champion, by its log, and the tenures."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
-from seqclass.store.audit import ASK, DELETE, MOVES, REFUSE, read_audit, write_audit
-from seqclass.store.inventory import digest_of, listing
-from seqclass.store.kept_records import AuditDecision, AuditEntry, Pointer
+from seqclass.store.kept_records import LogDecision, LogEntry
+from seqclass.store.log import ASK, DELETE, MOVES, REFUSE, Turn, read_log, state_of
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.references import ModelRef
-from seqclass.store.root import (
-    DamagedError,
-    Damages,
-    Root,
-    did_you_mean,
-    parse_record,
-    printable,
-    see_file,
-    swap_file,
-)
+from seqclass.store.root import DamagedError, Damages, Root, did_you_mean, printable
 
 CHAMPION = "champion"
 LONGEST_REASON = 4000
@@ -32,43 +21,12 @@ ENDS = {ASK: "awaits approval", REFUSE: "was refused"}
 
 def champion_of(root: Root, name: str) -> str | None:
     """Return the champion's version, or None without a champion."""
-    return _pointer(root, name)[0]
+    return state_of(root, name)["champion"]
 
 
 def champion_since(root: Root, name: str) -> str | None:
     """Return since when (ISO 8601) the champion has been champion, or None without one."""
-    version, since = _pointer(root, name)
-    return since if version else None
-
-
-def _pointer(root: Root, name: str) -> tuple[str | None, str | None]:
-    """Return the champion's version and its start."""
-    return _see_pointer(root, name)[0]
-
-
-def _see_pointer(root: Root, name: str) -> tuple[tuple[str | None, str | None], str]:
-    """Return the pointer, and the tag by which it can be replaced."""
-    path = _place(root, name)
-    content, tag = see_file(root, path)
-    if content is None:
-        return (None, None), tag
-    found = parse_record(path, content, Pointer)
-    return (found["version"], found.get("since")), tag
-
-
-def _place(root: Root, name: str) -> str:
-    return root.join("models", name, "aliases", f"{CHAMPION}.json")
-
-
-def pointer_problem(root: Root, name: str) -> str | None:
-    """Return why the pointer's champion can't be right, or None if the audit agrees."""
-    pointer, moves = _pointer(root, name), [e for e in read_audit(root, name) if e["what"] in MOVES]
-    if not moves:
-        return f"points at {pointer[0]}, and no entry of the audit says so" if pointer[0] else None
-    last = moves[-1]
-    if pointer in ((last["to"], last["time"]), (last["from"], last.get("from_since"))):
-        return None  # the latter is a move that was cut short, which the next one ends
-    return f"points at {pointer[0]} since {pointer[1]}, the audit says {last['to']}"
+    return state_of(root, name)["since"]
 
 
 def open_model(root: Root, ref: str) -> Model:
@@ -150,11 +108,10 @@ class MoveReason:
     now: datetime | None = None
     retraining: str | None = None
 
-    def entry(self, what: str, before: str | None, after: str | None) -> AuditDecision:
-        """Return this decision as the audit records it."""
-        record: AuditDecision = {
+    def entry(self, what: str, before: str | None, after: str | None) -> LogDecision:
+        """Return this decision as the log records it."""
+        record: LogDecision = {
             "what": what,
-            "alias": CHAMPION,
             "from": before,
             "to": after,
             "actor": self.actor,
@@ -170,65 +127,29 @@ class MoveReason:
         object.__setattr__(self, "reason", printable(self.reason, LONGEST_REASON))
 
 
-def move_champion(
-    root: Root, name: str, version: str, grounds: MoveReason, what: str = "promote"
-) -> None:
-    """Point the champion at a version and leave an audit entry, ``promote`` or ``rollback``.
+def move_champion(turn: Turn, version: str, grounds: MoveReason, what: str = "promote") -> None:
+    """Make a version the champion by an entry of the log, ``promote`` or ``rollback``.
 
-    The entry is written first, so no move lacks one; a move that was interrupted is completed by
-    ``finish_move``. The caller holds the model's folder with ``leases.locked`` from its comparison
-    to this move. A version whose files are not those of its manifest is refused with DamagedError.
+    A version whose files are not those of its manifest is refused with DamagedError.
     """
-    read_model(root, name, version).check()
-    (before, since), tag = _see_pointer(root, name)
-    record: AuditDecision = {**grounds.entry(what, before, version), "from_since": since}
-    _point(root, name, write_audit(root, name, record, grounds.now), tag)
+    read_model(turn.root, turn.name, version).check()
+    before = turn.state["champion"]
+    turn.append(grounds.entry(what, before, version), grounds.now)
 
 
-def end_champion(root: Root, name: str, grounds: MoveReason) -> None:
-    """Leave a model without a champion, since its versions are deleted, by an audit entry.
+def end_champion(turn: Turn, grounds: MoveReason) -> None:
+    """Leave a model without a champion, since its versions are deleted.
 
-    The entry is about the newest version. The caller holds the model's folder.
+    The entry is about the newest version. It ends the model's policy and pause as well.
     """
-    (before, since), tag = _see_pointer(root, name)
-    record: AuditDecision = {
-        **grounds.entry(DELETE, before, None),
-        "from_since": since,
-        "candidate": model_versions(root, name)[-1],
-    }
-    _point(root, name, write_audit(root, name, record, grounds.now), tag)
+    before = turn.state["champion"]
+    newest = model_versions(turn.root, turn.name)[-1]
+    turn.append({**grounds.entry(DELETE, before, None), "candidate": newest}, grounds.now)
 
 
 def is_deleted(root: Root, name: str) -> bool:
-    """Check whether the audit says that a model was deleted, and no version came since."""
-    moves = [entry for entry in read_audit(root, name) if entry["what"] in MOVES]
-    if not moves or moves[-1]["what"] != DELETE or pointer_problem(root, name):
-        return False
-    return model_versions(root, name)[-1:] in ([], [moves[-1].get("candidate")])
-
-
-def _point(root: Root, name: str, entry: AuditEntry, tag: str) -> None:
-    """Replace the pointer that was read; if it has changed, another process has ended this move."""
-    pointer = json.dumps({"version": entry["to"], "since": entry["time"]}, indent=2).encode()
-    path = _place(root, name)
-    with listing(root, tuple(root.parts_of(path)), digest_of(pointer)):
-        swap_file(root, path, pointer, tag)
-
-
-def finish_move(root: Root, name: str) -> AuditEntry | None:
-    """Complete a move that was interrupted after its audit entry, and return that entry.
-
-    Such an entry starts from the pointer that is still there. If there is none, the last move
-    counts: it was the first one, or the pointer was lost. The caller holds the model's folder.
-    """
-    pointer, tag = _see_pointer(root, name)
-    moves = [e for e in read_audit(root, name) if e["what"] in MOVES and "from_since" in e]
-    lost = pointer == (None, None)
-    for entry in moves[-1:] if lost else moves:
-        if lost or (entry["from"], entry["from_since"]) == pointer:
-            _point(root, name, entry, tag)
-            return entry
-    return None
+    """Check whether a model was deleted, and no version came since."""
+    return state_of(root, name)["deleted"]
 
 
 def previous_champion(root: Root, name: str) -> str | None:
@@ -240,7 +161,7 @@ def champions_before(root: Root, name: str) -> Iterator[str]:
     """Yield the versions to which rollbacks lead, one after the other, each once."""
     versions, moves = (
         model_versions(root, name),
-        [entry for entry in read_audit(root, name) if entry["what"] == "promote"],
+        [entry for entry in read_log(root, name) if entry["what"] == "promote"],
     )
     current, seen = champion_of(root, name), set[str | None]()
     while current not in seen:
@@ -252,23 +173,20 @@ def champions_before(root: Root, name: str) -> Iterator[str]:
         yield current
 
 
-def write_refusal(root: Root, name: str, version: str, grounds: MoveReason) -> None:
-    """Leave an audit entry of a refused version; the champion stays."""
-    write_remark(root, name, REFUSE, grounds, version)
+def write_refusal(turn: Turn, version: str, grounds: MoveReason) -> None:
+    """Leave an entry of a refused version; the champion stays."""
+    write_remark(turn, REFUSE, grounds, version)
 
 
 def write_remark(
-    root: Root, name: str, what: str, grounds: MoveReason, candidate: str | None = None
-) -> None:
-    """Leave an audit entry that moves no champion, about a ``candidate`` or about the model.
-
-    The caller holds the model's folder.
-    """
-    champion = champion_of(root, name)
+    turn: Turn, what: str, grounds: MoveReason, candidate: str | None = None
+) -> LogEntry:
+    """Leave an entry that moves no champion, about a ``candidate`` or about the model."""
+    champion = turn.state["champion"]
     record = grounds.entry(what, champion, champion)
     if candidate is not None:
         record["candidate"] = candidate
-    write_audit(root, name, record, grounds.now)
+    return turn.append(record, grounds.now)
 
 
 def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
@@ -290,11 +208,11 @@ def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
 
 
 def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
-    """Return the last decision about a version and its reason, from audit or version.
+    """Return the last decision about a version and its reason, from log or version.
 
-    A training that an older release refused left no entry in the audit.
+    A training that an older release refused left no entry in the log.
     """
-    for entry in reversed(read_audit(root, newest.name)):
+    for entry in reversed(read_log(root, newest.name)):
         if entry.get("candidate") == newest.version and entry["what"] in ENDS:
             return entry["what"], entry["reason"]
     version = read_model(root, newest.name, newest.version)
@@ -333,7 +251,7 @@ def tenures_of(root: Root, name: str, bad: Damages | None = None) -> list[Tenure
     """Return tenures of a model's champions, oldest first; damaged entries are added to ``bad``."""
     moves = [
         (entry, datetime.fromisoformat(entry["time"]).astimezone(UTC))
-        for entry in read_audit(root, name, bad) if entry["what"] in MOVES
+        for entry in read_log(root, name, bad) if entry["what"] in MOVES
     ]  # fmt: skip
     ends = [since for _, since in moves[1:]]
     return [
@@ -366,7 +284,7 @@ def refusals_of(root: Root, name: str) -> list[Refusal]:
             entry["actor"],
             entry["reason"],
         )
-        for entry in read_audit(root, name, Damages())
+        for entry in read_log(root, name, Damages())
         if entry["what"] in (REFUSE, DELETE)
     ]
 

@@ -8,7 +8,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,19 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqclass.store.audit import ASK, REFUSE, STAMP, entry_name, read_audit
 from seqclass.store.datasets import open_dataset
 from seqclass.store.kept_records import Overdue
 from seqclass.store.leases import is_claimed
+from seqclass.store.log import LOG, STAMP, entry_name, read_entry
 from seqclass.store.manifests import RetrainingManifest, RetrainingRecord, is_settled
-from seqclass.store.registry import (
-    MoveReason,
-    champion_of,
-    finish_move,
-    move_champion,
-    write_refusal,
-    write_remark,
-)
 from seqclass.store.root import (
     DamagedError,
     Damages,
@@ -36,12 +28,13 @@ from seqclass.store.root import (
     Root,
     check_file,
     describe_folder,
+    note,
     read_record,
     readable,
     replace_file,
     write_manifest,
 )
-from seqclass.store.staging import commit
+from seqclass.store.staging import commit, staging
 from seqclass.store.tables import read_table
 
 RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
@@ -61,9 +54,30 @@ def retrainings_of(root: Root, model: str, bad: Damages | None = None) -> list[R
 
 
 def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> RetrainingRecord | None:
-    """Return a retraining's manifest with its ``folder``; None, with a note in ``bad``, if bad."""
+    """Return a retraining's manifest with its ``folder``; None, with a note in ``bad``, if bad.
+
+    None also for a decision that no entry of the log carries out, since its run was killed before.
+    """
     manifest = readable(root, folder, RetrainingManifest, bad)
-    return None if manifest is None else {**manifest, "folder": folder}
+    if manifest is None or not _is_carried_out(root, folder, manifest, bad):
+        return None
+    return {**manifest, "folder": folder}
+
+
+def _is_carried_out(
+    root: Root, folder: str, manifest: RetrainingManifest, bad: Damages | None
+) -> bool:
+    if manifest["entry"] is None:
+        return True
+    _, model, name = root.parts_of(folder)
+    file = entry_name(manifest["entry"])
+    if not root.exists(LOG, "models", model, file):
+        return False
+    try:
+        return read_entry(root, model, file).record.get("retraining") == name
+    except DamagedError as error:
+        note(bad, folder, error)
+        return False
 
 
 def last_settled(root: Root, model: str) -> RetrainingRecord | None:
@@ -106,87 +120,34 @@ def write_suspect_labels(root: Root, workspace: str, pairs: list[Pair]) -> None:
 
 
 def commit_retraining(
-    root: Root, workspace: str, model: str, description: Mapping[str, Any], now: datetime
+    root: Root,
+    workspace: str,
+    model: str,
+    description: Mapping[str, Any],
+    now: datetime,
+    entry: int | None = None,
 ) -> str:
-    """Seal a staged folder; returns its final path."""
-    root.fs.makedirs(workspace, exist_ok=True)
-    manifest = {
-        "kind": "retraining",
-        "name": model,
-        "created": now.isoformat(),
-        **description,
-        "files": describe_folder(root, workspace),
-    }
-    write_manifest(root, workspace, manifest)
-    entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
-    if not commit(root, workspace, RETRAININGS, model, entry):
-        raise DamagedError(f"{entry}: expected a new folder of retrainings, it is there already")
-    return root.join(RETRAININGS, model, entry)
+    """Seal a copy of a staged folder; returns its final path.
 
-
-def replay_pending(
-    root: Root, model: str, simulated: datetime | None = None
-) -> list[RetrainingRecord]:
-    """Write the audit entries that sealed decisions still lack, and move the champion accordingly.
-
-    Returns these retrainings. simulated: see ``audit.next_moment``.
-
-    A decision is sealed, with its evidence, before anything is moved. A run that is killed has
-    therefore decided nothing, or its decision is carried out before the champion is moved again.
-    The caller holds the model's folder.
+    entry: number of the entry of the log that is to carry the decision out.
     """
-    finish_move(root, model)
-    known, damaged = _written(root, model)
-    found = [
-        record
-        for record in retrainings_of(root, model)
-        if (audit := record.get("audit")) and not known & {_entry_of(record), record["created"]}
-        and entry_name(audit.get("number", 0)) not in damaged
-    ]  # fmt: skip
-    for record in found:
-        _carry_out(root, model, record, simulated)
-    return found
-
-
-def _carry_out(
-    root: Root, model: str, record: RetrainingRecord, simulated: datetime | None
-) -> None:
-    audit = record["audit"]
-    if audit is None:
-        return
-    version, what = audit["version"], audit["what"]
-    why = (audit["actor"], audit["reason"], audit["evidence"])
-    grounds = MoveReason(*why, simulated, _entry_of(record))
-    current = champion_of(root, model)
-    if what != REFUSE and current != audit["champion"]:
-        late = f"the champion was moved to {current} before this was carried out: {grounds.reason}"
-        what, grounds = REFUSE, replace(grounds, reason=late)
-    if what == ASK:
-        write_remark(root, model, ASK, grounds, version)
-        return
-    if what != REFUSE:
-        try:
-            move_champion(root, model, version, grounds)
-            return
-        except DamagedError as error:
-            reason = f"damaged before it was carried out: {error}"
-            grounds = replace(grounds, reason=reason)
-    write_refusal(root, model, version, grounds)
-
-
-def _written(root: Root, model: str) -> tuple[set[str], set[str]]:
-    """Return the retrainings whose decisions the audit holds, and file names of damaged entries.
-
-    Entries that name no retraining are found by their time, which is that of the decision.
-    """
-    bad = Damages()
-    entries = read_audit(root, model, bad)
-    known = {str(entry.get("retraining") or entry.get("time")) for entry in entries}
-    return known, {entry["path"].rpartition("/")[2] for entry in bad}
-
-
-def _entry_of(record: RetrainingRecord) -> str:
-    return record["folder"].rpartition("/")[2]
+    with staging(root, f"retraining-{model}") as folder:
+        root.fs.makedirs(folder, exist_ok=True)
+        for path in root.fs.find(workspace) if root.fs.exists(workspace) else ():
+            root.fs.cp_file(path, f"{folder}/{path.rpartition('/')[2]}")
+        manifest = {
+            "kind": "retraining",
+            "name": model,
+            "created": now.isoformat(),
+            **description,
+            "entry": entry,
+            "files": describe_folder(root, folder),
+        }
+        write_manifest(root, folder, manifest)
+        name = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
+        if not commit(root, folder, RETRAININGS, model, name):
+            raise DamagedError(f"{name}: expected a new folder of retrainings, it is there already")
+        return root.join(RETRAININGS, model, name)
 
 
 ATTEMPT, TOLD, RETRAINING = "attempt.json", "overdue.json", "retraining"

@@ -22,8 +22,7 @@ from seqclass.store.conformity import problem_of
 from seqclass.store.manifests import FileEntry
 
 DEFAULT_ROOT = Path(__file__).parents[2] / "storage" / "artifacts"
-MANIFEST, LISTED = "manifest.json", "listed"
-"""A folder's manifest, and the key in it that says that the inventory lists the folder."""
+MANIFEST = "manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -195,9 +194,8 @@ def _altered(path: str, entry: FileEntry) -> str:
     )
 
 
-def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None:
-    """Create a folder's manifest, once; it carries a digest of itself."""
-    manifest = {**manifest, LISTED: True}
+def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> str:
+    """Create a folder's manifest, once, with a digest of itself; returns that of the file."""
     sealed = {**manifest, "manifest_sha256": manifest_digest(manifest)}
     content = json.dumps(sealed, indent=2, ensure_ascii=False).encode()
     if len(content) > objects.MAX_RECORD_BYTES:
@@ -206,6 +204,7 @@ def write_manifest(root: Root, folder: str, manifest: Mapping[str, Any]) -> None
             f"{len(content):,}; use fewer files, classes or channels, or shorter names"
         )
     create_file(root, f"{folder}/{MANIFEST}", content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def read_manifest(root: Root, folder: str, kind: type[Typed]) -> Typed:
@@ -346,24 +345,10 @@ def replace_file(root: Root, path: str, content: bytes, durable: bool = True) ->
     root.fs.pipe_file(path, content)
 
 
-def see_file(root: Root, path: str) -> tuple[bytes | None, str]:
-    """Return a file's bytes (None without one) and the tag by which ``swap_file`` knows them."""
-    if root.is_local:
-        is_there = root.exists(*root.parts_of(path))
-        return (read_bytes(root, path) if is_there else None), ""
-    seen = objects.see(root.fs, path)
-    return (None, "") if seen is None else (seen.content, seen.tag)
-
-
-def swap_file(root: Root, path: str, content: bytes, tag: str) -> bool:
-    """Replace the content of this tag (empty: no file); False if another writer was first.
-
-    In a local store no other can be first: the caller holds the folder while it lives.
-    """
-    if root.is_local:
-        replace_file(root, path, content)
-        return True
-    return objects.put(root.fs, path, content, tag or None) is not None
+def remove_file(root: Root, path: str) -> None:
+    """Remove a file or folder, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        root.fs.rm(path, recursive=True)
 
 
 def sync_folder(folder: str) -> None:

@@ -1,6 +1,9 @@
 """Work in progress, which is kept in ``.staging/`` and moved to its final folder whole.
 
-A manifest is written last. A folder without a manifest does not count as existing.
+A manifest is written last. A folder without a manifest does not count as existing. In a folder of
+this machine it appears and disappears by one rename. In an object store its files are copied or
+removed one by one: meanwhile a staged file names the place, so that what a killed process leaves
+there is told from damage.
 """
 
 import contextlib
@@ -10,16 +13,18 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from seqclass.store.intents import STAGING, intending, lacks_manifest
-from seqclass.store.inventory import ABSENT, digest_of, listing
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
     Root,
     check_unlinked,
     create_file,
+    entries,
     sync_folder,
 )
+
+STAGING, TARGET = ".staging", ".target"
+"""The folder of work in progress, and the file in it that names a place that is being changed."""
 
 
 @contextlib.contextmanager
@@ -75,14 +80,14 @@ def commit(root: Root, folder: str, *final: str) -> bool:
             f"{target}: expected a {MANIFEST} in a folder that was sealed, it is missing; restore "
             "it from a copy, or move the folder out of the store"
         )
-    becomes = digest_of(root.fs.cat_file(f"{folder}/{MANIFEST}"))
-    with intending(root, *final), listing(root, final, becomes):
-        return _commit_local(folder, target) if root.is_local else _copy(root, folder, target)
+    return _commit_local(folder, target) if root.is_local else _copy(root, folder, final)
 
 
-def _copy(root: Root, folder: str, target: str) -> bool:
+def _copy(root: Root, folder: str, final: tuple[str, ...]) -> bool:
     """Copy a staged folder, its manifest last; False if another was first."""
     names = [path.rsplit("/", 1)[-1] for path in root.fs.find(folder)]
+    target = root.join(*final)
+    root.fs.pipe_file(f"{folder}/{TARGET}", "/".join(final).encode())
     for name in names:
         if name != MANIFEST:
             root.fs.cp_file(f"{folder}/{name}", f"{target}/{name}")
@@ -96,14 +101,35 @@ def _copy(root: Root, folder: str, target: str) -> bool:
 def remove(root: Root, *place: str) -> None:
     """Remove a sealed folder; what a kill leaves of it counts as nothing and is collected."""
     path = root.join(*place)
-    with intending(root, *place), listing(root, place, ABSENT):
+    with staging(root, "removed") as folder:
         if root.is_local:
-            gone = root.join(STAGING, f"{int(time.time())}-removed-{uuid.uuid4().hex[:8]}")
-            os.rename(path, gone)
-            path = gone
-        elif root.fs.exists(f"{path}/{MANIFEST}"):
+            os.rename(path, f"{folder}/removed")
+            return
+        root.fs.pipe_file(f"{folder}/{TARGET}", "/".join(place).encode())
+        if root.fs.exists(f"{path}/{MANIFEST}"):
             root.fs.rm(f"{path}/{MANIFEST}")
         root.fs.rm(path, recursive=True)
+
+
+def target_of(root: Root, staged: str) -> tuple[str, ...]:
+    """Return the place that a staged folder of an object store is copied to or removed from."""
+    try:
+        named = root.fs.cat_file(f"{staged}/{TARGET}").decode(errors="replace")
+    except FileNotFoundError:
+        return ()
+    return () if ".." in named else tuple(named.split("/"))
+
+
+def lacks_manifest(root: Root, *folder: str) -> bool:
+    """Check whether a folder lacks its manifest although nobody creates or removes it."""
+    if root.exists(*folder, MANIFEST) or not root.exists(*folder):
+        return False
+    if root.is_local:
+        return not root.exists(*folder, MANIFEST) and root.exists(*folder)
+    staged = entries(root, root.join(STAGING))
+    return folder not in [target_of(root, path) for path in staged] and not root.exists(
+        *folder, MANIFEST
+    )
 
 
 def _commit_local(folder: str, target: str) -> bool:

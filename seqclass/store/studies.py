@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from seqclass.store.fingerprint import fingerprint
-from seqclass.store.inventory import discard
 from seqclass.store.manifests import StudyDescription, StudyManifest
 from seqclass.store.references import StudyRef
 from seqclass.store.root import (
@@ -23,6 +22,7 @@ from seqclass.store.root import (
     is_name,
     read_manifest,
     read_record,
+    remove_file,
     write_manifest,
 )
 from seqclass.store.staging import commit
@@ -78,7 +78,7 @@ def read_run(root: Root, name: str, run: str) -> Record | None:
     try:
         return read_record(root, path, Record)
     except DamagedError:
-        discard(root, path)
+        remove_file(root, path)
         return None
 
 

@@ -4,6 +4,7 @@ An asset is a name without its version: each write of it is an event with the ve
 Prefect shows its history, and the items that were made from it.
 """
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -14,7 +15,6 @@ from prefect.context import AssetContext
 from prefect.tasks import MaterializingTask
 from prefect.types.names import MAX_ASSET_KEY_LENGTH
 
-from seqclass.store.inventory import digest_of
 from seqclass.store.references import Reference, reference_of
 from seqclass.store.root import Root
 
@@ -46,7 +46,7 @@ def asset_of(root: Root, ref: Reference) -> Asset:
     url = address(root, ref.kind, ref.name)
     key = RESTRICTED.sub("_", url if "://" in url else f"file://{url}")
     if len(key) > MAX_ASSET_KEY_LENGTH:
-        key = f"store://{digest_of(root.url.encode())}/{ref.kind}/{ref.name}"
+        key = f"store://{hashlib.sha256(root.url.encode()).hexdigest()}/{ref.kind}/{ref.name}"
     return Asset(key=key)
 
 

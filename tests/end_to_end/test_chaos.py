@@ -21,10 +21,10 @@ import pytest
 
 from flows.cli.supervision import STEADY_S
 from flows.service.processes import marked, runs
-from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.leases import is_claimed
+from seqclass.store.log import read_log
 from seqclass.store.manifests import SeedManifest
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import RETRAINING, read_attempt, retrainings_of
@@ -170,7 +170,7 @@ def test_a_retraining_comes_to_one_decision_whatever_is_killed(
     seconds = time.monotonic() - killed
     [record] = retrainings_of(root, name)
     assert record["decision"] == "promoted", record["reasons"]
-    assert [entry["what"] for entry in read_audit(root, name)] == ["promote", "promote"]
+    assert [entry["what"] for entry in read_log(root, name)] == ["promote", "promote"]
     latest = open_dataset(root, name)
     assert Counter(latest.labels()["series_id"].to_pylist()).most_common(1)[0][1] == 1
     assert (record["dataset"], latest.manifest["n_series"]) == (latest.ref, 210)

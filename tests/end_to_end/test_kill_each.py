@@ -6,7 +6,6 @@ and the same command ends well. Training and scoring begin with their finished c
 answers: what comes before lies in staging folders, as ``test_kill.py`` shows.
 """
 
-import contextlib
 import os
 import re
 import shutil
@@ -33,14 +32,14 @@ from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import committed_versions, open_dataset
 from seqclass.store.garbage import collect_garbage
-from seqclass.store.intents import intending
+from seqclass.store.log import next_turn
 from seqclass.store.models import model_versions
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import delete_all, find_name, plan_pruning, remove_items
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
-from seqclass.store.staging import staging
+from seqclass.store.staging import TARGET, staging
 from tasks.data import refresh_catalogue
 from tests.support.arrivals import rows
 from tests.support.candidates import make_candidate, register_candidate
@@ -56,7 +55,7 @@ WRITES = ("put_object", "copy_object", "delete_object", "delete_objects", "uploa
 DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")
 DEPTHS = {"datasets": 3, "models": 3, "retrainings": 3, "scores": 5}
 """How many folders lead to a version of each kind."""
-BESIDE = ("aliases", "audit", "quarantine")
+BESIDE = ("quarantine",)
 """Folders that lie beside versions."""
 CHANGES = ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate")
 
@@ -142,13 +141,15 @@ def n_rows(root: Root) -> int:
 def two_versions(root: Root, _: Path) -> None:
     for number in (1, 2):
         version = store_version(root, "m").version
-        move_champion(root, "m", version, MoveReason("me", "why", {}, NOW.replace(second=number)))
+        move_champion(
+            next_turn(root, "m"), version, MoveReason("me", "why", {}, NOW.replace(second=number))
+        )
 
 
 def three_versions(root: Root, files: Path) -> None:
     two_versions(root, files)
     version = store_version(root, "m").version
-    move_champion(root, "m", version, MoveReason("me", "", {}, NOW.replace(second=3)))
+    move_champion(next_turn(root, "m"), version, MoveReason("me", "", {}, NOW.replace(second=3)))
 
 
 def prune(root: Root) -> None:
@@ -179,12 +180,9 @@ def leave_behind(root: Root, _: Path) -> None:
         root.fs.pipe_file(f"{folder}/part-00000.parquet", b"half")
         if root.is_local:
             continue
-        with (
-            contextlib.suppress(KeyboardInterrupt),
-            intending(root, "datasets", "toy", f"{number}" * 16),
-        ):
-            root.fs.pipe_file(root.join("datasets", "toy", f"{number}" * 16, "part"), b"half")
-            raise KeyboardInterrupt
+        half = ("datasets", "toy", f"{number}" * 16)
+        root.fs.pipe_file(f"{folder}/{TARGET}", "/".join(half).encode())
+        root.fs.pipe_file(root.join(*half, "part"), b"half")
 
 
 DEEDS = {

@@ -12,6 +12,7 @@ import pytest
 
 from seqclass.pages.index_pages import write_all
 from seqclass.store.datasets import Provenance, write_rows
+from seqclass.store.log import next_turn
 from seqclass.store.models import Model, commit_model
 from seqclass.store.registry import MoveReason, moments, move_champion, tenures_of, write_refusal
 from seqclass.store.root import Root
@@ -31,10 +32,15 @@ def moved(root: Root) -> None:
         store_version(root, "m", metrics=SCORES)
         if number < 2:
             version, now = f"v{number + 1}", NOW + number * DAY
-            move_champion(root, "m", version, MoveReason("me", f"reason {number}", {}, now))
-    write_refusal(root, "m", "v3", MoveReason("me", "worse", {}, NOW + 2 * DAY))
+            move_champion(
+                next_turn(root, "m"), version, MoveReason("me", f"reason {number}", {}, now)
+            )
+    write_refusal(next_turn(root, "m"), "v3", MoveReason("me", "worse", {}, NOW + 2 * DAY))
     move_champion(
-        root, "m", "v1", MoveReason("you", "complaints", {}, NOW + 3 * DAY), what="rollback"
+        next_turn(root, "m"),
+        "v1",
+        MoveReason("you", "complaints", {}, NOW + 3 * DAY),
+        what="rollback",
     )
 
 
@@ -62,7 +68,7 @@ def test_a_model_whose_only_version_was_refused_has_a_history_without_answers(
     root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
 ) -> None:
     store_version(root, "m", metrics=SCORES)
-    write_refusal(root, "m", "v1", MoveReason("me", "worse", {}, NOW))
+    write_refusal(next_turn(root, "m"), "v1", MoveReason("me", "worse", {}, NOW))
     code, out, _ = seqclass("history", "m")
     assert (code, out.splitlines()[0]) == (0, "m: no version answered")
     assert "worse" in out
@@ -74,7 +80,7 @@ def test_refused_and_declined_versions_are_told_with_time_and_reason(
 ) -> None:
     moved(root)
     at = NOW + 4 * DAY
-    write_refusal(root, "m", "v2", MoveReason("ann", "odd labels", {"question": 5}, at))
+    write_refusal(next_turn(root, "m"), "v2", MoveReason("ann", "odd labels", {"question": 5}, at))
     found = seqclass_json("history", "m")["refused"]
     assert [tuple(own.values()) for own in found] == [
         ("v3", (NOW + 2 * DAY).isoformat(), "refuse", "me", "worse"),

@@ -189,14 +189,13 @@ def test_verify_names_what_is_damaged(seqclass: Command, root: Root) -> None:
     assert json.loads(seqclass("verify", "--json")[1])["bad"] == []
     Path(stored.folder, "part-00000.parquet").write_bytes(b"other")
     Path(model.folder, "metrics.json").unlink()
-    os.makedirs(root.join("models", "toy", "aliases"))
-    Path(root.join("models", "toy", "aliases", "champion.json")).write_text('{"version": "v7"}')
+    (entry := Path(root.join("log", "models", "toy", "000001.json"))).write_text("{}")
     code, out, _ = seqclass("verify", "--json")
     found = json.loads(out)
     assert code == 1
     assert found["checked"] == 5
     assert sorted(Path(item["path"]).name for item in found["bad"]) == [
-        "champion.json", "metrics.json", "part-00000.parquet",
+        entry.name, "metrics.json", "part-00000.parquet",
     ]  # fmt: skip
     assert seqclass("verify", "models/toy")[0] == 1
 
@@ -222,10 +221,9 @@ def test_doctor_finds_a_server_that_does_not_answer(seqclass: Command) -> None:
 
 
 def test_a_torn_registry_is_named_and_does_not_stop_the_rest(seqclass: Command, root: Root) -> None:
-    for folder in ("aliases", "audit"):
-        os.makedirs(root.join("models", "toy", folder))
-    Path(root.join("models", "toy", "audit", "x-promote.json")).write_text("")
-    Path(root.join("models", "toy", "aliases", "champion.json")).write_text("[]")
+    store_version(root, "toy")
+    Path(root.join("log", "models", "toy", "x-promote.json")).write_text("")
+    Path(root.join("log", "models", "toy", "000001.json")).write_text("[]")
     store_series(root)
     assert seqclass("models")[0] == seqclass("datasets")[0] == 0
     code, out, _ = seqclass("verify")

@@ -16,7 +16,7 @@ from seqclass.pipeline.apply_policy import apply_training_policy
 from seqclass.pipeline.promote import promote
 from seqclass.policies import present_verdict, set_policy
 from seqclass.store.approvals import open_question
-from seqclass.store.audit import read_audit
+from seqclass.store.log import read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
@@ -48,7 +48,7 @@ def two(root: Root) -> Root:
 def test_what_passes_is_promoted_by_hand_without_force(two: Root, seqclass: Command) -> None:
     assert seqclass("promote", "toy@v2")[0] == 0
     assert champion_of(two, "toy") == "v2"
-    assert read_audit(two, "toy")[-1]["evidence"] == {"by": "hand"}
+    assert read_log(two, "toy")[-1]["evidence"] == {"by": "hand"}
 
 
 @pytest.mark.parametrize("why", ["below the floor of 0.95", "worse on old test rows"])
@@ -64,7 +64,7 @@ def test_what_is_refused_is_promoted_by_force_alone_and_the_audit_says_so(
     assert (code, champion_of(two, "toy")) == (1, "v1")
     assert why in err
     assert seqclass("promote", f"toy@{version}", "--force")[0] == 0
-    evidence = read_audit(two, "toy")[-1]["evidence"]
+    evidence = read_log(two, "toy")[-1]["evidence"]
     assert why in evidence["forced"][0]
     refresh(two, ["models/toy@v1"])
     page = Path(two.join("models", "toy", "index.html")).read_text()
@@ -83,7 +83,7 @@ def test_a_version_that_gains_nothing_is_refused_by_every_command_alike(
     assert (code, verdicts) == (1, ["refused"] * 3)
     assert "it learned no new rows and is not better" in trained["refused"]
     assert trained["refused"] in err
-    assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "refuse"]
+    assert [entry["what"] for entry in read_log(two, "toy")] == ["promote", "refuse"]
 
 
 def test_where_approval_is_wanted_promote_asks_and_only_force_goes_round(
@@ -97,10 +97,10 @@ def test_where_approval_is_wanted_promote_asks_and_only_force_goes_round(
         assert (code, champion_of(two, "toy")) == (3, "v1")
         assert "toy@v2 --reason WHY" in err
         assert json.loads(out)["verdict"] == present_verdict(version)[0] == "awaits_approval"
-    assert [entry["what"] for entry in read_audit(two, "toy")] == ["promote", "policy", "ask"]
+    assert [entry["what"] for entry in read_log(two, "toy")] == ["promote", "policy", "ask"]
     assert seqclass("promote", "toy@v2", "--force")[0] == 0
     assert present_verdict(version) == ("promoted", [])
-    forced = read_audit(two, "toy")[-1]["evidence"]["forced"]
+    forced = read_log(two, "toy")[-1]["evidence"]["forced"]
     assert forced == ["the policy wants a person's approval"]
 
 
@@ -146,7 +146,7 @@ def test_a_training_promotes_nothing_below_the_floor_of_the_policy(two: Root) ->
         found: Any = promote("toy@v2", TrainingSpec(), two)
     assert (found["promoted"], champion_of(two, "toy")) == (False, "v1")
     assert "below the floor of 0.95" in found["refused"]
-    entry = read_audit(two, "toy")[-1]
+    entry = read_log(two, "toy")[-1]
     assert (entry["what"], entry.get("candidate")) == ("refuse", "v2")
     assert "below the floor of 0.95" in entry["reason"]
 

@@ -17,10 +17,9 @@ from seqclass.pages.index_pages import write_all
 from seqclass.pipeline.apply_policy import apply_policy
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.approvals import ask
-from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
-from seqclass.store.inventory import discard, keep
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.registry import MoveReason, champion_of
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
@@ -28,7 +27,7 @@ from tasks.retraining import find_due
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.service import last_run
-from tests.support.stored import store_champion, store_series, store_version
+from tests.support.stored import newest_entry_of, store_champion, store_series, store_version
 
 STRICT = RetrainSpec(least_rows=999, gate=GateSpec(floor=0.9), approval=True, approval_s=1)
 WAITS = "fewer than the 999 worth a look"
@@ -80,7 +79,7 @@ def test_a_policy_is_set_shown_removed_and_audited(
     assert (policy.owner, policy.due_s, policy.retraining.approval) == ("ann", 60, True)
     assert verify_tree(root)["bad"] == []
     assert seqclass_json("policy", "toy", "--clear")["policy"] is None
-    said = [(entry["what"], entry["reason"]) for entry in read_audit(root, "toy")]
+    said = [(entry["what"], entry["reason"]) for entry in read_log(root, "toy")]
     assert said == [("policy", "policy set: audit"), ("policy", "policy removed: by hand")]
     assert verify_tree(root)["bad"] == []
 
@@ -107,7 +106,7 @@ def test_a_bad_policy_is_one_line_and_changes_nothing(
     assert (code, err.count("\n")) == (2, 1)
     assert says in err
     assert policy_of(root, "toy") is None
-    assert read_audit(root, "toy") == []
+    assert read_log(root, "toy") == []
 
 
 @pytest.mark.parametrize(
@@ -125,20 +124,18 @@ def test_bad_words_are_one_line(root: Root, seqclass: Command, words: list[str],
     assert says in err
 
 
-def test_a_policy_that_is_changed_behind_the_audit_is_named_and_never_applied(kept: Root) -> None:
-    path = Path(kept.join("models", "toy", "policy.json"))
-    before = path.read_text()
-    discard(kept, str(path))  # as a kill between entry and file leaves it
-    assert verify_tree(kept)["bad"] == []
+def test_a_policy_that_is_changed_behind_the_log_is_named_and_never_applied(kept: Root) -> None:
+    path = Path(newest_entry_of(kept, "toy"))
     assert replace(resolved(kept, None), training=None) == STRICT
-    keep(kept, str(path), before.encode())
+    before = path.read_text()
     for forged in (before.replace("true", "false", 1), "{}", "["):
         path.write_text(forged)
         [bad] = verify_tree(kept)["bad"]
         assert bad["path"] == str(path)
         with pytest.raises(DamagedError, match="expected"):
             resolved(kept, None)
-    set_policy(kept, "toy", ModelPolicy(STRICT), "again", NOW + timedelta(seconds=2))
+    path.write_text(before)
+    assert replace(resolved(kept, None), training=None) == STRICT
     assert verify_tree(kept)["bad"] == []
 
 
@@ -242,7 +239,7 @@ def test_a_training_or_retraining_without_a_word_moves_no_champion(
     trained: Any = train_classifier("toy", spec=quick, root=root.url)
     assert trained["refused"] is None
     assert champion_of(root, "toy") == "v1"
-    said = [(entry["what"], entry.get("candidate")) for entry in read_audit(root, "toy")]
+    said = [(entry["what"], entry.get("candidate")) for entry in read_log(root, "toy")]
     assert ("ask", "v2") in said
     assert {what for what, _ in said} <= {"promote", "policy", "ask"}
     assert verify_tree(root)["bad"] == []
@@ -268,7 +265,7 @@ def test_a_pause_ends_retrainings_and_leaves_the_policy(
     assert policy_of(kept, "toy") == policy
     assert seqclass_json("policy", "--all", "--resume")["policies"][0]["paused"] is False
     assert due() == ["toy"]
-    assert [entry["what"] for entry in read_audit(kept, "toy")[-2:]] == ["pause", "resume"]
+    assert [entry["what"] for entry in read_log(kept, "toy")[-2:]] == ["pause", "resume"]
     assert verify_tree(kept)["bad"] == []
 
 
@@ -291,7 +288,7 @@ def test_open_questions_are_listed_with_age_and_owner(
 ) -> None:
     assert seqclass_json("models", "--open")["questions"] == []
     until = datetime(2100, 1, 1, tzinfo=UTC)
-    ask(kept, "toy", "v1", MoveReason("me", "not worse", {}), until)
+    ask(next_turn(kept, "toy"), "v1", MoveReason("me", "not worse", {}), until)
     [question] = seqclass_json("models", "--open")["questions"]
     assert (question["model"], question["owner"]) == ("models/toy@v1", "ann")
     assert 0 <= question["age_s"] < 600

@@ -22,7 +22,6 @@ from seqclass.store.root import (
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tests.support.commands import Command
-from tests.support.small_roots import list_again
 from tests.support.stored import store_series
 
 ONE_SEED = TrainingSpec(
@@ -56,7 +55,6 @@ def reseal(root: Root, folder: Path, change: Callable[[dict], object]) -> None:
     change(manifest)
     (folder / MANIFEST).unlink()
     write_manifest(root, str(folder), manifest)
-    list_again(root, folder)
 
 
 def reseal_file(root: Root, folder: Path, name: str) -> None:

@@ -26,7 +26,7 @@ def test_files_are_read_as_usual_where_nothing_was_kept_of_it() -> None:
 def test_a_retraining_of_an_older_release_has_seen_its_rows() -> None:
     record = {
         "dataset": "datasets/a@0", "decision": "refused", "reasons": [], "trusted": False,
-        "champion": "models/m@v1", "challenger": None, "audit": None,
+        "champion": "models/m@v1", "challenger": None, "entry": None,
     }  # fmt: skip
     assert is_settled(record)  # type: ignore[arg-type]
     assert not is_settled({**record, "settled": False})  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from flows.service.automations import CRASHED, TOLD, find, tell_nobody, tell_thr
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.policies import set_policy
 from seqclass.store.approvals import ask
+from seqclass.store.log import next_turn
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
 from tasks.events import announce_move, announce_question, announce_refusal
@@ -76,10 +77,17 @@ def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
 def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
     move_champion(
-        root, "toy", store_version(root, "toy", **known).version, MoveReason("me", "", {}, NOW)
+        next_turn(root, "toy"),
+        store_version(root, "toy", **known).version,
+        MoveReason("me", "", {}, NOW),
     )
     asked = store_version(root, "toy", **known)
-    ask(root, "toy", asked.version, MoveReason("me", "not worse", {}, NOW), datetime.now(UTC))
+    ask(
+        next_turn(root, "toy"),
+        asked.version,
+        MoveReason("me", "not worse", {}, NOW),
+        datetime.now(UTC),
+    )
     store_series(root, n=90)
     policy = ModelPolicy(owner="ann", due_s=60)
     set_policy(root, "toy", policy, "", NOW + timedelta(seconds=1))

@@ -13,8 +13,8 @@ import pytest
 
 from flows.service.processes import marked
 from seqclass.monitoring.retrain_spec import RetrainSpec
-from seqclass.store.audit import actor, read_audit
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.log import actor, read_log
 from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
@@ -125,7 +125,7 @@ def test_a_form_in_prefect_answers_what_awaits_approval(service: Up) -> None:
     answer = {"model": "press@v2", "decision": "approve", "name": "Ann", "reason": "I looked"}
     assert ended(service, service.ask("answer-approval/local", **answer)).is_completed()
     assert champion_of(service.root, "press") == "v2"
-    entry = read_audit(service.root, "press")[-1]
+    entry = read_log(service.root, "press")[-1]
     assert entry["actor"] == f"Ann (by the form in Prefect, run by {actor()})"
     state = ended(service, service.ask("answer-approval/local", **answer))
     assert state.is_failed()

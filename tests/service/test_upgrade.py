@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from flows.service.worker import online_workers
-from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
+from seqclass.store.log import read_log
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root, open_root
@@ -42,7 +42,7 @@ def test_every_command_reads_what_an_earlier_commit_stored(
 
 
 def state_of(root: Root) -> tuple[Any, ...]:
-    return champion_of(root, "toy"), read_audit(root, "toy"), retrainings_of(root, "toy")
+    return champion_of(root, "toy"), read_log(root, "toy"), retrainings_of(root, "toy")
 
 
 @pytest.fixture(scope="module")

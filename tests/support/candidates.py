@@ -10,6 +10,7 @@ from seqclass.pipeline.report import write_report
 from seqclass.pipeline.split_rows import split_rows
 from seqclass.pipeline.train import assemble, train_and_answer
 from seqclass.store.datasets import open_checked
+from seqclass.store.log import next_turn
 from seqclass.store.registry import MoveReason, move_champion, open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT, read_split
@@ -51,4 +52,4 @@ def register_champion(root: Root, folder: Path, spec: TrainingSpec, name: str) -
     """Store a dataset of 150 rows and a champion of this name, from a candidate as above."""
     store_series(root, name, n=150)
     version = open_model(root, register_candidate(root, folder, spec, name, name)).version
-    move_champion(root, name, version, MoveReason("me", "", {}, NOW))
+    move_champion(next_turn(root, name), version, MoveReason("me", "", {}, NOW))

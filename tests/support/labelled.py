@@ -97,7 +97,7 @@ def store_doubts(root: Root, folder: Path) -> Model:
     with staging(root, "retraining") as work:
         root.fs.makedirs(work, exist_ok=True)
         write_suspect_labels(root, work, [(DOUBTED, "down")])
-        known = {"dataset": dataset.ref, "decision": "refused", "reasons": ["doubt"], "audit": None,
+        known = {"dataset": dataset.ref, "decision": "refused", "reasons": ["doubt"],
                  "champion": model.ref, "challenger": None, "trusted": False}  # fmt: skip
         commit_retraining(root, work, "toy", known, NOW)
     new = noisy(100, 8)

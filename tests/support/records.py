@@ -15,9 +15,7 @@ RECORDS = {
     "study": "studies/toy/*/manifest.json",
     "scores": "scores/m/v1/toy/*/manifest.json",
     "retraining": "retrainings/m/*/manifest.json",
-    "pointer": "models/m/aliases/champion.json",
-    "entry": "models/m/audit/000001.json",
-    "head": "models/m/audit/.head.json",
+    "entry": "log/models/m/000002.json",
 }
 SEALED = tuple(RECORDS)[:5]
 """Records that carry a digest of themselves."""
@@ -39,6 +37,5 @@ def store_every_record(root: Root) -> None:
         ScoreSet(root, "m", "v1", "toy", "0" * 16).write(folder, {"rows": 0, "unknown": 0}, NOW)
     with staging(root, "retraining") as folder:
         told = {"dataset": "datasets/toy@0", "decision": "nothing new", "reasons": ["rest"],
-                "champion": "models/m@v2", "challenger": None, "trusted": True,
-                "audit": None}  # fmt: skip
+                "champion": "models/m@v2", "challenger": None, "trusted": True}  # fmt: skip
         commit_retraining(root, folder, "m", told, NOW)

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,14 +11,14 @@ from seqclass.pages.index_pages import write_all
 from seqclass.pages.rendering import keep_pages
 from seqclass.policies import set_policy
 from seqclass.store.datasets import recordings_folder
-from seqclass.store.inventory import digest_of, keep, listing
+from seqclass.store.log import next_turn
 from seqclass.store.models import DRAWINGS, REPORT
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.queues import write_labels, write_queue
 from seqclass.store.references import StudyRef
 from seqclass.store.registry import MoveReason, write_refusal
 from seqclass.store.retrainings import commit_retraining
-from seqclass.store.root import MANIFEST, Root
+from seqclass.store.root import Root, replace_file
 from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, run_path
@@ -41,7 +40,9 @@ def store_all(root: Root) -> None:
         keep_pages(root, [f"{model.folder}/{REPORT}"], number, lambda: "<html>report</html>")
         if number < 2:
             make_champion(root, "m", model.version, number)
-    write_refusal(root, "m", "v3", MoveReason("me", "worse", {}, NOW + timedelta(seconds=2)))
+    write_refusal(
+        next_turn(root, "m"), "v3", MoveReason("me", "worse", {}, NOW + timedelta(seconds=2))
+    )
     set_policy(root, "m", ModelPolicy(owner="ann"), "why", NOW + timedelta(seconds=3))
     _store_records(root, old.ref)
     write_all(root)
@@ -53,10 +54,10 @@ def _store_records(root: Root, dataset: str) -> None:
     aside.close()
     aside.commit("toy")
     root.fs.rm(root.join(".staging", "aside"), recursive=True)
-    keep(root, f"{recordings_folder(root, 'toy')}/{'0' * 16}.html", b"<html>song</html>")
-    keep(root, run_path(root, "toy", "0" * 16), b'{"seed": 0}')
+    replace_file(root, f"{recordings_folder(root, 'toy')}/{'0' * 16}.html", b"<html>song</html>")
+    replace_file(root, run_path(root, "toy", "0" * 16), b'{"seed": 0}')
     votes = root.join("scores", "m", "v2", f"votes-{'0' * 16}.json")
-    keep(root, votes, json.dumps({"answers": []}).encode())
+    replace_file(root, votes, json.dumps({"answers": []}).encode())
     with staging(root, "study") as folder:
         _put(root, folder, "stability.json", b"{}")
         told = {"dataset": dataset, "spec": {}, "numerics": {}}
@@ -70,7 +71,7 @@ def _store_records(root: Root, dataset: str) -> None:
     write_labels(root, ("m", "0" * 16), given, {"model": "models/m@v2", "dataset": dataset}, NOW)
     with staging(root, "retraining") as folder:
         _put(root, folder, "drift.parquet", b"drift")
-        known = {"dataset": dataset, "decision": "refused", "reasons": ["worse"], "audit": None,
+        known = {"dataset": dataset, "decision": "refused", "reasons": ["worse"],
                  "champion": "v2", "challenger": "models/m@v3", "trusted": False}  # fmt: skip
         commit_retraining(root, folder, "m", known, NOW)
 
@@ -78,10 +79,3 @@ def _store_records(root: Root, dataset: str) -> None:
 def _put(root: Root, folder: str, name: str, content: bytes) -> None:
     root.fs.makedirs(folder, exist_ok=True)
     root.fs.pipe_file(f"{folder}/{name}", content)
-
-
-def list_again(root: Root, folder: Path) -> None:
-    """List a sealed folder by the manifest that it has now, as a careful forger would."""
-    digest = digest_of((folder / MANIFEST).read_bytes())
-    with listing(root, tuple(root.parts_of(str(folder))), digest):
-        pass

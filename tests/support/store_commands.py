@@ -14,14 +14,13 @@ from seqclass.inference.score_data import Share, score_data, scores_of
 from seqclass.labelling.relabelling import LabelsSpec, take_in
 from seqclass.pages.index_pages import write_all
 from seqclass.pipeline.approve import decline_if_over
-from seqclass.pipeline.decision import resume_interrupted
 from seqclass.pipeline.prometheus import write_metrics
 from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
 from seqclass.store.registry import open_model
-from seqclass.store.retrainings import attempted, note_told
+from seqclass.store.retrainings import note_told
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE
 from seqclass.store.staging import staging
@@ -76,7 +75,6 @@ def keep_up(root: Root) -> None:
     with disable_run_logger():
         for step in (
             lambda: decline_if_over(root, "m", LATER),
-            lambda: [resume_interrupted(name, root) for name in attempted(root)],
             lambda: [note_told(root, name, "x") for name in find_due.fn(LATER, root).names],
             lambda: write_metrics(LATER, root),
         ):

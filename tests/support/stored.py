@@ -14,6 +14,7 @@ from seqclass.pipeline.replicas import train_seed
 from seqclass.row_split import select_rows
 from seqclass.store import objects
 from seqclass.store.datasets import Dataset, write_dataset
+from seqclass.store.log import next_turn
 from seqclass.store.models import Model, commit_model
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
@@ -46,7 +47,7 @@ DESCRIBED = {
 }  # fmt: skip
 """What every version's manifest says of it."""
 DECIDED = {
-    "dataset": "datasets/toy@0", "decision": "refused", "reasons": ["worse"], "audit": None,
+    "dataset": "datasets/toy@0", "decision": "refused", "reasons": ["worse"],
     "champion": "models/m@v1", "challenger": None, "trusted": False,
 }  # fmt: skip
 """What every retraining's manifest says of it."""
@@ -85,7 +86,14 @@ def store_version(
 
 def make_champion(root: Root, name: str, version: str, second: int = 0) -> None:
     """Move the champion, so many seconds after ``NOW``."""
-    move_champion(root, name, version, MoveReason("me", "why", {}, NOW + timedelta(seconds=second)))
+    move_champion(
+        next_turn(root, name), version, MoveReason("me", "why", {}, NOW + timedelta(seconds=second))
+    )
+
+
+def newest_entry_of(root: Root, name: str) -> str:
+    """The path of the newest entry of a model's log."""
+    return max(root.fs.find(root.join("log", "models", name)))
 
 
 def store_champion(root: Root, name: str, second: int = 0, **description: object) -> Model:

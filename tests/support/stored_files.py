@@ -18,7 +18,6 @@ from typing import Any, Literal, NotRequired, Required, Union, get_args, get_ori
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict, is_typeddict
 
-from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.comparison import Comparison
 from seqclass.pages.digest import Digest
 from seqclass.pages.model_facts import ModelFacts
@@ -31,20 +30,17 @@ from seqclass.pages.records import (
 )
 from seqclass.store.conformity import Time
 from seqclass.store.inbox import INBOX
-from seqclass.store.intents import STAGING
 from seqclass.store.kept_records import (
-    AuditEntry,
-    AuditHead,
-    Inventory,
     Latest,
     ListedVersions,
+    LogEntry,
     Overdue,
-    Pointer,
     Pruning,
 )
 from seqclass.store.manifests import SEALED_TYPES, SeedManifest
 from seqclass.store.retrainings import Attempt
 from seqclass.store.root import Root, read_bytes
+from seqclass.store.staging import STAGING
 from seqclass.stored_records import (
     DataReport,
     Metrics,
@@ -82,10 +78,7 @@ STORED_FILES: dict[str, Any] = {
     "models/<name>/<version>/stability.json": Stability,
     "models/<name>/<version>/comparison.json": Verdict,
     "models/<name>/<version>/report.json": Drawings,
-    "models/<name>/aliases/champion.json": Pointer,
-    "models/<name>/audit/<number>.json": AuditEntry,
-    "models/<name>/audit/.head.json": AuditHead,
-    "models/<name>/policy.json": ModelPolicy,
+    "log/models/<name>/<number>.json": LogEntry,
     "models/<name>/index.json": ModelSummary,
     "scores/<model>/<version>/<source>/<digest>/manifest.json": SEALED_TYPES["scores"],
     "scores/<model>/<version>/votes-<digest>.json": Poll,
@@ -101,7 +94,6 @@ STORED_FILES: dict[str, Any] = {
     "comparisons/<digest>.json": Comparison,
     "digests/<days>.json": Digest,
     "prunings/<time>.json": Pruning,
-    "inventory/<path>.json": Inventory,
     "unfinished/<digest>/manifest.json": SeedManifest,
     "index.json": Catalogue,
     "models.json": ModelList,

@@ -14,8 +14,8 @@ from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.approve import Answer, answer_question, decline_if_over
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
-from seqclass.store.audit import actor, read_audit
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.log import REGISTER, actor, read_log
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of
@@ -60,7 +60,8 @@ def asked(root: Root) -> Root:
 
 
 def decided(root: Root) -> list[tuple[str, str | None]]:
-    return [(entry["what"], entry.get("candidate")) for entry in read_audit(root, "toy")]
+    return [(entry["what"], entry.get("candidate"))
+            for entry in read_log(root, "toy") if entry["what"] != REGISTER]  # fmt: skip
 
 
 def test_the_run_that_asks_ends_and_counts_as_no_failed_try(root: Root) -> None:
@@ -87,7 +88,7 @@ def test_the_policy_at_the_decision_says_whether_and_until_when_a_person_is_aske
     question = open_question(root, "toy")
     assert question is not None
     assert question.until == LATER + timedelta(seconds=60)
-    evidence = read_audit(root, "toy")[-1]["evidence"]
+    evidence = read_log(root, "toy")[-1]["evidence"]
     assert evidence["rules"]["approval"] is True
 
 
@@ -95,9 +96,9 @@ def test_an_approval_moves_the_champion_and_names_who_and_why(asked: Root) -> No
     move = answer_question(asked, "toy@v2", YES, SOON)
     assert (move["moved"], move["from"], move["to"]) == (True, "v1", "v2")
     assert champion_of(asked, "toy") == "v2"
-    entry = read_audit(asked, "toy")[-1]
+    entry = read_log(asked, "toy")[-1]
     assert (entry["what"], entry["actor"], entry["reason"]) == ("promote", "ann", "I looked")
-    assert entry["evidence"] == {"by": "hand", "question": 2}
+    assert entry["evidence"] == {"by": "hand", "question": 4}
     assert entry["time"] == SOON.isoformat()
     assert open_question(asked, "toy") is None
     assert verify_tree(asked)["bad"] == []
@@ -106,7 +107,7 @@ def test_an_approval_moves_the_champion_and_names_who_and_why(asked: Root) -> No
 def test_a_declined_version_is_refused_and_the_champion_stays(asked: Root) -> None:
     assert not answer_question(asked, "toy@v2", NO, SOON)["moved"]
     assert champion_of(asked, "toy") == "v1"
-    entry = read_audit(asked, "toy")[-1]
+    entry = read_log(asked, "toy")[-1]
     assert (entry["what"], entry["candidate"], entry["actor"]) == ("refuse", "v2", "ann")
     assert entry["reason"] == "labels are odd"
     with pytest.raises(ValueError, match="expected a version that awaits approval"):
@@ -200,7 +201,7 @@ def test_commands_answer_with_the_account(
     move = seqclass_json(word, "toy@v2", "--reason", "I looked")
     assert (move["model"], move["moved"]) == ("models/toy@v2", word == "approve")
     assert champion_of(now_asked, "toy") == champion
-    entry = read_audit(now_asked, "toy")[-1]
+    entry = read_log(now_asked, "toy")[-1]
     assert (entry["actor"], entry["reason"]) == (actor(), "I looked")
 
 
@@ -232,7 +233,7 @@ def test_the_form_s_name_and_the_run_s_account_stand_in_the_audit(
         with pytest.raises(ValueError, match="name: expected 1 to 80 printable characters"):
             answer_approval("toy@v2", "approve", name, "I looked", now_asked.url)
     answer_approval("toy@v2", "approve", "Ann Lee", "I looked", now_asked.url)
-    entry = read_audit(now_asked, "toy")[-1]
+    entry = read_log(now_asked, "toy")[-1]
     assert entry["actor"] == f"Ann Lee (by the form in Prefect, run by {actor()})"
     assert (entry["what"], entry["reason"]) == ("promote", "I looked")
     assert champion_of(now_asked, "toy") == "v2"
@@ -245,7 +246,7 @@ def test_the_upkeep_declines_what_nobody_answered(root: Root, prefect: str) -> N
     apply_verdict(root, VERDICT, NOW, DAY)
     keep_models(root.url)
     assert decided(root)[-1] == ("refuse", "v2")
-    assert "nobody answered until" in read_audit(root, "toy")[-1]["reason"]
+    assert "nobody answered until" in read_log(root, "toy")[-1]["reason"]
     page = json.loads(root.fs.cat_file(root.join("models", "toy", "index.json")))
     assert page["awaits"] is None
 

@@ -9,7 +9,7 @@ from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.approvals import ask
-from seqclass.store.audit import acting_as, actor, read_audit
+from seqclass.store.log import acting_as, actor, next_turn, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.registry import MoveReason, champion_of
@@ -36,7 +36,7 @@ def stored(root: Root, prefect: str) -> Root:
 
 
 def said(root: Root) -> tuple[str, str]:
-    entry = read_audit(root, "m")[-1]
+    entry = read_log(root, "m")[-1]
     return entry["actor"], entry["reason"]
 
 
@@ -49,18 +49,18 @@ def test_a_form_promotes_and_rolls_back_and_the_audit_names_the_person(stored: R
 
 
 def test_a_version_that_the_gate_refuses_is_not_promoted_without_force(stored: Root) -> None:
-    before = read_audit(stored, "m")
+    before = read_log(stored, "m")
     with pytest.raises(ValueError, match="force overrules it"):
         promote_model("m@v3", *ANN, root=stored.url)
-    assert (champion_of(stored, "m"), read_audit(stored, "m")) == ("v2", before)
+    assert (champion_of(stored, "m"), read_log(stored, "m")) == ("v2", before)
 
 
 @pytest.mark.parametrize("person", [("", "why"), ("a\nb", "why"), ("x" * 81, "why"), ("Ann", " ")])
 def test_nobody_decides_without_a_name_and_a_reason(stored: Root, person: tuple[str, str]) -> None:
-    before = read_audit(stored, "m")
+    before = read_log(stored, "m")
     with pytest.raises(ValueError, match=r"^(name|reason): expected"):
         promote_model("m@v3", *person, force=True, root=stored.url)
-    assert read_audit(stored, "m") == before
+    assert read_log(stored, "m") == before
 
 
 def test_a_form_sets_and_removes_a_policy(stored: Root) -> None:
@@ -98,7 +98,7 @@ def test_the_event_of_a_command_names_the_owner(
     set_policy(stored, "m", ModelPolicy(owner=owner), "")
     version = store_version(stored, "m", evidence_stored("v2")).version
     grounds = MoveReason("me", "not worse", {})
-    ask(stored, "m", version, grounds, datetime.now(UTC) + timedelta(days=1))
+    ask(next_turn(stored, "m"), version, grounds, datetime.now(UTC) + timedelta(days=1))
     code, _, err = seqclass(*(word.replace("v3", version) for word in words))
     assert code == 0, err
 

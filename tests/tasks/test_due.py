@@ -18,7 +18,7 @@ from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tasks.retraining import find_due
 from tests.support.places import NOW
-from tests.support.stored import DECIDED, store_champion, store_series
+from tests.support.stored import DECIDED, newest_entry_of, store_champion, store_series
 
 LATER = NOW + timedelta(days=1)
 READS: Counter[str] = Counter()
@@ -66,7 +66,7 @@ def test_the_highest_priority_goes_first_and_then_the_fewest_rows(root: Root) ->
 def test_a_damaged_model_does_not_keep_the_others_from_their_turn(root: Root) -> None:
     kept(root, "a", 70)
     kept(root, "b", 70)
-    Path(root.join("models", "a", "aliases", "champion.json")).write_text("{")
+    Path(newest_entry_of(root, "a")).write_text("{")
     assert due(root) == Due(["b"], ["a"])
 
 

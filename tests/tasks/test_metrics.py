@@ -16,7 +16,14 @@ from seqclass.store.staging import staging
 from tests.support.commands import Command, CountRequests
 from tests.support.places import NOW
 from tests.support.rights import ordinary_rights
-from tests.support.stored import DECIDED, make_champion, store_champion, store_series, store_version
+from tests.support.stored import (
+    DECIDED,
+    make_champion,
+    newest_entry_of,
+    store_champion,
+    store_series,
+    store_version,
+)
 
 Samples = dict[tuple[str, str], float]
 
@@ -76,8 +83,8 @@ def test_the_command_prints_and_the_upkeep_writes_the_same(kept: Root, seqclass:
     assert len(written) == 10
 
 
-def test_an_empty_root_and_a_damaged_pointer_do_no_harm(root: Root, kept: Root) -> None:
-    Path(kept.join("models", "toy", "aliases", "champion.json")).write_text("{")
+def test_an_empty_root_and_a_damaged_log_do_no_harm(root: Root, kept: Root) -> None:
+    Path(newest_entry_of(kept, "toy")).write_text("{")
     found = parsed(metrics_text(kept, NOW).decode())
     assert ("seqclass_tries", "toy") in found
     assert not any(name == "seqclass_champion_age_seconds" for name, _ in found)
@@ -166,10 +173,10 @@ def test_facts_that_another_hand_has_written_are_not_told(many: Root) -> None:
 
 
 def test_a_damaged_model_is_looked_at_each_time(many: Root) -> None:
-    pointer = many.join("models", "m0", "aliases", "champion.json")
-    sound = many.fs.cat_file(pointer)
-    many.fs.pipe_file(pointer, b"{")
+    entry = newest_entry_of(many, "m0")
+    sound = many.fs.cat_file(entry)
+    many.fs.pipe_file(entry, b"{")
     write_metrics(NOW, many)
     assert ("seqclass_champion_age_seconds", "m0") not in told(many)
-    many.fs.pipe_file(pointer, sound)
+    many.fs.pipe_file(entry, sound)
     assert ("seqclass_champion_age_seconds", "m0") in told(many)

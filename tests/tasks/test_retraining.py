@@ -33,9 +33,9 @@ from seqclass.pipeline.challenge import choose, choose_rows
 from seqclass.pipeline.inspect_rows import _ask
 from seqclass.policies import set_policy
 from seqclass.row_split import select_rows
-from seqclass.store.audit import read_audit
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.leases import try_lock
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import (
     MoveReason,
@@ -235,7 +235,7 @@ def test_a_version_approved_during_a_retraining_is_the_champion_it_is_compared_w
 
     found = retrain(root, replace(training.PLAIN, **{step: approving}))
     assert found["champion"] == "models/toy@v2"
-    entry = read_audit(root, "toy")[-1]
+    entry = read_log(root, "toy")[-1]
     assert (entry["evidence"]["champion"], entry["evidence"]["new_rows"]) == ("v2", 60)
     assert champion_of(root, "toy") == "v2"
 
@@ -359,7 +359,7 @@ def test_the_life_of_a_champion(
     assert found["doubted"]
     assert "labels of the new rows don't fit" in err
     assert champion_of(root, "toy") == "v2"
-    assert read_audit(root, "toy")[-1]["what"] == "refuse"
+    assert read_log(root, "toy")[-1]["what"] == "refuse"
     assert "the last retraining looked at" in retrain(root)["reasons"][0]
 
     bring(root, folder, series(4000, 100))
@@ -373,7 +373,7 @@ def test_the_life_of_a_champion(
 
     back = seqclass_json("rollback", "toy", "--reason", "looks odd", "--root", root.path)
     assert (back["from"], back["to"]) == ("v4", "v2")
-    entry = read_audit(root, "toy")[-1]
+    entry = read_log(root, "toy")[-1]
     assert (entry["what"], entry["reason"]) == ("rollback", "looks odd")
     assert seqclass_json("promote", "toy@v4", "--root", root.path)["moved"]
     assert seqclass_json("verify", "--root", root.path)["bad"] == []
@@ -400,11 +400,15 @@ def test_what_can_t_be_a_name_has_no_versions(root: Root, name: str) -> None:
 def test_rollbacks_go_back_step_by_step(root: Root) -> None:
     for number in range(3):
         version = store_version(root, "m").version
-        move_champion(root, "m", version, MoveReason("me", "why", {}, NOW.replace(second=number)))
+        move_champion(
+            next_turn(root, "m"), version, MoveReason("me", "why", {}, NOW.replace(second=number))
+        )
     steps = []
     while (before := previous_champion(root, "m")) is not None:
         later = NOW + timedelta(minutes=1 + len(steps))
-        move_champion(root, "m", before, MoveReason("me", "back", {}, later), what="rollback")
+        move_champion(
+            next_turn(root, "m"), before, MoveReason("me", "back", {}, later), what="rollback"
+        )
         steps.append(before)
     assert steps == ["v2", "v1"]
 

@@ -1,29 +1,28 @@
 """Times are those of the acts: of a move, a commit and a decision, whenever their work began."""
 
-import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+import seqclass.store.log
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.detection import find_new_data
 from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.policies import set_policy
-from seqclass.store.audit import entry_name, read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import write_dataset
-from seqclass.store.leases import locked
+from seqclass.store.log import REGISTER, entry_name, next_turn, read_log
 from seqclass.store.registry import MoveReason, champion_since, move_champion, tenures_of
 from seqclass.store.retrainings import retrainings_of
-from seqclass.store.root import Damages, Root
+from seqclass.store.root import Damages, Root, manifest_digest
 from tests.support.places import NOW
-from tests.support.stored import SCORES, store_series, store_version
+from tests.support.stored import SCORES, make_champion, newest_entry_of, store_series, store_version
 from tests.support.verdicts import REFUSED, VERDICT, apply_verdict, store_two
 
 
@@ -33,11 +32,11 @@ def moment(text: str | None) -> datetime:
 
 
 def test_a_move_bears_the_time_at_which_it_was_made(root: Root) -> None:
-    """The retraining began long ago; audit, pointer, history and record name the move."""
+    """The retraining began long ago; log, history and record name the move."""
     store_two(root)
     before = datetime.now(UTC)
     apply_verdict(root, VERDICT, now=None)  # a retraining that began at NOW
-    moved = moment(read_audit(root, "toy")[-1]["time"])
+    moved = moment(read_log(root, "toy")[-1]["time"])
     assert before <= moved <= datetime.now(UTC)
     assert moment(champion_since(root, "toy")) == moved
     assert before <= moment(retrainings_of(root, "toy")[-1]["created"]) <= moved
@@ -55,47 +54,49 @@ COMMANDS: dict[str, Callable[[Root], object]] = {
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
-def test_who_waits_for_the_lock_takes_the_time_within_it(
-    root: Root, command: Callable[[Root], object]
+def test_who_comes_second_takes_the_time_after_the_first(
+    root: Root, command: Callable[[Root], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store_two(root)
-    waiting = threading.Thread(target=command, args=(root,))
-    with locked(root, "models", "toy"):
-        waiting.start()
-        waiting.join(0.3)
-        move_champion(root, "toy", "v2", MoveReason("me", "first", {}))
-        released = datetime.now(UTC)
-    waiting.join()
-    *_, first, second = read_audit(root, "toy")
-    assert first["reason"] == "first"
-    assert moment(second["time"]) >= released
+    make_champion(root, "toy", "v2", 1)
+    write, moments = seqclass.store.log.create_file, []
+
+    def overtaken(*words: Any) -> None:
+        if not moments:
+            moments.append(datetime.now(UTC))
+            set_policy(root, "toy", ModelPolicy(owner="first"), "first")
+            moments[0] = datetime.now(UTC)
+        write(*words)
+
+    monkeypatch.setattr(seqclass.store.log, "create_file", overtaken)
+    command(root)
+    *_, first, second = read_log(root, "toy")
+    assert first["reason"] == "policy set: first"
+    assert moment(second["time"]) >= moments[0]
 
 
 def test_a_clock_that_is_behind_makes_no_entry_earlier_than_the_one_before(root: Root) -> None:
     store_two(root)
     ahead = datetime.now(UTC) + timedelta(hours=1)
-    move_champion(root, "toy", "v2", MoveReason("me", "its clock is ahead", {}, ahead))
+    move_champion(next_turn(root, "toy"), "v2", MoveReason("me", "its clock is ahead", {}, ahead))
     roll_back(root, "toy", "why")
     apply_verdict(root, VERDICT, now=NOW)
-    times = [moment(entry["time"]) for entry in read_audit(root, "toy")]
-    assert times == sorted(set(times))
-    assert times[1] == ahead
+    times = [moment(entry["time"]) for entry in read_log(root, "toy")]
+    assert times == sorted(times)
+    assert ahead in times
     assert verify_tree(root)["bad"] == []
 
 
 def test_verify_names_an_entry_that_runs_backwards(root: Root) -> None:
     store_two(root)
-    folder = Path(root.join("models", "toy", "audit"))
-    first = folder / entry_name(1)
-    earlier = {**json.loads(first.read_text()), "what": "policy", "from": "v1", "number": 2,
-               "previous": hashlib.sha256(first.read_bytes()).hexdigest(),
-               "time": (NOW - timedelta(seconds=1)).isoformat()}  # fmt: skip
-    content = json.dumps(earlier).encode()
-    (folder / entry_name(2)).write_bytes(content)
-    head = {"number": 2, "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / ".head.json").write_text(json.dumps(head))
-    [bad] = [one for one in verify_tree(root)["bad"] if one["path"].endswith(entry_name(2))]
-    assert bad["problem"].startswith(f"expected a time from {NOW.isoformat()} on")
+    last = next_turn(root, "toy")
+    early = {"number": last.number, "previous": last.previous, "what": "policy", "from": "v1",
+             "to": "v1", "actor": "me", "reason": "", "evidence": {},
+             "state": last.state, "time": (NOW - timedelta(seconds=1)).isoformat()}  # fmt: skip
+    path = Path(newest_entry_of(root, "toy")).with_name(entry_name(last.number))
+    path.write_text(json.dumps({**early, "sha256": manifest_digest(early)}))
+    [bad] = [one for one in verify_tree(root)["bad"] if one["path"].endswith(path.name)]
+    assert bad["problem"].startswith("expected a time from 2026-01-02T03:04:05")
 
 
 def test_a_dataset_is_created_when_it_is_committed(root: Root) -> None:
@@ -132,5 +133,6 @@ def test_a_simulated_time_goes_the_same_way(root: Root) -> None:
     later = NOW + timedelta(days=7)
     apply_verdict(root, VERDICT, now=later)
     promote_version(root, third.ref, "why", True, later)
-    times = [moment(entry["time"]) for entry in read_audit(root, "toy")]
+    decisions = [entry for entry in read_log(root, "toy") if entry["what"] != REGISTER]
+    times = [moment(entry["time"]) for entry in decisions]
     assert times == [NOW, later, later + timedelta(microseconds=1)]

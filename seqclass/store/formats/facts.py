@@ -13,8 +13,7 @@ import pyarrow as pa
 from seqclass.store.datasets import recordings_folder
 from seqclass.store.formats.file_format import format_of
 from seqclass.store.formats.table import ColumnNames
-from seqclass.store.inventory import keep
-from seqclass.store.root import Root
+from seqclass.store.root import Root, replace_file
 
 FACTS, ATTACHMENT = b"facts", b"attachment"
 """Keys of a table's metadata."""
@@ -77,4 +76,4 @@ class FilePages:
         """Move the pages to their dataset."""
         for page in sorted(os.listdir(self.folder.name)):
             with open(os.path.join(self.folder.name, page), "rb") as file:
-                keep(root, f"{recordings_folder(root, name)}/{page}", file.read())
+                replace_file(root, f"{recordings_folder(root, name)}/{page}", file.read())

@@ -8,7 +8,6 @@ import pytest
 from seqclass.labelling import relabelling
 from seqclass.labelling.label_queue import queue_of
 from seqclass.labelling.relabelling import LabelsSpec, take_in
-from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import (
     Provenance,
@@ -18,6 +17,7 @@ from seqclass.store.datasets import (
     write_dataset,
     write_rows,
 )
+from seqclass.store.log import read_log
 from seqclass.store.manifests import ImportSummary
 from seqclass.store.models import Model
 from seqclass.store.prune_spec import PruneSpec
@@ -59,7 +59,7 @@ def test_labels_make_a_new_version_and_leave_who_gave_them(
     assert rows["s003"]["before"] == "up"
     assert {row["by"] for row in rows.values()} == {"ann"}
     assert manifest["dataset"] == after.ref
-    last = read_audit(doubting.root, "toy")[-1]
+    last = read_log(doubting.root, "toy")[-1]
     assert (last["what"], last["to"]) == ("label", "v1")
     assert last["evidence"]["people"] == ["ann"]
     assert verify_tree(doubting.root, None)["bad"] == []
@@ -73,11 +73,11 @@ def test_what_was_answered_is_not_asked_again(doubting: Model, spec: LabelsSpec)
 
 def test_the_same_file_again_changes_nothing(doubting: Model, spec: LabelsSpec) -> None:
     first = take_in(doubting, spec, NOW)
-    entries = read_audit(doubting.root, "toy")
+    entries = read_log(doubting.root, "toy")
     again = take_in(doubting, spec, NOW + timedelta(days=1))
     assert (again["changed"], again["confirmed"]) == (0, 3)
     assert again["parent"] == again["dataset"] == first["dataset"]
-    assert read_audit(doubting.root, "toy") == entries
+    assert read_log(doubting.root, "toy") == entries
     assert len(list(read_labels(doubting.root, "toy"))) == 1
     assert open_dataset(doubting.root, "toy").ref == first["dataset"]
 
@@ -108,7 +108,7 @@ def test_a_kill_after_the_rows_is_ended_by_the_repetition(
     assert [manifest["changed"] for manifest, _ in read_labels(doubting.root, "toy")] == [1] * (
         n_before + 1
     )
-    assert [entry["what"] for entry in read_audit(doubting.root, "toy")].count(
+    assert [entry["what"] for entry in read_log(doubting.root, "toy")].count(
         "label"
     ) == n_before + 1
     assert labels_of(doubting.root)["s003"] == "down"
@@ -128,9 +128,7 @@ def test_a_change_is_taken_back_and_made_again(doubting: Model, tmp_path: Path) 
     assert labels_of(doubting.root)["s003"] == "up"
     assert give(doubting, tmp_path / "mis.csv", "down") == changed
     assert labels_of(doubting.root)["s003"] == "down"
-    entries = [
-        own["evidence"] for own in read_audit(doubting.root, "toy") if own["what"] == "label"
-    ]
+    entries = [own["evidence"] for own in read_log(doubting.root, "toy") if own["what"] == "label"]
     assert [(own["parent"], own["dataset"], own["changed"]) for own in entries] == [
         (first, changed, 1), (changed, first, 1), (first, changed, 1),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from seqclass.pages import index_pages
 from seqclass.pages.comparison import compare_versions, write_comparison
 from seqclass.pages.digest import digest, write_digest
+from seqclass.store.log import next_turn
 from seqclass.store.registry import MoveReason, move_champion, open_model, write_refusal
 from seqclass.store.root import Root, open_root
 from tests.support.page_trees import HOSTILE, SCORES
@@ -45,10 +46,14 @@ def make_tree(root: Root) -> None:
     for number in range(2):
         version = store_version(root, "bare", metrics=SCORES).version
         move_champion(
-            root, "bare", version, MoveReason("me", HOSTILE, {}, NOW.replace(second=number))
+            next_turn(root, "bare"),
+            version,
+            MoveReason("me", HOSTILE, {}, NOW.replace(second=number)),
         )
     store_version(root, "bare", metrics=SCORES)
-    write_refusal(root, "bare", "v3", MoveReason("me", "worse", {}, NOW.replace(second=9)))
+    write_refusal(
+        next_turn(root, "bare"), "v3", MoveReason("me", "worse", {}, NOW.replace(second=9))
+    )
     index_pages.write_all(root)
     models = [open_model(root, ref) for ref in ("toy@v1", "toy@v2")]
     write_comparison(root, compare_versions(models))

@@ -17,6 +17,7 @@ from seqclass.pages.records import (
     Version,
 )
 from seqclass.pages.rendering import read_page_record, record_bytes, render
+from seqclass.store.log import next_turn
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
 from tests.support.page_trees import SCORES, text_of
@@ -28,7 +29,7 @@ def test_a_summary_of_another_release_or_none_is_made_again(root: Root) -> None:
     for _ in range(2):
         version = store_version(root, "m", metrics=SCORES).version
     store_series(root)
-    move_champion(root, "m", version, MoveReason("me", "why", {}, NOW))
+    move_champion(next_turn(root, "m"), version, MoveReason("me", "why", {}, NOW))
     index_pages.write_all(root)
     whole = text_of(root, "index.json")
     for path in (

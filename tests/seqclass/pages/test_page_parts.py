@@ -16,12 +16,13 @@ from seqclass.pages.index_pages import write_model_pages
 from seqclass.pages.model_summary import read_version, summarize
 from seqclass.pages.rendering import _environment
 from seqclass.pages.version_report import dataset_link, has_report
+from seqclass.store.log import next_turn
 from seqclass.store.policy_file import read_policy, write_policy
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import DamagedError, Damages, Root
 from seqclass.store.rows import from_dense
 from tests.support.places import NOW
-from tests.support.stored import store_series, store_version
+from tests.support.stored import newest_entry_of, store_series, store_version
 
 SCORES = {"macro_f1": 0.9, "accuracy": 0.9, "log_loss": 0.3}
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False, width=32)
@@ -134,12 +135,14 @@ def test_a_page_of_many_classes_says_that_some_are_left_out(root: Root) -> None:
 def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -> None:
     for number in range(2):
         version = store_version(root, "m", metrics=SCORES).version
-        move_champion(root, "m", version, MoveReason("me", "why", {}, NOW.replace(second=number)))
+        move_champion(
+            next_turn(root, "m"), version, MoveReason("me", "why", {}, NOW.replace(second=number))
+        )
     with pytest.raises(DamagedError, match=r"expected metrics\.accuracy, got nothing"):
         store_version(root, "m", metrics={})
     found, bad = summarize(root, "m"), Damages()
     assert (found.champion, [own.version for own in found.versions]) == ("v2", ["v1", "v2"])
-    assert [move.after for move in found.moves] == ["v1", "v2"]
+    assert [move.after for move in found.decisions] == ["v1", "v2"]
     assert read_version(root, "m", "v3", bad) is None
     assert bad
     assert not has_report(root, "m", "v1")
@@ -148,11 +151,11 @@ def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -
 
 
 def test_no_reason_turns_the_text_of_a_page(root: Root) -> None:
-    """Neither one that is written now, nor one that lies in the audit as it was given."""
+    """Neither one that is written now, nor one that lies in the log as it was given."""
     version = store_version(root, "m", metrics=SCORES).version
-    move_champion(root, "m", version, MoveReason("me", "good \u202elive\u2066", {}, NOW))
+    move_champion(next_turn(root, "m"), version, MoveReason("me", "good \u202elive\u2066", {}, NOW))
     write_model_pages(root, "m", anew=True)
-    entries = Path(root.join("models", "m", "audit")).glob("*.json")
+    entries = Path(root.join("log", "models", "m")).glob("*.json")
     page = Path(root.join("models", "m", "index.html")).read_text()
     for text in ("".join(entry.read_text() for entry in entries), page):
         assert "u202elive" in text
@@ -161,13 +164,13 @@ def test_no_reason_turns_the_text_of_a_page(root: Root) -> None:
     assert given.render(text="<a\u202eb>", made=Markup("<b>")) == "&lt;a\\u202eb&gt; <b>"
 
 
-def test_a_policy_is_what_the_audit_says(root: Root) -> None:
+def test_a_policy_is_what_the_log_says(root: Root) -> None:
     store_version(root, "m")
     assert read_policy(root, "m") is None
-    write_policy(root, "m", {"owner": "ann"}, MoveReason("me", "first", {}, NOW))
+    write_policy(next_turn(root, "m"), {"owner": "ann"}, MoveReason("me", "first", {}, NOW))
     assert read_policy(root, "m") == {"owner": "ann"}
-    root.fs.pipe_file(root.join("models", "m", "policy.json"), b'{"owner": "eve"}')
-    with pytest.raises(DamagedError, match="set it again"):
+    Path(newest_entry_of(root, "m")).write_text("{}")
+    with pytest.raises(DamagedError, match="expected from, got nothing"):
         read_policy(root, "m")
 
 

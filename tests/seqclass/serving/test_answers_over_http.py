@@ -27,7 +27,7 @@ from seqclass.store.scores import score_folders
 from tests.support.answering_server import answering, asked, outputs
 from tests.support.hostile_requests import HOSTILE
 from tests.support.places import REPOSITORY
-from tests.support.stored import make_champion
+from tests.support.stored import make_champion, newest_entry_of
 from tests.support.waiting import until
 
 INFER = "/v2/models/toy/infer"
@@ -455,23 +455,19 @@ def test_a_new_champion_answers_between_two_requests(own_root: Root) -> None:
 def test_a_damaged_champion_leaves_the_one_before_answering(own_root: Root) -> None:
     said: list[str] = []
     network = Path(own_root.path, "models", "toy", "v3", "model.keras")
-    sound, pointer = network.read_bytes(), Path(own_root.join("models/toy/aliases/champion.json"))
-
-    def point(content: str) -> None:
-        """Replace the pointer whole, since it is read meanwhile."""
-        draft = pointer.with_name("draft")
-        draft.write_text(content)
-        draft.replace(pointer)
-
+    sound = network.read_bytes()
     with answering(ServedModels(own_root, ["toy"]), said=said) as client:
+        make_champion(own_root, "toy", "v3", 1)
+        entry = Path(newest_entry_of(own_root, "toy"))
         network.write_bytes(sound[:-1])
-        for content, says in (('{"version": "v3"}', "content differs"), ("{", "champion.json")):
-            point(content)
+        for content, says in ((entry.read_text(), "content differs"), ("{", entry.name)):
+            entry.write_text(content)
             until(lambda s=says: said and s in said[-1])
             reply = client.post(INFER, json=asked(drawn(1)))
             assert reply.json()["model_version"].startswith("v1-")
+        entry.unlink()
         network.write_bytes(sound)
-        point('{"version": "v2"}')
+        make_champion(own_root, "toy", "v2", 2)
         until(lambda: "v2-" in said[-1])
     assert len(said) == 3
 

@@ -147,8 +147,8 @@ FIELDS = [
     ("dataset", {"version": "f" * 16}), ("dataset", {"source": []}), ("dataset", {"created": None}),
     ("dataset", {"parents": "all"}), ("dataset", {"classes": {"up\x1b]0;x\x07": 1}}),
     ("study", {"dataset": 4}), ("study", {"created": []}), ("scores", {"rows": "many"}),
-    ("retraining", {"audit": 7}), ("retraining", {"audit": {"what": "promote"}}),
-    ("retraining", {"created": "never", "audit": {"what": "refuse"}}),
+    ("retraining", {"entry": "one"}), ("retraining", {"entry": 1}),
+    ("retraining", {"created": "never", "entry": 9}),
     ("retraining", {"dataset": None}), ("retraining", {"trusted": [], "reasons": 1}),
 ]  # fmt: skip
 

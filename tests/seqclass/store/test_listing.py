@@ -61,7 +61,7 @@ def test_a_history_asks_for_each_decision_once(filled: Root, requests_of: CountR
 def test_a_removed_model_is_listed_no_more(filled: Root) -> None:
     keep_list(filled)
     filled.fs.rm(filled.join("models", "m03"), recursive=True)
-    filled.fs.rm(f"{filled.join('inventory', 'models', 'm03')}.json")
+    filled.fs.rm(filled.join("log", "models", "m03"), recursive=True)
     assert "m03" not in {m["name"] for m in list_models(filled)}
     assert len(list_models(filled)) == MODELS - 1
 

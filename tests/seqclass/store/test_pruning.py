@@ -13,13 +13,13 @@ from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.detection import undecided
 from seqclass.pipeline.promote import roll_back
 from seqclass.policies import is_paused, set_policy
-from seqclass.store import pruning, registry
+from seqclass.store import pruning
 from seqclass.store.approvals import ask, open_question
-from seqclass.store.audit import read_audit
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, give_up, open_dataset
 from seqclass.store.layout import within
 from seqclass.store.leases import locked, try_lock
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.models import model_versions, read_model
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
@@ -116,7 +116,7 @@ def test_a_dry_run_removes_nothing_and_yes_leaves_a_sound_tree(
     assert (Path(old).exists(), Path(new).exists()) == (False, False)
     assert not (done / "taken.parquet").exists()
     assert verify_tree(lived)["bad"] == []
-    said = [e["reason"] for e in read_audit(lived, "toy") if e["what"] == "prune"]
+    said = [e["reason"] for e in read_log(lived, "toy") if e["what"] == "prune"]
     assert said == [f"v{number} removed: spring" for number in (2, 3, 4)]
     assert len(lived.names("prunings")) == 1
     assert seqclass_json("prune", "--rollbacks", "2")["goes"] == []
@@ -188,7 +188,7 @@ def leave_all_kinds(root: Root) -> None:
     write_labels(root, ("toy", "0" * 16), EMPTY, {"model": "models/toy@v7", "dataset": "x"}, NOW)
     write_attempt(root, "toy", Attempt("v7", "x", 1, NOW.isoformat()))
     with locked(root, "models", "toy"):
-        ask(root, "toy", "v8", MoveReason("me", "why", {}), NOW + timedelta(days=10_000))
+        ask(next_turn(root, "toy"), "v8", MoveReason("me", "why", {}), NOW + timedelta(days=10_000))
 
 
 def places_beside(root: Root) -> list[tuple[str, ...]]:
@@ -196,27 +196,27 @@ def places_beside(root: Root) -> list[tuple[str, ...]]:
     return [parts for kind in kinds for parts in within(root, (kind, "toy"))]
 
 
-def test_a_model_is_deleted_whole_and_its_audit_stays(
+def test_a_model_is_deleted_whole_and_its_log_stays(
     lived: Root, seqclass: Command, seqclass_json: Callable[..., dict]
 ) -> None:
     leave_all_kinds(lived)
     assert seqclass("pages")[0] == 0
-    before = len(read_audit(lived, "toy"))
+    before = len(read_log(lived, "toy"))
     code, out, _ = seqclass("delete", "models/toy", "--all")
     assert code == 0
     assert {
         "goes: models/toy@v7: champion", "goes: models/toy@v8: awaits approval",
         "goes: models/toy@v2: pinned by the policy",
     } <= set(out.splitlines())  # fmt: skip
-    assert (len(model_versions(lived, "toy")), len(read_audit(lived, "toy"))) == (8, before)
+    assert (len(model_versions(lived, "toy")), len(read_log(lived, "toy"))) == (8, before)
     found = seqclass_json("delete", "models/toy", "--all", "--yes", "--reason", "a mistake")
     assert found["removed"] == found["goes"]
     assert [model_versions(lived, "toy"), champion_of(lived, "toy")] == [[], None]
     assert places_beside(lived) == []
     assert lived.names("labels", "toy") == ["0" * 16]
-    assert lived.names("models", "toy") == ["aliases", "audit"]
+    assert lived.names("models", "toy") == []
     assert (read_policy(lived, "toy"), open_question(lived, "toy")) == (None, None)
-    last = read_audit(lived, "toy")[-1]
+    last = read_log(lived, "toy")[-1]
     assert (last["what"], last["from"], last["to"], last["reason"]) == (
         "delete", "v7", None, "a mistake",
     )  # fmt: skip
@@ -249,7 +249,7 @@ def test_nothing_retrains_a_deleted_model_and_its_numbers_are_not_given_again(
     assert verify_tree(lived)["bad"] == []
     assert seqclass("rollback", "toy")[0] == 2
     assert seqclass("delete", "models/toy", "--all", "--yes")[0] == 0
-    assert [e["what"] for e in read_audit(lived, "toy")].count("delete") == 2
+    assert [e["what"] for e in read_log(lived, "toy")].count("delete") == 2
     assert verify_tree(lived)["bad"] == []
 
 
@@ -307,7 +307,7 @@ def test_prune_ends_a_deletion_that_was_killed(
     with monkeypatch.context() as patch:
         patch.setattr(pruning, "_remove", die)
         if n_removed < 0:
-            patch.setattr(registry, "_point", die)
+            patch.setattr(pruning, "remove_items", die)
             n_removed = 0
         with pytest.raises(Killed):
             delete_all(lived, find_name(lived, ref), "why", datetime.now(UTC))

@@ -6,6 +6,7 @@ import pytest
 
 from seqclass.loading import load_model
 from seqclass.store.approvals import ask
+from seqclass.store.log import next_turn
 from seqclass.store.registry import MoveReason, no_champion, open_model, write_refusal
 from seqclass.store.root import Root
 from tests.support.commands import Command
@@ -68,9 +69,9 @@ def test_what_waits_or_was_declined_is_said_as_the_audit_has_it(refused: Root) -
     version = store_version(refused, "m", stored(None)).version
     with pytest.raises(ValueError, match=r"whose v2 was not promoted; name a version \(m@v2\)"):
         open_model(refused, "m")
-    ask(refused, "m", version, MoveReason("me", "it passed", {}), NOW)
+    ask(next_turn(refused, "m"), version, MoveReason("me", "it passed", {}), NOW)
     with pytest.raises(ValueError, match=r"awaits approval \(it passed\).*'seqclass approve m@v2"):
         open_model(refused, "m@champion")
-    write_refusal(refused, "m", version, MoveReason("me", "labels are odd", {}))
+    write_refusal(next_turn(refused, "m"), version, MoveReason("me", "labels are odd", {}))
     with pytest.raises(ValueError, match=r"whose v2 was refused \(labels are odd\)"):
         open_model(refused, "m")

@@ -1,0 +1,312 @@
+"""The log of a model: a numbered entry for each thing that was decided, written once.
+
+``log/models/<name>/000042.json`` is created only if there is no such file, so that of two writers
+one comes second; it reads again, and decides again (``in_turn``). An entry says what was decided
+and what the model is after it, so that the newest one tells its champion, its policy and what
+awaits approval. It holds its own digest and that of the entry before it. This shows what was
+removed, changed or put in between, but not that the last ones are gone. Someone who may write to
+the tree can forge the whole; see docs/guarantees.md.
+"""
+
+import contextlib
+import getpass
+import hashlib
+import json
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TypeVar
+
+from seqclass.store.kept_records import LogDecision, LogEntry, ModelState
+from seqclass.store.root import (
+    DamagedError,
+    Damages,
+    Root,
+    create_file,
+    manifest_digest,
+    note,
+    parse_record,
+    read_bytes,
+)
+
+DELETE = "delete"
+MOVES = ("promote", "rollback", DELETE)
+"""Decisions that move the champion; ``delete`` leaves the model without one."""
+REGISTER, ASK, REFUSE, PRUNE = "register", "ask", "refuse", "prune"
+POLICY, PAUSE, RESUME = "policy", "pause", "resume"
+LOG = "log"
+STAMP = "%Y%m%dT%H%M%S.%fZ"
+NAME = re.compile(r"\d{6,}\.json")
+BEFORE_THE_FIRST = hashlib.sha256(b"").hexdigest()
+"""The digest that the first entry holds in place of that of the one before it."""
+WAIT_S = 0.1
+NOTHING: ModelState = {"champion": None, "since": None, "policy": None, "question": None,
+                       "paused": False, "deleted": False}  # fmt: skip
+"""The state of a model without an entry."""
+Result = TypeVar("Result")
+
+
+class OvertakenError(ValueError):
+    """Another process has written the log's next entry, which a decision has to start from."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry as it is stored; numbers begin with 1."""
+
+    path: str
+    digest: str
+    number: int
+    record: LogEntry
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The place of a log's next entry: its number, the digest and state of the one before, and the
+    earliest time that it may have."""
+
+    root: Root
+    name: str
+    number: int = 1
+    previous: str = BEFORE_THE_FIRST
+    state: ModelState = field(default_factory=lambda: NOTHING)
+    earliest: datetime | None = None
+
+    def moment(self, simulated: datetime | None = None) -> datetime:
+        """Return the time of the entry: the present, or a simulated time.
+
+        It is later than that of the last decision, and not before that of a version's registration.
+        """
+        now = simulated or datetime.now(UTC)
+        return now if self.earliest is None else max(now, self.earliest)
+
+    def append(self, record: LogDecision, simulated: datetime | None = None) -> LogEntry:
+        """Write the entry; OvertakenError if another process has written one of this number.
+
+        simulated: see ``moment``.
+        """
+        placed = {"number": self.number, "previous": self.previous, **record}
+        moment = self.moment(simulated).isoformat()
+        state = _state_after(self.state, self.number, record, moment, self._asked)
+        entry = {**placed, "time": moment, "state": state}
+        sealed = {**entry, "sha256": manifest_digest(entry)}
+        content = json.dumps(sealed, indent=2, ensure_ascii=False).encode()
+        path = _path(self.root, self.name, entry_name(self.number))
+        try:
+            create_file(self.root, path, content)
+        except FileExistsError as error:
+            raise OvertakenError(
+                f"{path}: expected to write the next entry of the log, another process has; "
+                "nothing was changed, run the command again"
+            ) from error
+        return parse_record(path, content, LogEntry)
+
+    def _asked(self, number: int) -> str | None:
+        """Return the version that an entry asks about."""
+        return read_entry(self.root, self.name, entry_name(number)).record.get("candidate")
+
+
+def _state_after(
+    state: ModelState,
+    number: int,
+    record: LogDecision,
+    moment: str,
+    asked: Callable[[int], str | None],
+) -> ModelState:
+    """Return what a model is after an entry, which was ``state`` before it."""
+    what, question = record["what"], state["question"]
+    if what in MOVES:
+        ended = what == DELETE
+        return {
+            "champion": record["to"],
+            "since": None if ended else moment,
+            "policy": None if ended else state["policy"],
+            "question": None,
+            "paused": False if ended else state["paused"],
+            "deleted": ended,
+        }
+    if what == REFUSE and question is not None and asked(question) == record.get("candidate"):
+        question = None
+    after: ModelState = {**state, "question": number if what == ASK else question}
+    if what == POLICY:
+        after["policy"] = None if record["evidence"].get("policy") is None else number
+    if what in (PAUSE, RESUME):
+        after["paused"] = what == PAUSE
+    if what == REGISTER:
+        after["deleted"] = False
+    return after
+
+
+def state_of(root: Root, name: str) -> ModelState:
+    """Return what a model is, by its newest entry; DamagedError if that can't be read."""
+    files = entry_files(root, name)
+    return read_entry(root, name, files[-1]).record["state"] if files else NOTHING
+
+
+def next_turn(root: Root, name: str) -> Turn:
+    """Return the place of the next entry; what is read after this is what it is decided on."""
+    files = entry_files(root, name)
+    if not files:
+        return Turn(root, name)
+    last = read_entry(root, name, files[-1])
+    gap = timedelta(microseconds=0 if last.record["what"] == REGISTER else 1)
+    earliest = datetime.fromisoformat(last.record["time"]) + gap
+    return Turn(root, name, last.number + 1, last.digest, last.record["state"], earliest)
+
+
+def in_turn(root: Root, name: str, work: Callable[[Turn], Result]) -> Result:
+    """Decide something about a model, again if another process has decided something meanwhile.
+
+    ``work`` reads what it needs and appends at most one entry.
+    """
+    while True:
+        turn = next_turn(root, name)
+        try:
+            return work(turn)
+        except OvertakenError:
+            time.sleep(random.uniform(0, WAIT_S))
+
+
+def entry_name(number: int) -> str:
+    """Return the file name of an entry; sorting by name gives the order of entries."""
+    return f"{number:06d}.json"
+
+
+def _path(root: Root, name: str, file: str) -> str:
+    return root.join(LOG, "models", name, file)
+
+
+def entry_files(root: Root, name: str) -> list[str]:
+    """Return file names of the entries in order."""
+    try:
+        files = [file for file in root.names(LOG, "models", name) if NAME.fullmatch(file)]
+    except PermissionError as error:
+        folder = root.join(LOG, "models", name)
+        raise DamagedError(f"{folder}: expected a folder that can be read ({error})") from error
+    return sorted(files, key=lambda file: (len(file), file))
+
+
+def read_log(root: Root, name: str, bad: Damages | None = None) -> list[LogEntry]:
+    """Return the records of all entries in order; damaged ones are added to ``bad`` instead."""
+    return [entry.record for entry in entries_of(root, name, bad)]
+
+
+def entries_of(root: Root, name: str, bad: Damages | None = None) -> list[Entry]:
+    """Return sound entries in order, with their digests; damaged ones are added to ``bad``."""
+    found = []
+    for file in entry_files(root, name):
+        try:
+            found.append(read_entry(root, name, file))
+        except DamagedError as error:
+            note(bad, _path(root, name, file), error)
+    return sorted(found, key=lambda entry: entry.number)
+
+
+def read_entry(root: Root, name: str, file: str) -> Entry:
+    """Read one entry by its file's name; DamagedError if it is not an entry."""
+    path = _path(root, name, file)
+    content = read_bytes(root, path)
+    record = parse_record(path, content, LogEntry)
+    own = {key: value for key, value in record.items() if key != "sha256"}
+    if record["sha256"] != manifest_digest(own):
+        raise DamagedError(
+            f"{path}: expected the entry as it was written, it was altered; restore it from a "
+            "copy, or remove it if what the entries before it say may hold"
+        )
+    if file != (expected := entry_name(record["number"])):
+        raise DamagedError(f"{path}: expected the name {expected}, it was edited or renamed")
+    return Entry(path, _digest(content), record["number"], record)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def actor() -> str:
+    """Return the name of whoever acts: that of ``acting_as``, else the user's name, or the user's
+    number if the system has no name for it."""
+    if named := _acting.get():
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+@contextlib.contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Record this person in the log as the actor of all moves within the block."""
+    before = _acting.set(name)
+    try:
+        yield
+    finally:
+        _acting.reset(before)
+
+
+_acting: ContextVar[str | None] = ContextVar("acting", default=None)
+
+
+def log_problems(root: Root, name: str) -> Damages:
+    """Return entries that are damaged, missing, edited, forged, out of order or invalid."""
+    bad = Damages()
+    entries = entries_of(root, name, bad)
+    found = Damages()
+    for before, entry in zip([None, *entries], entries, strict=False):
+        found += _break(root, name, before, entry)
+    named = {item["path"] for item in bad}
+    bad += [item for item in found if item["path"] not in named]
+    return bad + _backwards(entries) + _unfounded(entries)
+
+
+def _break(root: Root, name: str, before: Entry | None, entry: Entry) -> Damages:
+    """Return the problem of an entry that does not follow the one before it.
+
+    It is named at the place where it can be repaired, so that later entries don't change the name.
+    """
+    number, digest = (before.number, before.digest) if before else (0, BEFORE_THE_FIRST)
+    if entry.number > number + 1:
+        return [_gone(root, name, number + 1, entry.number - 1)]
+    if entry.record["previous"] == digest:
+        return []
+    problem = f"expected the digest that entry {entry.number} holds, it was edited"
+    return [{"path": (before or entry).path, "problem": problem}]
+
+
+def _gone(root: Root, name: str, first: int, last: int) -> dict[str, str]:
+    """Return missing entries, named at the place of the first."""
+    which = f"entry {first}" if first == last else f"entries {first} to {last}"
+    path = _path(root, name, entry_name(first))
+    return {"path": path, "problem": f"expected {which}, not to be found"}
+
+
+def _backwards(entries: list[Entry]) -> Damages:
+    """Return entries that are earlier than the one before."""
+    return [
+        {"path": entry.path,
+         "problem": f"expected a time from {before.record['time']} on, that of entry "
+                    f"{before.number}, got {entry.record['time']}"}
+        for before, entry in pairwise(entries)
+        if datetime.fromisoformat(entry.record["time"])
+        < datetime.fromisoformat(before.record["time"])
+    ]  # fmt: skip
+
+
+def _unfounded(entries: list[Entry]) -> Damages:
+    """Return entries whose state does not follow from the one before."""
+    bad, asked = Damages(), {entry.number: entry.record.get("candidate") for entry in entries}
+    for before, entry in zip([None, *entries], entries, strict=False):
+        if before is not None and entry.number != before.number + 1:
+            continue
+        state = before.record["state"] if before else NOTHING
+        record = entry.record
+        after = _state_after(state, entry.number, record, record["time"], asked.get)
+        if record["from"] != state["champion"] or record["state"] != after:
+            problem = f"expected what follows from entry {entry.number - 1}, got another state"
+            bad.append({"path": entry.path, "problem": problem})
+    return bad

@@ -1,0 +1,242 @@
+"""The log of a model: numbered entries, each with the digest of the one before; none is lost."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from seqclass.store.catalogue import verify_tree
+from seqclass.store.log import (
+    OvertakenError,
+    entry_name,
+    in_turn,
+    log_problems,
+    next_turn,
+    read_log,
+)
+from seqclass.store.registry import MoveReason, champion_of, move_champion, write_refusal
+from seqclass.store.root import DamagedError, Damages, Root, manifest_digest
+from tests.support.commands import Command
+from tests.support.places import NOW, REPOSITORY
+from tests.support.stored import make_champion, store_champion
+
+WRITTEN = ["register", "promote", "register", "promote", "register", "promote", "rollback",
+           "refuse"]  # fmt: skip
+
+
+@pytest.fixture
+def moved(root: Root) -> Root:
+    """A root with three registrations, four moves and a refusal at the end."""
+    for number in range(3):
+        store_champion(root, "m", number)
+    back = MoveReason("me", "back", {}, NOW.replace(second=3))
+    move_champion(next_turn(root, "m"), "v2", back, what="rollback")
+    write_refusal(next_turn(root, "m"), "v1", MoveReason("me", "worse", {}, NOW.replace(second=4)))
+    return root
+
+
+def entries(root: Root) -> list[Path]:
+    return sorted(Path(root.join("log", "models", "m")).glob("0*.json"))
+
+
+def change(path: Path, **fields: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+def forge(path: Path, **fields: object) -> None:
+    """What a careful forger would do: change an entry, and its digest of itself."""
+    record = {**json.loads(path.read_text()), **fields}
+    del record["sha256"]
+    path.write_text(json.dumps({**record, "sha256": manifest_digest(record)}))
+
+
+def bad(root: Root) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in verify_tree(root)["bad"]:
+        name = Path(item["path"]).name
+        found[name] = f"{found[name]}; {item['problem']}" if name in found else item["problem"]
+    return found
+
+
+def test_an_untouched_log_is_whole(moved: Root) -> None:
+    assert bad(moved) == {}
+    found = read_log(moved, "m")
+    assert [entry["number"] for entry in found] == list(range(1, 9))
+    assert [entry["what"] for entry in found] == WRITTEN
+    for before, entry in pairwise(entries(moved)):
+        digest = hashlib.sha256(before.read_bytes()).hexdigest()
+        assert json.loads(entry.read_text())["previous"] == digest
+
+
+def test_names_keep_the_order_beyond_their_digits() -> None:
+    assert [entry_name(number) for number in (1, 999_999, 1_000_000)] == [
+        "000001.json", "999999.json", "1000000.json",
+    ]  # fmt: skip
+
+
+def test_no_log_is_no_problem(root: Root) -> None:
+    assert (read_log(root, "m"), log_problems(root, "m")) == ([], [])
+    assert next_turn(root, "m").number == 1
+
+
+def swap(root: Root) -> None:
+    second, third = entries(root)[1:3]
+    first, other = second.read_bytes(), third.read_bytes()
+    second.write_bytes(other)
+    third.write_bytes(first)
+
+
+def renumber(root: Root) -> None:
+    second, third = entries(root)[1:3]
+    forge(second, number=3)
+    forge(third, number=2)
+
+
+def copy_to(root: Root, name: str) -> None:
+    entries(root)[2].with_name(name).write_bytes(entries(root)[2].read_bytes())
+
+
+TAMPERED: dict[str, tuple[Callable[[Root], object], str]] = {
+    "first deleted": (lambda r: entries(r)[0].unlink(), "expected entry 1, not to be found"),
+    "middle deleted": (lambda r: entries(r)[2].unlink(), "expected entry 3, not to be found"),
+    "two deleted": (lambda r: [e.unlink() for e in entries(r)[2:4]], "entries 3 to 4, not to be"),
+    "all deleted": (lambda r: [e.unlink() for e in entries(r)], ""),
+    "reason edited": (lambda r: change(entries(r)[1], reason="other"), "was altered"),
+    "last edited": (lambda r: change(entries(r)[-1], reason="other"), "was altered"),
+    "reason forged": (lambda r: forge(entries(r)[1], reason="other"), "was edited"),
+    "target forged": (lambda r: forge(entries(r)[1], to="v3"), "was edited"),
+    "time forged": (lambda r: forge(entries(r)[1], time="2030-01-01T00:00:00+00:00"), "edited"),
+    "move forged": (lambda r: forge(entries(r)[-2], **{"from": "v1"}), "follows from entry 6"),
+    "number taken away": (lambda r: forge(entries(r)[1], number=0), "edited or renamed"),
+    "no number": (lambda r: forge(entries(r)[1], number="two"), "number, got 'two'"),
+    "no time": (lambda r: forge(entries(r)[1], time="noon"), "time, got 'noon'"),
+    "swapped": (swap, "edited or renamed"),
+    "renumbered": (renumber, "edited or renamed"),
+    "put in between": (lambda r: copy_to(r, "x.json"), "nothing refers to it"),
+    "put at the end": (lambda r: copy_to(r, "000009.json"), "edited or renamed"),
+    "renamed": (lambda r: entries(r)[1].rename(entries(r)[1].with_name("x.json")), "entry 2, not"),
+    "no entry": (lambda r: entries(r)[1].write_text('{"what": "x"}'), "expected from, got nothing"),
+}
+
+
+@pytest.mark.parametrize("deed", TAMPERED)
+def test_whatever_is_done_to_the_log_is_named(moved: Root, seqclass: Command, deed: str) -> None:
+    spoil, problem = TAMPERED[deed]
+    spoil(moved)
+    if deed == "all deleted":  # a model without a log: docs/guarantees.md promises nothing
+        assert champion_of(moved, "m") is None
+        return
+    assert any(problem in found for found in bad(moved).values()), bad(moved)
+    code, out, _ = seqclass("verify")
+    assert code == 1
+    assert problem in out
+
+
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_an_edited_entry_is_named_itself_though_others_follow(moved: Root, number: int) -> None:
+    path = entries(moved)[number - 1]
+    change(path, reason="another")
+    for turn in range(2):
+        assert [item["path"] for item in log_problems(moved, "m")] == [str(path)], turn
+        write_refusal(next_turn(moved, "m"), "v1", MoveReason("me", "again", {}))
+
+
+@pytest.mark.parametrize(
+    "place", [("v1", "extra.bin"), ("v1", "folder", "x"), ("notes.txt",), ("w1", "model.keras")]
+)
+def test_a_file_that_nothing_names_is_named(moved: Root, place: tuple[str, ...]) -> None:
+    path = Path(moved.join("models", "m", *place))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("more")
+    assert len(bad(moved)) == 1
+    assert set(bad(moved)) <= set(place)
+
+
+def test_another_manifest_than_the_registered_one_is_named(moved: Root) -> None:
+    path = Path(moved.join("models", "m", "v1", "manifest.json"))
+    record = {**json.loads(path.read_text()), "created": NOW.replace(second=59).isoformat()}
+    del record["manifest_sha256"]
+    path.write_text(json.dumps({**record, "manifest_sha256": manifest_digest(record)}))
+    assert "that was registered" in bad(moved)["manifest.json"]
+
+
+def test_a_damaged_entry_is_told_of_and_left_out(moved: Root) -> None:
+    entries(moved)[1].write_text("[]")
+    found = Damages()
+    assert [entry["number"] for entry in read_log(moved, "m", found)] == [1, 3, 4, 5, 6, 7, 8]
+    assert [Path(item["path"]).name for item in found] == [entry_name(2)]
+
+
+def test_a_champion_is_not_guessed_where_the_newest_entries_can_t_be_read(moved: Root) -> None:
+    entries(moved)[-1].write_text("{")
+    with pytest.raises(DamagedError, match=r"000008\.json: expected a JSON object"):
+        champion_of(moved, "m")
+    entries(moved)[-1].unlink()
+    assert champion_of(moved, "m") == "v2"
+
+
+def test_an_entry_that_is_there_is_not_replaced(moved: Root) -> None:
+    turn = next_turn(moved, "m")
+    make_champion(moved, "m", "v1", 9)
+    before = entries(moved)[-1].read_bytes()
+    with pytest.raises(OvertakenError, match=r"000009\.json: expected to write the next entry"):
+        move_champion(turn, "v3", MoveReason("me", "late", {}))
+    assert entries(moved)[-1].read_bytes() == before
+    assert champion_of(moved, "m") == "v1"
+
+
+def test_who_comes_second_decides_again_from_what_the_first_has_decided(moved: Root) -> None:
+    seen = []
+
+    def decide(turn) -> str:
+        seen.append(champion_of(moved, "m"))
+        if len(seen) == 1:
+            make_champion(moved, "m", "v1", 9)
+        move_champion(turn, "v3", MoveReason("me", f"instead of {seen[-1]}", {}))
+        return "done"
+
+    assert in_turn(moved, "m", decide) == "done"
+    assert seen == ["v2", "v1"]
+    assert [(e["from"], e["to"]) for e in read_log(moved, "m")[-2:]] == [("v2", "v1"), ("v1", "v3")]
+    assert bad(moved) == {}
+
+
+def test_time_never_runs_backwards(moved: Root) -> None:
+    early = NOW - timedelta(days=1)
+    write_refusal(next_turn(moved, "m"), "v1", MoveReason("me", "early", {}, early))
+    times = [entry["time"] for entry in read_log(moved, "m")]
+    assert times == sorted(times)
+
+
+PROMOTER = """
+import sys
+from datetime import UTC, datetime, timedelta
+from seqclass.store.root import open_root
+from seqclass.pipeline.promote import promote_version
+root, first = open_root(sys.argv[1]), int(sys.argv[2])
+for turn in range(8):
+    now = datetime.now(UTC) + timedelta(microseconds=first)
+    promote_version(root, f"m@v{(first + turn) % 3 + 1}", "at once", True, now)
+"""
+
+
+def test_the_order_of_the_log_is_the_order_of_the_moves(moved: Root) -> None:
+    """Three processes promote at once, each with a time that it took before its turn."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", PROMOTER, moved.path, str(k)], env=environment)
+        for k in range(3)
+    ]
+    assert [process.wait(timeout=120) for process in running] == [0, 0, 0]
+    assert bad(moved) == {}
+    moves = [entry for entry in read_log(moved, "m") if entry["what"] in ("promote", "rollback")]
+    assert len(moves) > 10
+    assert all(entry["from"] == before["to"] for before, entry in pairwise(moves))
+    assert moves[-1]["to"] == champion_of(moved, "m")
