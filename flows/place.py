@@ -17,6 +17,7 @@ from prefect.exceptions import PrefectException
 from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run
 
+from seqclass.store.format_version import check_format
 from seqclass.store.layout import check_free, check_inbox
 from seqclass.store.root import Root, open_root
 
@@ -45,13 +46,13 @@ def resolve_root(root: str | None) -> Root:
     """Return the storage root that a flow works in."""
     own = open_root()
     if root is None or not is_served():
-        return open_root(root)
+        return check_format(open_root(root))
     if root != own.url:
         raise ValueError(
             f"root: expected none, or that of the worker, {own.url!r}, got {root!r}; "
             "use the service of that root, or seqclass with --root"
         )
-    return own
+    return check_format(own)
 
 
 def check_present(now: datetime | None) -> None:

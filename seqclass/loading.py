@@ -13,6 +13,7 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.inference.prediction import scorer_of
 from seqclass.network_process import Network
 from seqclass.store.datasets import open_dataset
+from seqclass.store.format_version import check_format
 from seqclass.store.models import HISTORY, Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
@@ -176,13 +177,14 @@ def load_model(
         return from_file(str(folder), read_classifier(folder), SequenceClassifier)
     if root is None and (folder / "manifest.json").is_file():
         place = folder.resolve()
-        root, model = place.parents[2], ModelRef(*place.parts[-2:]).short
+        ref = ModelRef(*place.parts[-2:]).short
+        return StoredClassifier(open_model(open_root(place.parents[2]), ref))
     if root is None and _is_path(os.fspath(model)):
         raise ValueError(
             f"model: expected a file or the folder of a version, there is none at "
             f"{os.fspath(model)!r}; correct the path, or give a name"
         )
-    return StoredClassifier(open_model(open_root(root), os.fspath(model)))
+    return StoredClassifier(open_model(check_format(open_root(root)), os.fspath(model)))
 
 
 def _is_path(text: str) -> bool:

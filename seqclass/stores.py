@@ -7,6 +7,7 @@ import numpy as np
 
 from seqclass.loading import StoredClassifier
 from seqclass.store.datasets import dataset_versions, open_dataset
+from seqclass.store.format_version import check_format
 from seqclass.store.models import model_versions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
@@ -48,7 +49,7 @@ def open_store(root: str | os.PathLike[str] | None = None) -> "Store":
     >>> store.models()
     ['courses@v1']
     """
-    return Store(open_root(root))
+    return Store(check_format(open_root(root)))
 
 
 class Store:

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from flows.cli.spec_files import read_spec_file
+from seqclass.store.format_version import check_format
 from seqclass.store.objects import problem_of
 from seqclass.store.root import Damages, Root, check_name, open_root, printable
 from seqclass.store.staging import discard_staging
@@ -162,7 +163,7 @@ def numbers(argument: str, text: str) -> tuple[float, ...]:
 
 def existing(root: str | None) -> Root:
     """Open a root for reading; it must exist if it was named."""
-    store = open_root(root)
+    store = check_format(open_root(root))
     if root is not None and not store.exists():
         raise ValueError(
             f"--root: expected a storage root that is there, got {root!r}; correct it, or let "
@@ -180,6 +181,7 @@ def writable(root: str | None) -> Root:
             f"storage root: expected a bucket that answers, got {store.url} ({problem}); check its "
             "address, keys and name"
         )
+    check_format(store)
     if store.is_local:
         try:
             os.makedirs(store.path, exist_ok=True)

@@ -65,6 +65,7 @@ LAYOUT = (
     Place("prunings/RECORD", KEPT, "prune, delete"),
     Place(r"log/models/NAME/\d{6,}\.json", CHECKED, "whatever decides"),
     Place("unfinished/**", WORK, "train, retrain"),
+    Place(r"format\.json", KEPT, "whatever is first to write"),
     Place("INDEX", AGAIN, "pages"),
     Place(r"models\.json", AGAIN, "pages"),
     Place(r"metrics\.(prom|json)", AGAIN, "upkeep"),

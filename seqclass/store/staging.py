@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
+from seqclass.store.format_version import mark_format
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
@@ -30,6 +31,7 @@ STAGING, TARGET = ".staging", ".target"
 @contextlib.contextmanager
 def staging(root: Root, purpose: str) -> Iterator[str]:
     """Provide a private folder for work in progress; it is removed at the end unless committed."""
+    mark_format(root)
     folder = root.join(STAGING, f"{int(time.time())}-{purpose}-{uuid.uuid4().hex[:8]}")
     with contextlib.ExitStack() as stack:
         if root.is_local:

@@ -29,6 +29,7 @@ from seqclass.pages.records import (
     ModelSummary,
 )
 from seqclass.store.conformity import Time
+from seqclass.store.format_version import FormatRecord
 from seqclass.store.inbox import INBOX
 from seqclass.store.kept_records import (
     Latest,
@@ -95,6 +96,7 @@ STORED_FILES: dict[str, Any] = {
     "digests/<days>.json": Digest,
     "prunings/<time>.json": Pruning,
     "unfinished/<digest>/manifest.json": SeedManifest,
+    "format.json": FormatRecord,
     "index.json": Catalogue,
     "models.json": ModelList,
     "metrics.json": FactsOfModels,

@@ -1,0 +1,65 @@
+"""The version of a root's layout: a release reads roots of its own layout and refuses others."""
+
+import contextlib
+import json
+
+from typing_extensions import TypedDict
+
+from seqclass.store.root import Root, create_file, read_record
+
+FORMAT, FILE, LOG = 1, "format.json", "log"
+_marked: set[str] = set()
+"""Object stores that this process knows to have the file."""
+
+
+class FormatRecord(TypedDict):
+    """The version of a root's layout. format: its number, from 1 on."""
+
+    format: int
+
+
+def mark_format(root: Root) -> None:
+    """Write the version of the layout into a root that lacks it."""
+    if root.url in _marked or (root.is_local and root.exists(FILE)):
+        return
+    with contextlib.suppress(FileExistsError):
+        create_file(root, root.join(FILE), json.dumps({"format": FORMAT}).encode())
+    if not root.is_local:
+        _marked.add(root.url)
+
+
+def check_format(root: Root) -> Root:
+    """Return a root of this release's layout; ValueError for another says how to go on."""
+    if root.exists(FILE):
+        found = read_record(root, root.join(FILE), FormatRecord)["format"]
+        if found != FORMAT:
+            raise ValueError(
+                f"storage root: expected the layout {FORMAT} of this release, got {found} in "
+                f"{root.url}; install the release that wrote it, or choose another root"
+            )
+    elif not root.exists(LOG) and (root.names("datasets") or root.names("models")):
+        raise ValueError(
+            f"storage root: expected a root of this release, got {root.url}, which an older one "
+            f"wrote; {_way_out(root)}"
+        )
+    return root
+
+
+def _way_out(root: Root) -> str:
+    for name in root.names("datasets"):
+        versions = root.sealed_names("datasets", name)
+        if versions:
+            folder = root.address(root.join("datasets", name, _newest(root, name, versions)))
+            return (
+                f"'seqclass import {folder} --name {name} --root NEW' carries rows and labels over "
+                "to a folder NEW; do so for each dataset, and train there"
+            )
+    return "choose another root"
+
+
+def _newest(root: Root, name: str, versions: list[str]) -> str:
+    with contextlib.suppress(ValueError):
+        latest = read_record(root, root.join("datasets", name, "latest.json"), dict)
+        if latest.get("version") in versions:
+            return str(latest["version"])
+    return versions[-1]
