@@ -219,14 +219,13 @@ def verify_log(root: Root, name: str, bad: Damages) -> int:
 
     Returns the number of its entries. A version of the last day may still be registered.
     """
-    bad += log_problems(root, name)
-    named = {item["path"] for item in bad}
+    if found := log_problems(root, name):
+        bad += found
+        return len(entry_files(root, name))
     entries, since = registered(root, name), datetime.now(UTC) - timedelta(days=1)
     for version in model_versions(root, name):
         path = root.join("models", name, version, MANIFEST)
-        if path in named:
-            continue
-        if version in entries and _digest_at(root, path) != entries[version]:
+        if version in entries and _digest_at(root, path) not in ("", entries[version]):
             problem = "expected the manifest that was registered, it was replaced"
             bad.append({"path": path, "problem": problem})
         elif version not in entries and _is_older(root, path, since):

@@ -6,7 +6,7 @@ Champions stay, as do earlier ones and everything they depend on.
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -23,7 +23,7 @@ from seqclass.store.datasets import (
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
 from seqclass.store.leases import is_claimed, locked
-from seqclass.store.log import LOG, PRUNE, STAMP, actor, in_turn, log_problems
+from seqclass.store.log import LOG, PRUNE, STAMP, Turn, actor, in_turn, log_problems
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
 from seqclass.store.models import SUMMARY, model_versions, read_model, registered
 from seqclass.store.policy_file import read_policy
@@ -37,6 +37,7 @@ from seqclass.store.references import (
     reference_of,
 )
 from seqclass.store.registry import (
+    REMOVED,
     MoveReason,
     champion_of,
     champions_before,
@@ -173,11 +174,13 @@ def delete_all(root: Root, wanted: Reference, reason: str, now: datetime) -> lis
     First the log of a model says that it is deleted, or ``latest.json`` of a dataset that no
     version is the newest: after a kill, ``prune`` removes what is left. The log stays.
     """
-    with locked(root, wanted.kind, wanted.name):
-        items, _ = plan_deletion(root, wanted)
-        if wanted.kind == DATASETS:
+    if wanted.kind == DATASETS:
+        with locked(root, DATASETS, wanted.name):
+            items, _ = plan_deletion(root, wanted)
             give_up(root, wanted.name, now)
-        elif not is_deleted(root, wanted.name):
+    else:
+        items, _ = plan_deletion(root, wanted)
+        if not is_deleted(root, wanted.name):
             end_attempt(root, wanted.name)
             grounds = MoveReason(actor(), reason, {"by": "hand"})
             in_turn(root, wanted.name, lambda turn: end_champion(turn, grounds))
@@ -319,13 +322,15 @@ def remove_items(
 ) -> list[Item]:
     """Remove those of these items that may still go; returns the items as they were.
 
-    The removal is recorded first, in ``prunings/`` and, for a version, in its model's log.
+    The removal is recorded first, in ``prunings/`` and, for a version, in its model's log: what
+    becomes champion until then stays, and what is removed there becomes champion no more.
     """
-    owned = [reference_of(ref) for ref in refs if _is_version(ref, MODELS, DATASETS)]
+    names = {reference_of(ref).name for ref in refs if _is_version(ref, DATASETS)}
     with contextlib.ExitStack() as held:
-        for kind, name in sorted({(own.kind, own.name) for own in owned}):
-            held.enter_context(locked(root, kind, name))
+        for name in sorted(names):
+            held.enter_context(locked(root, DATASETS, name))
         items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
+        items = _logged(root, items, spec, reason)
         going = [item for item in items if not item.why]
         _note(root, going, reason, now)
         for item in going:
@@ -333,18 +338,35 @@ def remove_items(
     return items
 
 
+def _logged(root: Root, items: list[Item], spec: PruneSpec, reason: str) -> list[Item]:
+    """Leave an entry in the log of each model whose versions go; versions that it keeps stay."""
+    going = [ModelRef.parse(item.ref) for item in items
+             if not item.why and _is_version(item.ref, MODELS)]  # fmt: skip
+    why = Reasons()
+    for name in sorted({ref.name for ref in going}):
+        if not is_deleted(root, name):
+            versions = [ref.version for ref in going if ref.name == name]
+            kept = in_turn(root, name, partial(_log_removal, versions, spec, reason))
+            why |= {str(ModelRef(name, version)): kept[version] for version in kept}
+    return [replace(item, why=item.why or why.get(item.ref, "")) for item in items]
+
+
+def _log_removal(versions: list[str], spec: PruneSpec, reason: str, turn: Turn) -> Reasons:
+    """Write which of these versions go; returns the others with the reason to stay."""
+    kept = _of_registry(turn.root, turn.name, spec.rollbacks)
+    going = [version for version in versions if version not in kept]
+    if going:
+        words = f"{', '.join(going)} removed: {reason}"
+        write_remark(turn, PRUNE, MoveReason(actor(), words, {REMOVED: going}))
+    return {version: kept[version] for version in versions if version in kept}
+
+
 def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
     record = {"time": now.isoformat(), "actor": actor(), "reason": reason,
               "removed": [item.ref for item in going]}  # fmt: skip
     if going:
         path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
-        content = json.dumps(record, indent=2).encode()
-        create_file(root, path, content)
-    for gone in [ModelRef.parse(item.ref) for item in going if _is_version(item.ref, MODELS)]:
-        if not is_deleted(root, gone.name):
-            grounds = MoveReason(actor(), f"{gone.version} removed: {reason}", {})
-            remark = partial(write_remark, what=PRUNE, grounds=grounds, candidate=gone.version)
-            in_turn(root, gone.name, remark)
+        create_file(root, path, json.dumps(record, indent=2).encode())
 
 
 def _is_version(ref: str, *kinds: str) -> bool:

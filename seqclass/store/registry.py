@@ -7,12 +7,13 @@ from itertools import zip_longest
 from typing import Any
 
 from seqclass.store.kept_records import LogDecision, LogEntry
-from seqclass.store.log import ASK, DELETE, MOVES, REFUSE, Turn, read_log, state_of
+from seqclass.store.log import ASK, DELETE, MOVES, PRUNE, REFUSE, Turn, read_log, state_of
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Damages, Root, did_you_mean, printable
 
-CHAMPION = "champion"
+CHAMPION, REMOVED = "champion", "removed"
+"""The alias of the champion, and the key of a pruning's evidence that names its versions."""
 LONGEST_REASON = 4000
 Evidence = Mapping[str, Any]
 """The facts that a decision rests on, as JSON."""
@@ -130,11 +131,22 @@ class MoveReason:
 def move_champion(turn: Turn, version: str, grounds: MoveReason, what: str = "promote") -> None:
     """Make a version the champion by an entry of the log, ``promote`` or ``rollback``.
 
-    A version whose files are not those of its manifest is refused with DamagedError.
+    A version that a pruning removes, or whose files are not those of its manifest, is refused with
+    DamagedError.
     """
+    if version in _removed(turn.root, turn.name):
+        raise DamagedError(
+            f"models/{turn.name}/{version}: expected a version that stays, it is being removed"
+        )
     read_model(turn.root, turn.name, version).check()
     before = turn.state["champion"]
     turn.append(grounds.entry(what, before, version), grounds.now)
+
+
+def _removed(root: Root, name: str) -> set[str]:
+    """Return the versions that prunings have removed, by the log."""
+    removals = [entry for entry in read_log(root, name) if entry["what"] == PRUNE]
+    return {version for entry in removals for version in entry["evidence"].get(REMOVED, [])}
 
 
 def end_champion(turn: Turn, grounds: MoveReason) -> None:

@@ -228,7 +228,7 @@ def test_a_torn_registry_is_named_and_does_not_stop_the_rest(seqclass: Command, 
     assert seqclass("models")[0] == seqclass("datasets")[0] == 0
     code, out, _ = seqclass("verify")
     assert code == 1
-    assert "champion.json: expected a JSON object" in out
+    assert "000001.json: expected a JSON object" in out
     assert "toy@" in Path(write_all(root)).read_text()
 
 

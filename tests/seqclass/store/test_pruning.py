@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -27,7 +28,7 @@ from seqclass.store.pruning import delete_all, find_name, plan_pruning
 from seqclass.store.queues import write_labels, write_queue
 from seqclass.store.registry import MoveReason, champion_of, is_deleted
 from seqclass.store.retrainings import RETRAINING, Attempt, commit_retraining, write_attempt
-from seqclass.store.root import Root
+from seqclass.store.root import DamagedError, Root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.staging import staging
 from tasks.events import models_of
@@ -117,7 +118,7 @@ def test_a_dry_run_removes_nothing_and_yes_leaves_a_sound_tree(
     assert not (done / "taken.parquet").exists()
     assert verify_tree(lived)["bad"] == []
     said = [e["reason"] for e in read_log(lived, "toy") if e["what"] == "prune"]
-    assert said == [f"v{number} removed: spring" for number in (2, 3, 4)]
+    assert said == ["v2, v3, v4 removed: spring"]
     assert len(lived.names("prunings")) == 1
     assert seqclass_json("prune", "--rollbacks", "2")["goes"] == []
     assert not lived.exists("models", "files")
@@ -331,3 +332,39 @@ def test_bad_bounds_are_one_line(root: Root, seqclass: Command, words: tuple[str
     code, _, err = seqclass("prune", *words)
     assert (code, err.count("\n")) == (2, 1)
     assert words[0] in err
+
+
+def test_a_version_that_becomes_champion_meanwhile_stays(
+    lived: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is promoted between the plan of a pruning and the pruning's entry in the log."""
+    plan = pruning.plan_pruning
+
+    def overtaken(*words: Any) -> list[pruning.Item]:
+        items = plan(*words)
+        make_champion(lived, "toy", "v1", 10**8)
+        return items
+
+    monkeypatch.setattr(pruning, "plan_pruning", overtaken)
+    spec, now = PruneSpec(0, 1), datetime.now(UTC)
+    items = pruning.remove_items(lived, spec, ["models/toy@v1"], "why", now)
+    assert [item.why for item in items if item.ref == "models/toy@v1"] == ["champion"]
+    assert champion_of(lived, "toy") == "v1"
+    assert verify_tree(lived)["bad"] == []
+
+
+def test_a_version_that_is_being_removed_becomes_champion_no_more(
+    lived: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pruning is killed after its entry, before it removes a file."""
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(pruning, "_note", killed)
+    with pytest.raises(Killed):
+        pruning.remove_items(lived, PruneSpec(0, 1), ["models/toy@v1"], "why", datetime.now(UTC))
+    assert "v1" in model_versions(lived, "toy")
+    with pytest.raises(DamagedError, match="it is being removed"):
+        make_champion(lived, "toy", "v1", 10**8)
+    assert champion_of(lived, "toy") == "v7"
