@@ -19,7 +19,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 from tests.support.commands import Command
-from tests.support.stored import store_series
+from tests.support.stored import register_again, store_series
 
 SPEC = {
     "seeds": 2,
@@ -139,6 +139,7 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
     manifest["files"] = [*others, describe_file(copy, folder, "model.keras")]
     Path(folder, "manifest.json").unlink()
     write_manifest(copy, folder, manifest)
+    register_again(copy, "toy", "v1")
     code, out, _ = seqclass("reproduce", "toy", "--root", copy.path, "--json")
     assert code == 1
     assert "model.keras holds other weights" in json.loads(out)["first_difference"]

@@ -16,7 +16,7 @@ from seqclass.pipeline.apply_policy import apply_training_policy
 from seqclass.pipeline.promote import promote
 from seqclass.policies import present_verdict, set_policy
 from seqclass.store.approvals import open_question
-from seqclass.store.log import read_log
+from seqclass.store.log import REGISTER, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
@@ -27,6 +27,10 @@ from tests.support.stored import QUICK, SCORES, store_champion, store_series, st
 
 KNOWN = {"dataset": "datasets/toy@0", "metrics": SCORES, "spec": {"split_seed": 3}}
 HIGH = RetrainSpec(gate=GateSpec(floor=0.95))
+
+
+def decided(root: Root) -> list[str]:
+    return [entry["what"] for entry in read_log(root, "toy") if entry["what"] != REGISTER]
 
 
 def under(root: Root, spec: RetrainSpec) -> None:
@@ -83,7 +87,7 @@ def test_a_version_that_gains_nothing_is_refused_by_every_command_alike(
     assert (code, verdicts) == (1, ["refused"] * 3)
     assert "it learned no new rows and is not better" in trained["refused"]
     assert trained["refused"] in err
-    assert [entry["what"] for entry in read_log(two, "toy")] == ["promote", "refuse"]
+    assert decided(two) == ["promote", "refuse"]
 
 
 def test_where_approval_is_wanted_promote_asks_and_only_force_goes_round(
@@ -97,7 +101,7 @@ def test_where_approval_is_wanted_promote_asks_and_only_force_goes_round(
         assert (code, champion_of(two, "toy")) == (3, "v1")
         assert "toy@v2 --reason WHY" in err
         assert json.loads(out)["verdict"] == present_verdict(version)[0] == "awaits_approval"
-    assert [entry["what"] for entry in read_log(two, "toy")] == ["promote", "policy", "ask"]
+    assert decided(two) == ["promote", "policy", "ask"]
     assert seqclass("promote", "toy@v2", "--force")[0] == 0
     assert present_verdict(version) == ("promoted", [])
     forced = read_log(two, "toy")[-1]["evidence"]["forced"]

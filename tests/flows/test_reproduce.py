@@ -22,7 +22,7 @@ from seqclass.store.root import (
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from tests.support.commands import Command
-from tests.support.stored import store_series
+from tests.support.stored import register_again, store_series
 
 ONE_SEED = TrainingSpec(
     seeds=1,
@@ -55,6 +55,8 @@ def reseal(root: Root, folder: Path, change: Callable[[dict], object]) -> None:
     change(manifest)
     (folder / MANIFEST).unlink()
     write_manifest(root, str(folder), manifest)
+    if folder.parts[-3] == "models":
+        register_again(root, folder.parent.name, folder.name)
 
 
 def reseal_file(root: Root, folder: Path, name: str) -> None:
