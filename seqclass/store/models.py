@@ -26,7 +26,7 @@ from seqclass.store.root import (
     read_manifest,
     write_manifest,
 )
-from seqclass.store.staging import commit
+from seqclass.store.staging import commit, name_target
 
 REPORT, DRAWINGS, SUMMARY = "report.html", "report.json", "index.json"
 """The page of a version, rewritten when its standing changes, so that no manifest names it; the
@@ -118,6 +118,7 @@ def commit_model(
     digest = write_manifest(root, workspace, manifest)
     while True:
         place = ModelRef(name, f"v{_last_number(root, name) + 1}")
+        name_target(root, workspace, *place.parts)
         if _claim(root, place) and commit(root, workspace, *place.parts):
             _write_registration(root, place, digest, now)
             return read_model(root, name, place.version)

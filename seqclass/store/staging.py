@@ -76,6 +76,7 @@ def commit(root: Root, folder: str, *final: str) -> bool:
     target = root.join(*final)
     if root.fs.exists(f"{target}/{MANIFEST}"):
         return False
+    name_target(root, folder, *final)
     check_unlinked(root, target)
     if lacks_manifest(root, *final):
         raise DamagedError(
@@ -89,9 +90,8 @@ def _copy(root: Root, folder: str, final: tuple[str, ...]) -> bool:
     """Copy a staged folder, its manifest last; False if another was first."""
     names = [path.rsplit("/", 1)[-1] for path in root.fs.find(folder)]
     target = root.join(*final)
-    root.fs.pipe_file(f"{folder}/{TARGET}", "/".join(final).encode())
     for name in names:
-        if name != MANIFEST:
+        if name not in (MANIFEST, TARGET):
             root.fs.cp_file(f"{folder}/{name}", f"{target}/{name}")
     try:
         create_file(root, f"{target}/{MANIFEST}", root.fs.cat_file(f"{folder}/{MANIFEST}"))
@@ -107,10 +107,16 @@ def remove(root: Root, *place: str) -> None:
         if root.is_local:
             os.rename(path, f"{folder}/removed")
             return
-        root.fs.pipe_file(f"{folder}/{TARGET}", "/".join(place).encode())
+        name_target(root, folder, *place)
         if root.fs.exists(f"{path}/{MANIFEST}"):
             root.fs.rm(f"{path}/{MANIFEST}")
         root.fs.rm(path, recursive=True)
+
+
+def name_target(root: Root, staged: str, *place: str) -> None:
+    """Note in a staged folder of an object store which place is about to be changed."""
+    if not root.is_local:
+        root.fs.pipe_file(f"{staged}/{TARGET}", "/".join(place).encode())
 
 
 def target_of(root: Root, staged: str) -> tuple[str, ...]:
