@@ -1,6 +1,5 @@
 """Decide a retraining: the champion moves or stays, and a record says why."""
 
-import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,7 +31,15 @@ from seqclass.row_split import spec_of
 from seqclass.store.approvals import Question, how_to_answer, with_until
 from seqclass.store.datasets import became_newest, open_dataset
 from seqclass.store.leases import check_lease
-from seqclass.store.log import ASK, REFUSE, Turn, actor, in_turn, next_turn
+from seqclass.store.log import (
+    ASK,
+    REFUSE,
+    OvertakenError,
+    Turn,
+    actor,
+    in_turn,
+    next_turn,
+)
 from seqclass.store.models import Model
 from seqclass.store.registry import (
     MoveReason,
@@ -93,7 +100,7 @@ def apply_decision(
     seen: DataReport,
     challenge: Challenge | None,
     workspace: str,
-    turn: RetrainRun,
+    run: RetrainRun,
 ) -> Outcome:
     """Promote or refuse the challenger, or ask a person, and seal the record of the retraining.
 
@@ -101,14 +108,14 @@ def apply_decision(
     killed in between has decided nothing.
     """
 
-    def decide(log: Turn) -> Outcome:
-        check_lease(turn.root, turn.claim)
-        return _decide_and_seal(new_data, seen, challenge, workspace, turn, log)
+    def decide(turn: Turn) -> Outcome:
+        check_lease(run.root, run.claim)
+        return _decide_and_seal(new_data, seen, challenge, workspace, run, turn)
 
-    outcome = in_turn(turn.root, turn.model, decide)
-    end_attempt(turn.root, turn.model)
+    outcome = in_turn(run.root, run.model, decide)
+    end_attempt(run.root, run.model)
     logger.info("%s: %s", outcome["decision"], "; ".join(outcome["reasons"]))
-    return {**outcome, "model": open_model(turn.root, turn.model).ref}
+    return {**outcome, "model": open_model(run.root, run.model).ref}
 
 
 def _decide_and_seal(
@@ -116,31 +123,30 @@ def _decide_and_seal(
     seen: DataReport,
     challenge: Challenge | None,
     workspace: str,
-    turn: RetrainRun,
-    log: Turn,
+    run: RetrainRun,
+    turn: Turn,
 ) -> Outcome:
-    root, outcome, now = turn.root, _look(new_data, seen), log.moment(turn.simulated)
+    root, outcome, now = run.root, _look(new_data, seen), turn.moment(run.simulated)
     entry: Consequence | None = None
     if challenge is not None:
-        verdict = _present_verdict(root, challenge, new_data, seen, turn.spec)
-        decided, entry = _decide(root, challenge._replace(verdict=verdict), now, turn.spec, log)
+        verdict = _present_verdict(root, challenge, new_data, seen, run.spec)
+        decided, entry = _decide(root, challenge._replace(verdict=verdict), now, run.spec, turn)
         outcome |= decided
         remove_file(root, f"{workspace}/{SUSPECTS}")
         if outcome["doubted"]:
             _doubt(root, new_data, workspace)
     sealed = {
         **outcome,
-        "trusted": turn.spec.trust_labels,
+        "trusted": run.spec.trust_labels,
         "waited_s": _waited_s(root, new_data),
     }
-    number = log.number if entry else None
-    folder = commit_retraining(root, workspace, turn.model, sealed, now, number)
+    number = turn.number if entry else None
+    folder = commit_retraining(root, workspace, run.model, sealed, now, number)
     if entry is not None:
         try:
-            _carry_out(log, entry, folder.rpartition("/")[2], turn.simulated)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                remove(root, *root.parts_of(folder))
+            _carry_out(turn, entry, folder.rpartition("/")[2], run.simulated)
+        except (OvertakenError, DamagedError):
+            remove(root, *root.parts_of(folder))
             raise
     return {**outcome, "folder": folder}
 
@@ -154,21 +160,21 @@ class Consequence(NamedTuple):
     evidence: Mapping[str, Any]
 
 
-def _carry_out(log: Turn, entry: Consequence, record: str, simulated: datetime | None) -> None:
+def _carry_out(turn: Turn, entry: Consequence, record: str, simulated: datetime | None) -> None:
     """Write the entry, which names the folder of the retraining's record."""
     grounds = MoveReason(actor(), entry.reason, entry.evidence, simulated, record)
     if entry.what not in (ASK, REFUSE):
-        move_champion(log, entry.version, grounds)
+        move_champion(turn, entry.version, grounds)
     else:
-        write_remark(log, entry.what, grounds, entry.version)
+        write_remark(turn, entry.what, grounds, entry.version)
 
 
-def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | None:
+def note_failure(new_data: NewData, error: str, run: RetrainRun) -> Outcome | None:
     """Keep the error of a try; after the last try, seal it as the decision and return it."""
-    root, name = turn.root, turn.model
+    root, name = run.root, run.model
     attempt = attempt_at(root, new_data)
-    check_lease(root, turn.claim)
-    if attempt is None or attempt.tries < turn.spec.tries:
+    check_lease(root, run.claim)
+    if attempt is None or attempt.tries < run.spec.tries:
         if attempt is not None:
             write_attempt(root, name, replace(attempt, error=error))
         return None
@@ -180,7 +186,7 @@ def note_failure(new_data: NewData, error: str, turn: RetrainRun) -> Outcome | N
     }
     with staging(root, f"retraining-{name}") as folder:
         sealed = {**outcome, "trusted": False, "waited_s": _waited_s(root, new_data)}
-        now = next_turn(root, name).moment(turn.simulated)
+        now = next_turn(root, name).moment(run.simulated)
         place = commit_retraining(root, folder, name, sealed, now)
     end_attempt(root, name)
     logger.error("%s: %s", FAILED, outcome["reasons"][0])
@@ -221,7 +227,7 @@ def _present_verdict(
 
 
 def _decide(
-    root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec, log: Turn
+    root: Root, challenge: Challenge, now: datetime, spec: RetrainSpec, turn: Turn
 ) -> tuple[Outcome, Consequence]:
     """Return the decision, by ``decide`` with the present champion and policy, and its entry.
 
@@ -240,7 +246,7 @@ def _decide(
     elif isinstance(decision, Ask):
         asks = policy.retraining if policy and policy.retraining.approval else spec
         what, until = ASK, now + timedelta(seconds=asks.approval_s)
-        question = Question(log.number, model.version, reasons[0], until, now)
+        question = Question(turn.number, model.version, reasons[0], until, now)
         evidence = with_until(verdict, until)
         reasons = [*reasons, how_to_answer(model.name, question)]
     reason = reasons[0] if what == ASK else "; ".join(reasons)
