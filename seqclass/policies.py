@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from seqclass.monitoring.policy import ModelPolicy, policy_from, rules_under
 from seqclass.monitoring.retrain_spec import Rules
 from seqclass.store.approvals import question_about
-from seqclass.store.log import PAUSE, RESUME, Turn, actor, in_turn, state_of
+from seqclass.store.log import Turn, actor, in_turn, state_of
 from seqclass.store.models import COMPARISON, Model, model_versions
 from seqclass.store.policy_file import read_policy, write_policy
 from seqclass.store.registry import MoveReason, champion_of, check_model, write_remark
 from seqclass.store.root import DamagedError, Root
+from seqclass.store.states import PAUSE, RESUME
 
 if TYPE_CHECKING:
     from seqclass.monitoring.decide import Decision, FinalVerdict

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from seqclass.store.datasets import LATEST
 from seqclass.store.kept_facts import Tags, listing_tags, read_facts
 from seqclass.store.log import LOG
 from seqclass.store.models import model_versions
@@ -71,7 +70,7 @@ def _kept(root: Root) -> Iterator[tuple[str, ModelFacts]]:
 def _listings(root: Root) -> dict[str, Tags]:
     """Return the tags of all logs, retrainings, scores and newest versions of datasets."""
     kinds = {kind: listing_tags(root, kind) for kind in (RETRAININGS, SCORES)}
-    datasets = listing_tags(root, "datasets", ending=f"/{LATEST}")
+    datasets = listing_tags(root, LOG, "datasets")
     return {**kinds, LOG: listing_tags(root, LOG, "models"), "datasets": datasets}
 
 

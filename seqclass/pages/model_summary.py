@@ -28,7 +28,7 @@ from seqclass.pages.trust import (
     weakest_class,
 )
 from seqclass.store.approvals import open_question
-from seqclass.store.log import LOG, MOVES, entry_files, read_entry
+from seqclass.store.log import LOG, entry_files, read_entry
 from seqclass.store.manifests import ModelManifest, RetrainingRecord
 from seqclass.store.models import COMPARISON, SUMMARY, Model, model_versions, read_model
 from seqclass.store.policy_file import read_policy
@@ -42,6 +42,7 @@ from seqclass.store.root import (
     note,
     readable,
 )
+from seqclass.store.states import MOVES
 
 
 def policy_shown(root: Root, name: str, bad: Damages) -> dict[str, str] | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from seqclass.labelling.truth import Truth
 from seqclass.pages.trust import UNKNOWN, Trust, Weakest
-from seqclass.store.log import REGISTER
+from seqclass.store.states import REGISTER
 
 Ends = tuple[float, float]
 

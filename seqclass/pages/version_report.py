@@ -13,10 +13,10 @@ from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
 from seqclass.pages.rendering import adapter, keep_pages, render, score, words
 from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.few_references import ambiguity_rule, too_few_references
-from seqclass.store.log import MOVES
 from seqclass.store.models import COMPARISON, DRAWINGS, REPORT, Model, read_model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root
+from seqclass.store.states import MOVES
 
 if TYPE_CHECKING:
     from seqclass.evaluation.decisions import AbstentionScores

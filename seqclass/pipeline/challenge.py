@@ -21,13 +21,14 @@ from seqclass.pipeline.detection import NewData
 from seqclass.pipeline.evaluate import Evaluated
 from seqclass.row_split import times_of
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
-from seqclass.store.log import REGISTER, log_problems, read_log
+from seqclass.store.log import log_problems, read_log
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
 from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, Model, model_versions, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import DamagedError, Damages, Root, describe_file
+from seqclass.store.states import REGISTER
 from seqclass.stored_records import DataReport, Verdict
 
 logger = logging.getLogger(__name__)

@@ -31,15 +31,7 @@ from seqclass.row_split import spec_of
 from seqclass.store.approvals import Question, how_to_answer, with_until
 from seqclass.store.datasets import became_newest, open_dataset
 from seqclass.store.leases import check_lease
-from seqclass.store.log import (
-    ASK,
-    REFUSE,
-    OvertakenError,
-    Turn,
-    actor,
-    in_turn,
-    next_turn,
-)
+from seqclass.store.log import OvertakenError, Turn, actor, in_turn, next_turn
 from seqclass.store.models import Model
 from seqclass.store.registry import (
     MoveReason,
@@ -58,6 +50,7 @@ from seqclass.store.retrainings import (
 )
 from seqclass.store.root import DamagedError, Root, remove_file
 from seqclass.store.staging import remove, staging
+from seqclass.store.states import ASK, REFUSE
 from seqclass.stored_records import DataReport, DriftCount, Verdict
 
 logger = logging.getLogger(__name__)

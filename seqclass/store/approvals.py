@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from seqclass.store.log import ASK, Entry, Turn, entry_name, read_entry, state_of
+from seqclass.store.log import Entry, Turn, entry_name, read_entry, state_of
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import MoveReason, write_remark
 from seqclass.store.root import DamagedError, Root
+from seqclass.store.states import ASK
 
 UNTIL = "until"
 """Key in a question's evidence: the time (ISO 8601) after which it counts as declined."""

@@ -14,14 +14,15 @@ from seqclass.store.datasets import committed_versions
 from seqclass.store.kept_facts import keep_facts, listing_tags, read_facts
 from seqclass.store.kept_records import ListedVersions
 from seqclass.store.layout import Parts, area_of, sealed_folders, strangers
-from seqclass.store.log import LOG, entry_files, log_problems
+from seqclass.store.log import LOG, entry_files, log_problems, registered
 from seqclass.store.manifests import (
     SEALED_TYPES,
     DatasetManifest,
     ListedModel,
+    Manifest,
     ModelManifest,
 )
-from seqclass.store.models import CLAIM, REPORT, model_versions, registered
+from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.queues import LABELS, QUEUES
 from seqclass.store.references import DatasetRef, ModelRef
@@ -39,6 +40,7 @@ from seqclass.store.root import (
     sha256_of,
 )
 from seqclass.store.scores import SCORES
+from seqclass.store.states import KINDS
 from seqclass.store.studies import STUDIES
 
 LIST = "models.json"
@@ -141,9 +143,10 @@ def verify_tree(root: Root, ref: str | None = None) -> Verified:
         checked, bad = checked + n_files, bad + damaged
     scores = _score_folders(root, ref)
     checked += sum(verify_folder(root, folder, bad) for folder in scores)
-    models = {name for kind, name, _ in parts if kind == ModelRef.kind}
-    for name in sorted(models if ref else {*root.names(LOG, "models"), *root.names("models")}):
-        checked += verify_log(root, name, bad)
+    logs = {(kind, name) for kind, name, _ in parts if kind in KINDS}
+    logs |= set() if ref else {(kind, name) for kind in KINDS for name in root.names(LOG, kind)}
+    for kind, name in sorted(logs):
+        checked += verify_log(root, kind, name, bad)
     bad += verify_citations(root, [tuple(root.parts_of(own)) for own in folders + scores])
     areas = {area_of(tuple(root.parts_of(own))) for own in folders + scores} if ref else {()}
     for area in sorted(areas):
@@ -184,14 +187,11 @@ def _parts(ref: str | None) -> tuple[str, str, str]:
 
 
 def verify_citations(root: Root, places: Sequence[Parts]) -> Damages:
-    """Return references of sealed folders and of these models' logs to missing items."""
+    """Return references of sealed folders to missing items."""
     removed, bad = removed_refs(root), Damages()
     for place in places:
         if manifest := readable(root, root.join(*place), SEALED_TYPES[place[0]]):
             bad += uncited(root, root.join(*place, MANIFEST), cited_by(place, manifest), removed)
-    for name in sorted({place[1] for place in places if place[0] == ModelRef.kind}):
-        cited = cited_in_log(root, name)
-        bad += uncited(root, root.join(LOG, ModelRef.kind, name), cited, removed)
     return bad
 
 
@@ -214,28 +214,31 @@ def verify_folder(root: Root, folder: str, bad: Damages) -> int:
     return 1 + len(manifest["files"])
 
 
-def verify_log(root: Root, name: str, bad: Damages) -> int:
-    """Check a model's log, and that its versions are those that were registered.
+def verify_log(root: Root, kind: str, name: str, bad: Damages) -> int:
+    """Check a log, and that the versions of its model or dataset are those that were registered.
 
     Returns the number of its entries. A version of the last day may still be registered.
     """
-    if found := log_problems(root, name):
+    cited = cited_in_log(root, name, kind)
+    bad += uncited(root, root.join(LOG, kind, name), cited, removed_refs(root))
+    if found := log_problems(root, name, kind):
         bad += found
-        return len(entry_files(root, name))
-    entries, since = registered(root, name), datetime.now(UTC) - timedelta(days=1)
-    for version in model_versions(root, name):
-        path = root.join("models", name, version, MANIFEST)
+        return len(entry_files(root, name, kind))
+    entries, since = registered(root, name, kind), datetime.now(UTC) - timedelta(days=1)
+    versions = model_versions if kind == ModelRef.kind else committed_versions
+    for version in versions(root, name):
+        path = root.join(kind, name, version, MANIFEST)
         if version in entries and _digest_at(root, path) not in ("", entries[version]):
             problem = "expected the manifest that was registered, it was replaced"
             bad.append({"path": path, "problem": problem})
         elif version not in entries and _is_older(root, path, since):
             problem = "expected an entry of the log that registers this version, there is none"
             bad.append({"path": path, "problem": problem})
-    return len(entry_files(root, name))
+    return len(entry_files(root, name, kind))
 
 
 def _is_older(root: Root, path: str, since: datetime) -> bool:
-    manifest = readable(root, path.removesuffix(f"/{MANIFEST}"), ModelManifest)
+    manifest = readable(root, path.removesuffix(f"/{MANIFEST}"), Manifest)
     return manifest is not None and datetime.fromisoformat(manifest["created"]) < since
 
 

@@ -38,11 +38,12 @@ def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
     return found + (_read(ModelRef, f"{place[1]}@{champion}") if champion else [])
 
 
-def cited_in_log(root: Root, name: str) -> list[Reference]:
-    """Return the versions of a model that its log names."""
-    entries = read_log(root, name)
+def cited_in_log(root: Root, name: str, kind: str) -> list[Reference]:
+    """Return the versions of a model or a dataset that its log names."""
+    entries = read_log(root, name, kind=kind)
     versions = {entry.get(key) for entry in entries for key in ("from", "to", "candidate")}
-    return _read(ModelRef, *(f"{name}@{version}" for version in sorted(map(str, versions))))
+    of_kind = ModelRef if kind == ModelRef.kind else DatasetRef
+    return _read(of_kind, *(f"{name}@{version}" for version in sorted(map(str, versions))))
 
 
 def _read(kind: type[Reference], *texts: object) -> list[Reference]:

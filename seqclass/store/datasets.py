@@ -1,23 +1,25 @@
 """Datasets: rows of series in Parquet, versioned by the digest of their content."""
 
 import contextlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.store.fingerprint import fingerprint
-from seqclass.store.kept_records import Latest
+from seqclass.store.kept_records import LogDecision
 from seqclass.store.layout import is_sealed, within
 from seqclass.store.leases import check_held
+from seqclass.store.log import Turn, actor, in_turn, state_of
 from seqclass.store.manifests import DatasetManifest, ImportSummary, Manifest, Source
 from seqclass.store.parts import files_to_keep, stage_rows
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import (
+    MANIFEST,
     DamagedError,
     Root,
     check_file,
@@ -25,9 +27,8 @@ from seqclass.store.root import (
     did_you_mean,
     is_name,
     read_manifest,
-    read_record,
     remove_file,
-    replace_file,
+    sha256_of,
     write_manifest,
 )
 from seqclass.store.rows import (
@@ -37,8 +38,8 @@ from seqclass.store.rows import (
     to_dense,
 )
 from seqclass.store.staging import commit, staging
+from seqclass.store.states import DATASETS, DELETE, KINDS, PRUNE, REGISTER
 
-LATEST = "latest.json"
 MAX_BYTES = 6 * 2**30
 """Largest size of the padded array of a dataset, in bytes."""
 PART_BYTES = 2**26
@@ -199,10 +200,8 @@ def _unknown(root: Root, ref: str, name: str) -> str:
 
 def latest_version(root: Root, name: str, versions: list[str]) -> str:
     """Return the version that was made last, which may be an old one made again."""
-    found = _latest(root, name)
-    if found and found["version"] in versions:
-        return found["version"]
-    return dataset_versions(root, name)[-1]
+    newest = _state(root, name)["newest"]
+    return newest if newest in versions else dataset_versions(root, name)[-1]
 
 
 def became_newest(dataset: Dataset) -> datetime:
@@ -211,22 +210,21 @@ def became_newest(dataset: Dataset) -> datetime:
     An old version becomes the newest again if a change of labels is taken back.
     """
     own = DatasetRef.parse(dataset.ref)
-    found, since = _latest(dataset.root, own.name), dataset.manifest["created"]
-    if found and found["version"] == own.version:
-        since = found["since"]
-    return datetime.fromisoformat(since)
+    state = _state(dataset.root, own.name)
+    is_newest = state["newest"] == own.version
+    return datetime.fromisoformat(state["since"] if is_newest else dataset.manifest["created"])
 
 
-def _latest(root: Root, name: str) -> Latest | None:
-    path = root.join("datasets", name, LATEST)
-    if root.fs.exists(path):
-        with contextlib.suppress(DamagedError):
-            return read_record(root, path, Latest)
-    return None
+def _state(root: Root, name: str) -> Any:
+    """Return what a dataset is; nothing if the newest entry of its log is damaged."""
+    try:
+        return state_of(root, name, DATASETS)
+    except DamagedError:
+        return KINDS[DATASETS].nothing
 
 
 def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: datetime) -> None:
-    """Remove the pages of a removed version, and let ``latest.json`` name one that exists.
+    """Remove the pages of a removed version, and let the log name a newest one that exists.
 
     This is a parent of the version, if one is there. If it was the last version, all other files of
     the dataset are removed too.
@@ -237,9 +235,9 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
     versions = dataset_versions(root, gone.name)
     if versions and not is_given_up(root, gone.name):
         before = [own.version for own in map(DatasetRef.parse, parents) if own.name == gone.name]
-        found = _latest(root, gone.name)
-        wanted = [*([found["version"]] if found else []), *before, versions[-1]]
-        _write_latest(root, gone.name, next(own for own in wanted if own in versions), now)
+        wanted = [_state(root, gone.name)["newest"], *before, versions[-1]]
+        newest = next(own for own in wanted if own in versions)
+        _log_newest(root, gone.name, newest, PRUNE, f"{gone.version} removed", now)
     elif not any(is_sealed(parts) for parts in beside):
         stale += ["index.html", "index.json"]
         for parts in beside:
@@ -249,26 +247,44 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
             root.fs.rm(f"{home}/{page}")
 
 
-def give_up(root: Root, name: str, now: datetime) -> None:
+def give_up(root: Root, name: str, reason: str, now: datetime) -> None:
     """Record that all versions of a dataset are to be removed; the next one takes this back.
 
     The caller holds the dataset's folder.
     """
-    _write_latest(root, name, "", now)
+    _log_newest(root, name, None, DELETE, reason, now)
 
 
 def is_given_up(root: Root, name: str) -> bool:
     """Check whether all versions of a dataset are to be removed."""
-    latest = _latest(root, name)
-    return latest is not None and not latest["version"]
+    return _state(root, name)["deleted"]
 
 
-def _write_latest(root: Root, name: str, version: str, now: datetime) -> None:
-    check_held(root, "datasets", name)
-    found = _latest(root, name)
-    if found is None or found["version"] != version:
-        latest = json.dumps({"version": version, "since": now.isoformat()})
-        replace_file(root, root.join("datasets", name, LATEST), latest.encode())
+def _log_newest(
+    root: Root, name: str, version: str | None, what: str, reason: str, now: datetime
+) -> None:
+    """Leave an entry that says which version is the newest now, unless it is so already."""
+    check_held(root, DATASETS, name)
+
+    def write(turn: Turn) -> None:
+        newest = turn.state["newest"]
+        if turn.number > 1 and newest == version and what != DELETE:
+            return
+        path = root.join(DATASETS, name, version or "", MANIFEST)
+        evidence = {MANIFEST: sha256_of(root, path)} if what == REGISTER else {}
+        record: LogDecision = {
+            "what": what,
+            "from": newest,
+            "to": version,
+            "actor": actor(),
+            "reason": reason,
+            "evidence": evidence,
+        }
+        if version is not None and what == REGISTER:
+            record["candidate"] = version
+        turn.append(record, now)
+
+    in_turn(root, name, write, DATASETS)
 
 
 def dataset_versions(root: Root, name: str) -> list[str]:
@@ -360,7 +376,8 @@ def write_rows(
         stays_behind = _stays_behind(root, made, parents)
         commit(root, folder, *made.parts)
     if not stays_behind:
-        _write_latest(root, name, made.version, now)
+        made_by = ", ".join(sorted(provenance.source))
+        _log_newest(root, name, made.version, REGISTER, made_by, now)
     return open_dataset(root, made.short)
 
 

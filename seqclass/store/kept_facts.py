@@ -1,7 +1,7 @@
 """Facts of models that an object store keeps in one file, so that few requests read them.
 
 The facts of a model stand beside a digest of the listing of everything that they follow from: names
-and tags of its log's entries, of its retrainings and scores, and of the dataset's newest version.
+and tags of its log's entries, of its retrainings and scores, and of the dataset's log.
 Facts whose digest is that of now are those of now; others are found anew. The file has its own
 digest.
 """
@@ -19,16 +19,12 @@ Tags = dict[str, str]
 """The digest of a listing, by model or dataset."""
 
 
-def listing_tags(root: Root, *area: str, ending: str = "") -> Tags:
-    """Return a digest of the files of each name in a folder of an object store, by one listing.
-
-    ending: of the files that count.
-    """
+def listing_tags(root: Root, *area: str) -> Tags:
+    """Return a digest of the files of each name in a folder of an object store, by one listing."""
     found, start = defaultdict[str, Any](hashlib.sha256), f"{root.join(*area)}/"
     for path, info in sorted(root.fs.find(root.join(*area), detail=True).items()):
-        if path.endswith(ending):
-            name = path.removeprefix(start).partition("/")[0]
-            found[name].update(f"{path} {info['ETag']}\n".encode())
+        name = path.removeprefix(start).partition("/")[0]
+        found[name].update(f"{path} {info['ETag']}\n".encode())
     return {name: digest.hexdigest() for name, digest in found.items()}
 
 

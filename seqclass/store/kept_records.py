@@ -8,28 +8,16 @@ from typing_extensions import TypedDict
 from seqclass.store.conformity import Time
 from seqclass.store.manifests import ListedModel
 
-
-class Latest(TypedDict):
-    """The version that a dataset's name means.
-
-    version: the one made last, which may be an old one made again; empty if all are to be removed.
-    since: when it became this.
-    """
-
-    version: str
-    since: Time
-
-
 _From = TypedDict("_From", {"from": str | None})
 
 
 class LogDecision(_From):
-    """What was decided about a model.
+    """What was decided about a model or a dataset.
 
-    what: ``register`` for a new version, ``promote``, ``refuse``, ``ask``, ``rollback``,
-    ``policy``, ``pause``, ``resume``, ``label``, ``prune`` for a removed version, or ``delete``.
-    from: the champion before the decision. to: the champion after it. candidate: the version that
-    the decision is about, if it is not the champion; of ``delete`` the newest. actor: who decided.
+    what: of a dataset ``register``, ``prune`` or ``delete``; of a model also ``promote``,
+    ``refuse``, ``ask``, ``rollback``, ``policy``, ``pause``, ``resume`` or ``label``. from, to: the
+    champion, or the newest version of the dataset, before and after the decision. candidate: the
+    version that it is about, if that is another one; of ``delete`` the newest. actor: who decided.
     reason: why. evidence: the facts that the decision rests on. retraining: the folder of the
     retraining that decided, if one did.
     """
@@ -60,18 +48,43 @@ class ModelState(TypedDict):
     deleted: bool
 
 
+class DatasetState(TypedDict):
+    """What a dataset is.
+
+    newest: the version that its name means, null if all were deleted. since: from when on it is the
+    newest. deleted: whether all its versions are to be removed.
+    """
+
+    newest: str | None
+    since: Time | None
+    deleted: bool
+
+
 class LogEntry(LogDecision):
-    """An entry of a model's log.
+    """An entry of the log of a model or a dataset.
 
     number: its number, from 1 on. previous: SHA-256 of the file of the entry before it. time: of
-    the decision. state: what the model is after it. sha256: digest of all other keys.
+    the decision. state: what the model or the dataset is after it. sha256: digest of all other
+    keys.
     """
 
     number: int
     previous: str
     time: Time
-    state: ModelState
+    state: Any
     sha256: str
+
+
+class ModelLogEntry(LogEntry):
+    """An entry of a model's log. state: what the model is after it."""
+
+    state: ModelState
+
+
+class DatasetLogEntry(LogEntry):
+    """An entry of a dataset's log. state: what the dataset is after it."""
+
+    state: DatasetState
 
 
 class Overdue(TypedDict):

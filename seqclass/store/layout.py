@@ -45,7 +45,6 @@ EXPRESSIONS = {
 }  # fmt: skip
 LAYOUT = (
     Place("datasets/NAME/DIGEST", SEALED, "import, generate, ingest"),
-    Place(r"datasets/NAME/latest\.json", KEPT, "import, generate, ingest, delete"),
     Place(r"datasets/NAME/quarantine/[0-9a-f]{16}\.parquet", KEPT, "import, ingest"),
     Place(r"datasets/NAME/recordings/[0-9a-f]{16}\.html", KEPT, "import"),
     Place("datasets/NAME/INDEX", AGAIN, "pages"),
@@ -63,7 +62,7 @@ LAYOUT = (
     Place(r"scores/NAME/VERSION/votes-[0-9a-f]{16}\.json", KEPT, "vote"),
     Place("(comparisons|digests)/PAGE", AGAIN, "compare, digest"),
     Place("prunings/RECORD", KEPT, "prune, delete"),
-    Place(r"log/models/NAME/\d{6,}\.json", CHECKED, "whatever decides"),
+    Place(r"log/(models|datasets)/NAME/\d{6,}\.json", CHECKED, "whatever decides or stores rows"),
     Place("unfinished/**", WORK, "train, retrain"),
     Place(r"format\.json", KEPT, "whatever is first to write"),
     Place("INDEX", AGAIN, "pages"),

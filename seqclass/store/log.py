@@ -1,11 +1,11 @@
-"""The log of a model: a numbered entry for each thing that was decided, written once.
+"""The log of a model or dataset: a numbered entry for each thing that was decided, written once.
 
-``log/models/<name>/000042.json`` is created only if there is no such file, so that of two writers
+``log/<kind>/<name>/000042.json`` is created only if there is no such file, so that of two writers
 one comes second; it reads again, and decides again (``in_turn``). An entry says what was decided
-and what the model is after it, so that the newest one tells its champion, its policy and what
-awaits approval. It holds its own digest and that of the entry before it. This shows what was
-removed, changed or put in between, but not that the last ones are gone. Someone who may write to
-the tree can forge the whole; see docs/guarantees.md.
+and what the model or dataset is after it: the newest one tells a model's champion, its policy and
+what awaits approval, or a dataset's newest version. It holds its own digest and that of the entry
+before it. This shows what was removed, changed or put in between, but not that the last ones are
+gone. Someone who may write to the tree can forge the whole; see docs/guarantees.md.
 """
 
 import contextlib
@@ -18,13 +18,14 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from seqclass.store.kept_records import LogDecision, LogEntry, ModelState
+from seqclass.store.kept_records import DatasetLogEntry, LogDecision, LogEntry, ModelLogEntry
 from seqclass.store.root import (
+    MANIFEST,
     DamagedError,
     Damages,
     Root,
@@ -34,21 +35,15 @@ from seqclass.store.root import (
     parse_record,
     read_bytes,
 )
+from seqclass.store.states import DATASETS, KINDS, MODELS, REGISTER, is_founded
 
-DELETE = "delete"
-MOVES = ("promote", "rollback", DELETE)
-"""Decisions that move the champion; ``delete`` leaves the model without one."""
-REGISTER, ASK, REFUSE, PRUNE = "register", "ask", "refuse", "prune"
-POLICY, PAUSE, RESUME = "policy", "pause", "resume"
 LOG = "log"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 NAME = re.compile(r"\d{6,}\.json")
 BEFORE_THE_FIRST = hashlib.sha256(b"").hexdigest()
 """The digest that the first entry holds in place of that of the one before it."""
 WAIT_S = 0.1
-NOTHING: ModelState = {"champion": None, "since": None, "policy": None, "question": None,
-                       "paused": False, "deleted": False}  # fmt: skip
-"""The state of a model without an entry."""
+ENTRIES: dict[str, type[Any]] = {MODELS: ModelLogEntry, DATASETS: DatasetLogEntry}
 Result = TypeVar("Result")
 
 
@@ -73,9 +68,10 @@ class Turn:
 
     root: Root
     name: str
+    state: Any
+    kind: str = MODELS
     number: int = 1
     previous: str = BEFORE_THE_FIRST
-    state: ModelState = field(default_factory=lambda: NOTHING)
     earliest: datetime | None = None
 
     def moment(self, simulated: datetime | None = None) -> datetime:
@@ -93,11 +89,12 @@ class Turn:
         """
         placed = {"number": self.number, "previous": self.previous, **record}
         moment = self.moment(simulated).isoformat()
-        state = _state_after(self.state, self.number, record, moment, self._asked)
+        rule = KINDS[self.kind]
+        state = rule.after(self.state, self.number, record, moment, self._asked)
         entry = {**placed, "time": moment, "state": state}
         sealed = {**entry, "sha256": manifest_digest(entry)}
         content = json.dumps(sealed, indent=2, ensure_ascii=False).encode()
-        path = _path(self.root, self.name, entry_name(self.number))
+        path = _path(self.root, self.name, entry_name(self.number), self.kind)
         try:
             create_file(self.root, path, content)
         except FileExistsError as error:
@@ -105,68 +102,40 @@ class Turn:
                 f"{path}: expected to write the next entry of the log, another process has; "
                 "nothing was changed, run the command again"
             ) from error
-        return parse_record(path, content, LogEntry)
+        return parse_record(path, content, ENTRIES[self.kind])
 
     def _asked(self, number: int) -> str | None:
         """Return the version that an entry asks about."""
-        return read_entry(self.root, self.name, entry_name(number)).record.get("candidate")
+        file = entry_name(number)
+        return read_entry(self.root, self.name, file, self.kind).record.get("candidate")
 
 
-def _state_after(
-    state: ModelState,
-    number: int,
-    record: LogDecision,
-    moment: str,
-    asked: Callable[[int], str | None],
-) -> ModelState:
-    """Return what a model is after an entry, which was ``state`` before it."""
-    what, question = record["what"], state["question"]
-    if what in MOVES:
-        ended = what == DELETE
-        return {
-            "champion": record["to"],
-            "since": None if ended else moment,
-            "policy": None if ended else state["policy"],
-            "question": None,
-            "paused": False if ended else state["paused"],
-            "deleted": ended,
-        }
-    if what == REFUSE and question is not None and asked(question) == record.get("candidate"):
-        question = None
-    after: ModelState = {**state, "question": number if what == ASK else question}
-    if what == POLICY:
-        after["policy"] = None if record["evidence"].get("policy") is None else number
-    if what in (PAUSE, RESUME):
-        after["paused"] = what == PAUSE
-    if what == REGISTER:
-        after["deleted"] = False
-    return after
-
-
-def state_of(root: Root, name: str) -> ModelState:
-    """Return what a model is, by its newest entry; DamagedError if that can't be read."""
-    files = entry_files(root, name)
-    return read_entry(root, name, files[-1]).record["state"] if files else NOTHING
-
-
-def next_turn(root: Root, name: str) -> Turn:
-    """Return the place of the next entry; what is read after this is what it is decided on."""
-    files = entry_files(root, name)
+def state_of(root: Root, name: str, kind: str = MODELS) -> Any:
+    """Return what a model or dataset is by its newest entry; DamagedError if that is damaged."""
+    files = entry_files(root, name, kind)
     if not files:
-        return Turn(root, name)
-    last = read_entry(root, name, files[-1])
+        return KINDS[kind].nothing
+    return read_entry(root, name, files[-1], kind).record["state"]
+
+
+def next_turn(root: Root, name: str, kind: str = MODELS) -> Turn:
+    """Return the place of the next entry; what is read after this is what it is decided on."""
+    files = entry_files(root, name, kind)
+    if not files:
+        return Turn(root, name, KINDS[kind].nothing, kind)
+    last = read_entry(root, name, files[-1], kind)
     gap = timedelta(microseconds=0 if last.record["what"] == REGISTER else 1)
     earliest = datetime.fromisoformat(last.record["time"]) + gap
-    return Turn(root, name, last.number + 1, last.digest, last.record["state"], earliest)
+    return Turn(root, name, last.record["state"], kind, last.number + 1, last.digest, earliest)
 
 
-def in_turn(root: Root, name: str, work: Callable[[Turn], Result]) -> Result:
-    """Decide something about a model, again if another process has decided something meanwhile.
+def in_turn(root: Root, name: str, work: Callable[[Turn], Result], kind: str = MODELS) -> Result:
+    """Decide something about a model or dataset, again if another process has done so meanwhile.
 
     ``work`` reads what it needs and appends at most one entry.
     """
     while True:
-        turn = next_turn(root, name)
+        turn = next_turn(root, name, kind)
         try:
             return work(turn)
         except OvertakenError:
@@ -178,41 +147,54 @@ def entry_name(number: int) -> str:
     return f"{number:06d}.json"
 
 
-def _path(root: Root, name: str, file: str) -> str:
-    return root.join(LOG, "models", name, file)
+def _path(root: Root, name: str, file: str, kind: str) -> str:
+    return root.join(LOG, kind, name, file)
 
 
-def entry_files(root: Root, name: str) -> list[str]:
+def entry_files(root: Root, name: str, kind: str = MODELS) -> list[str]:
     """Return file names of the entries in order."""
     try:
-        files = [file for file in root.names(LOG, "models", name) if NAME.fullmatch(file)]
+        files = [file for file in root.names(LOG, kind, name) if NAME.fullmatch(file)]
     except PermissionError as error:
-        folder = root.join(LOG, "models", name)
+        folder = root.join(LOG, kind, name)
         raise DamagedError(f"{folder}: expected a folder that can be read ({error})") from error
     return sorted(files, key=lambda file: (len(file), file))
 
 
-def read_log(root: Root, name: str, bad: Damages | None = None) -> list[LogEntry]:
+def read_log(
+    root: Root, name: str, bad: Damages | None = None, kind: str = MODELS
+) -> list[LogEntry]:
     """Return the records of all entries in order; damaged ones are added to ``bad`` instead."""
-    return [entry.record for entry in entries_of(root, name, bad)]
+    return [entry.record for entry in entries_of(root, name, bad, kind)]
 
 
-def entries_of(root: Root, name: str, bad: Damages | None = None) -> list[Entry]:
+def entries_of(
+    root: Root, name: str, bad: Damages | None = None, kind: str = MODELS
+) -> list[Entry]:
     """Return sound entries in order, with their digests; damaged ones are added to ``bad``."""
     found = []
-    for file in entry_files(root, name):
+    for file in entry_files(root, name, kind):
         try:
-            found.append(read_entry(root, name, file))
+            found.append(read_entry(root, name, file, kind))
         except DamagedError as error:
-            note(bad, _path(root, name, file), error)
+            note(bad, _path(root, name, file, kind), error)
     return sorted(found, key=lambda entry: entry.number)
 
 
-def read_entry(root: Root, name: str, file: str) -> Entry:
+def registered(root: Root, name: str, kind: str) -> dict[str, str]:
+    """Return the digest of the manifest of each version that a log names."""
+    return {
+        str(entry.get("candidate")): str(entry["evidence"].get(MANIFEST))
+        for entry in read_log(root, name, kind=kind)
+        if entry["what"] == REGISTER
+    }
+
+
+def read_entry(root: Root, name: str, file: str, kind: str = MODELS) -> Entry:
     """Read one entry by its file's name; DamagedError if it is not an entry."""
-    path = _path(root, name, file)
+    path = _path(root, name, file, kind)
     content = read_bytes(root, path)
-    record = parse_record(path, content, LogEntry)
+    record = parse_record(path, content, ENTRIES[kind])
     own = {key: value for key, value in record.items() if key != "sha256"}
     if record["sha256"] != manifest_digest(own):
         raise DamagedError(
@@ -252,36 +234,36 @@ def acting_as(name: str) -> Iterator[None]:
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
-def log_problems(root: Root, name: str) -> Damages:
+def log_problems(root: Root, name: str, kind: str = MODELS) -> Damages:
     """Return entries that are damaged, missing, edited, forged, out of order or invalid."""
     bad = Damages()
-    entries = entries_of(root, name, bad)
+    entries = entries_of(root, name, bad, kind)
     found = Damages()
     for before, entry in zip([None, *entries], entries, strict=False):
-        found += _break(root, name, before, entry)
+        found += _break(root.join(LOG, kind, name), before, entry)
     named = {item["path"] for item in bad}
     bad += [item for item in found if item["path"] not in named]
-    return bad + _backwards(entries) + _unfounded(entries)
+    return bad + _backwards(entries) + _unfounded(entries, kind)
 
 
-def _break(root: Root, name: str, before: Entry | None, entry: Entry) -> Damages:
+def _break(folder: str, before: Entry | None, entry: Entry) -> Damages:
     """Return the problem of an entry that does not follow the one before it.
 
     It is named at the place where it can be repaired, so that later entries don't change the name.
     """
     number, digest = (before.number, before.digest) if before else (0, BEFORE_THE_FIRST)
     if entry.number > number + 1:
-        return [_gone(root, name, number + 1, entry.number - 1)]
+        return [_gone(folder, number + 1, entry.number - 1)]
     if entry.record["previous"] == digest:
         return []
     problem = f"expected the digest that entry {entry.number} holds, it was edited"
     return [{"path": (before or entry).path, "problem": problem}]
 
 
-def _gone(root: Root, name: str, first: int, last: int) -> dict[str, str]:
+def _gone(folder: str, first: int, last: int) -> dict[str, str]:
     """Return missing entries, named at the place of the first."""
     which = f"entry {first}" if first == last else f"entries {first} to {last}"
-    path = _path(root, name, entry_name(first))
+    path = f"{folder}/{entry_name(first)}"
     return {"path": path, "problem": f"expected {which}, not to be found"}
 
 
@@ -297,16 +279,13 @@ def _backwards(entries: list[Entry]) -> Damages:
     ]  # fmt: skip
 
 
-def _unfounded(entries: list[Entry]) -> Damages:
+def _unfounded(entries: list[Entry], kind: str) -> Damages:
     """Return entries whose state does not follow from the one before."""
     bad, asked = Damages(), {entry.number: entry.record.get("candidate") for entry in entries}
     for before, entry in zip([None, *entries], entries, strict=False):
-        if before is not None and entry.number != before.number + 1:
-            continue
-        state = before.record["state"] if before else NOTHING
-        record = entry.record
-        after = _state_after(state, entry.number, record, record["time"], asked.get)
-        if record["from"] != state["champion"] or record["state"] != after:
+        state = before.record["state"] if before else KINDS[kind].nothing
+        follows = entry.number == (before.number if before else 0) + 1
+        if follows and not is_founded(kind, state, entry.record, asked.get):
             problem = f"expected what follows from entry {entry.number - 1}, got another state"
             bad.append({"path": entry.path, "problem": problem})
     return bad

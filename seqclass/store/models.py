@@ -11,7 +11,7 @@ from typing import Any
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.kept_records import LogDecision
 from seqclass.store.keras_files import read_keras
-from seqclass.store.log import REGISTER, Turn, actor, in_turn, read_log
+from seqclass.store.log import Turn, actor, in_turn, registered
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
@@ -27,6 +27,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 from seqclass.store.staging import commit, name_target
+from seqclass.store.states import MODELS, REGISTER
 
 REPORT, DRAWINGS, SUMMARY = "report.html", "report.json", "index.json"
 """The page of a version, rewritten when its standing changes, so that no manifest names it; the
@@ -145,17 +146,8 @@ def _write_registration(root: Root, place: ModelRef, digest: str, now: datetime)
 
 def _last_number(root: Root, name: str) -> int:
     """Return the last number that was given, also to a version that was removed since."""
-    taken = [*root.names("models", name), *registered(root, name)]
+    taken = [*root.names("models", name), *registered(root, name, MODELS)]
     return max((int(v[1:]) for v in taken if re.fullmatch(r"v\d+", v)), default=0)
-
-
-def registered(root: Root, name: str) -> dict[str, str]:
-    """Return the digest of the manifest of each version that the log names."""
-    return {
-        str(entry.get("candidate")): str(entry["evidence"].get(MANIFEST))
-        for entry in read_log(root, name)
-        if entry["what"] == REGISTER
-    }
 
 
 def _claim(root: Root, place: ModelRef) -> bool:

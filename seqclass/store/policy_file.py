@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from seqclass.store.log import POLICY, Turn, entry_name, read_entry, state_of
+from seqclass.store.log import Turn, entry_name, read_entry, state_of
 from seqclass.store.registry import MoveReason, write_remark
 from seqclass.store.root import DamagedError, Root
+from seqclass.store.states import POLICY
 
 Stored = dict[str, Any]
 

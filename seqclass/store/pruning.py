@@ -23,9 +23,9 @@ from seqclass.store.datasets import (
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
 from seqclass.store.leases import is_claimed, locked
-from seqclass.store.log import LOG, PRUNE, STAMP, Turn, actor, in_turn, log_problems
+from seqclass.store.log import LOG, STAMP, Turn, actor, in_turn, log_problems, registered
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
-from seqclass.store.models import SUMMARY, model_versions, read_model, registered
+from seqclass.store.models import SUMMARY, model_versions, read_model
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.queues import QUEUES
@@ -57,6 +57,7 @@ from seqclass.store.root import (
 )
 from seqclass.store.scores import SCORES, score_folders
 from seqclass.store.staging import remove
+from seqclass.store.states import PRUNE
 from seqclass.store.studies import RUNS, study_versions
 
 DATASETS, MODELS, PRUNINGS = DatasetRef.kind, ModelRef.kind, "prunings"
@@ -171,13 +172,13 @@ def _beside_versions(root: Root, name: str) -> Iterator[Item]:
 def delete_all(root: Root, wanted: Reference, reason: str, now: datetime) -> list[Item]:
     """Remove all versions of a name and what belongs to them; returns what was removed.
 
-    First the log of a model says that it is deleted, or ``latest.json`` of a dataset that no
-    version is the newest: after a kill, ``prune`` removes what is left. The log stays.
+    First the log of a model says that it is deleted, or that of a dataset that no version
+    is the newest: after a kill, ``prune`` removes what is left. The log stays.
     """
     if wanted.kind == DATASETS:
         with locked(root, DATASETS, wanted.name):
             items, _ = plan_deletion(root, wanted)
-            give_up(root, wanted.name, now)
+            give_up(root, wanted.name, reason, now)
     else:
         items, _ = plan_deletion(root, wanted)
         if not is_deleted(root, wanted.name):
@@ -213,8 +214,11 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
 def _with_doubt(root: Root, reasons: Reasons, models: Reasons) -> Reasons:
     """Add reasons: if the needs of a version that stays are unreadable, all the others stay too."""
     there = {str(ModelRef(*own[1:])) for own in sealed_folders(root, MODELS)}
-    named = {str(ModelRef(name, version))
-             for name in root.names(LOG, MODELS) for version in registered(root, name)}  # fmt: skip
+    named = {
+        str(ModelRef(name, version))
+        for name in root.names(LOG, MODELS)
+        for version in registered(root, name, MODELS)
+    }
     lost = sorted(there | named - removed_refs(root))
     lost = [ref for ref in lost if models.get(ref, "lost") and not _manifest(root, ref)]
     doubt = f"{lost[0]} can't be read, and may need it" if lost else ""
@@ -232,7 +236,7 @@ def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
     with contextlib.suppress(DamagedError):  # verify names it
         if question := open_question(root, name):
             found[question.version] = "awaits approval"
-    if log_problems(root, name) or not registered(root, name).keys() >= set(versions):
+    if log_problems(root, name) or not registered(root, name, MODELS).keys() >= set(versions):
         damaged = "its log is damaged, and may lead back to it"
         found = {**dict.fromkeys(versions, damaged), **found}
     return {**found, **({champion: "champion"} if champion else {})}

@@ -15,10 +15,11 @@ import pytest
 
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import committed_versions, open_dataset
-from seqclass.store.log import REGISTER, next_turn, read_log
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
+from seqclass.store.states import REGISTER
 from tests.support.deeds import DATASET, DEEDS, FIRST_VERSIONS, MODEL
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import store_series, store_version

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.store.log import REGISTER, read_log
+from seqclass.store.log import read_log
 from seqclass.store.models import load_keras
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import commit_retraining, retrainings_of
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.staging import staging
+from seqclass.store.states import REGISTER
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import DECIDED, make_champion, store_champion, store_version

@@ -14,12 +14,13 @@ from seqclass.pipeline.replicas import train_seed
 from seqclass.row_split import select_rows
 from seqclass.store import objects
 from seqclass.store.datasets import Dataset, write_dataset
-from seqclass.store.log import REGISTER, next_turn
+from seqclass.store.log import next_turn
 from seqclass.store.models import Model, commit_model
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import MANIFEST, Root, sha256_of
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
+from seqclass.store.states import REGISTER
 from seqclass.training.spec import TrainingSpec
 from seqclass.workers import workers
 from tests.support.places import NOW

@@ -32,9 +32,9 @@ from seqclass.store.conformity import Time
 from seqclass.store.format_version import FormatRecord
 from seqclass.store.inbox import INBOX
 from seqclass.store.kept_records import (
-    Latest,
+    DatasetLogEntry,
     ListedVersions,
-    LogEntry,
+    ModelLogEntry,
     Overdue,
     Pruning,
 )
@@ -71,7 +71,6 @@ class FactsOfModels(TypedDict):
 
 STORED_FILES: dict[str, Any] = {
     "datasets/<name>/<digest>/manifest.json": SEALED_TYPES["datasets"],
-    "datasets/<name>/latest.json": Latest,
     "datasets/<name>/index.json": DatasetSummary,
     "datasets/<name>/<digest>.json": DatasetProfile,
     "models/<name>/<version>/manifest.json": SEALED_TYPES["models"],
@@ -79,7 +78,8 @@ STORED_FILES: dict[str, Any] = {
     "models/<name>/<version>/stability.json": Stability,
     "models/<name>/<version>/comparison.json": Verdict,
     "models/<name>/<version>/report.json": Drawings,
-    "log/models/<name>/<number>.json": LogEntry,
+    "log/models/<name>/<number>.json": ModelLogEntry,
+    "log/datasets/<name>/<number>.json": DatasetLogEntry,
     "models/<name>/index.json": ModelSummary,
     "scores/<model>/<version>/<source>/<digest>/manifest.json": SEALED_TYPES["scores"],
     "scores/<model>/<version>/votes-<digest>.json": Poll,

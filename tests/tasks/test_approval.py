@@ -15,7 +15,7 @@ from seqclass.pipeline.approve import Answer, answer_question, decline_if_over
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import REGISTER, actor, read_log
+from seqclass.store.log import actor, read_log
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of
@@ -27,6 +27,7 @@ from seqclass.store.retrainings import (
     write_attempt,
 )
 from seqclass.store.root import Root
+from seqclass.store.states import REGISTER
 from tests.support.commands import Command
 from tests.support.evidence import stored
 from tests.support.places import NOW

@@ -18,13 +18,14 @@ from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import REGISTER, read_log
+from seqclass.store.log import read_log
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import (
     SUSPECTS,
     retrainings_of,
 )
 from seqclass.store.root import Root
+from seqclass.store.states import REGISTER
 from tasks.events import announce
 from tests.support.events import events_of
 from tests.support.evidence import evidence

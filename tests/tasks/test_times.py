@@ -16,11 +16,12 @@ from seqclass.pipeline.detection import find_new_data
 from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.policies import set_policy
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import write_dataset
-from seqclass.store.log import REGISTER, entry_name, next_turn, read_log
+from seqclass.store.datasets import became_newest, write_dataset
+from seqclass.store.log import entry_name, next_turn, read_log
 from seqclass.store.registry import MoveReason, champion_since, move_champion, tenures_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Damages, Root, manifest_digest
+from seqclass.store.states import REGISTER
 from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion, newest_entry_of, store_series, store_version
 from tests.support.verdicts import REFUSED, VERDICT, apply_verdict, store_two
@@ -109,8 +110,7 @@ def test_a_dataset_is_created_when_it_is_committed(root: Root) -> None:
     rows = list(store_series(root).tables())
     made = write_dataset(root, "later", slow(iter(rows)), {})
     assert moment(made.manifest["created"]) >= read[0]
-    latest = json.loads(Path(root.join("datasets", "later", "latest.json")).read_text())
-    assert latest["since"] == made.manifest["created"]
+    assert became_newest(made).isoformat() == made.manifest["created"]
 
 
 def test_a_cool_down_counts_from_the_decision(root: Root) -> None:

@@ -55,13 +55,13 @@ def test_a_small_root_holds_what_is_declared(root: Root, tmp_path: Path) -> None
 
 def test_what_is_not_declared_is_found(root: Root) -> None:
     store_all(root)
-    path = Path(root.join("datasets", "toy", "latest.json"))
-    path.write_text(json.dumps({**json.loads(path.read_text()), "since": 5, "more": 1}))
+    path = Path(root.join("log", "datasets", "toy", "000001.json"))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "actor": 5, "more": 1}))
     Path(root.join("models", "m", "new.json")).write_text("{}")
     found = undeclared(root)
     assert "models/m/new.json: a file that is not listed" in found
-    for key in ("since", "more"):
-        assert any(own.startswith(f"datasets/toy/latest.json: ('{key}',)") for own in found)
+    for key in ("actor", "more"):
+        assert any(own.startswith(f"log/datasets/toy/000001.json: ('{key}',)") for own in found)
 
 
 def test_every_file_of_the_list_is_at_a_place_of_the_layout() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.format_version import FILE, FORMAT
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
+from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
 
 COMMANDS = [
@@ -24,8 +26,11 @@ COMMANDS = [
 def old(root: Root) -> Root:
     """What a release before the first one wrote: rows and labels, and no version of the layout."""
     store_series(root, n=20)
-    store_series(root, n=24)
+    newest = store_series(root, n=24).manifest["version"]
     Path(root.join(FILE)).unlink()
+    shutil.rmtree(root.join("log"))
+    latest = {"version": newest, "since": NOW.isoformat()}
+    Path(root.join("datasets", "toy", "latest.json")).write_text(json.dumps(latest))
     Path(root.join("models", "toy", "audit")).mkdir(parents=True)
     return root
 

@@ -321,7 +321,7 @@ def test_prune_ends_a_deletion_that_was_killed(
 
 
 def test_rows_that_come_after_a_killed_deletion_take_it_back(lived: Root) -> None:
-    give_up(lived, "toy", NOW)
+    give_up(lived, "toy", "why", NOW)
     newest = store_series(lived, "toy", 50).ref
     assert open_dataset(lived, "toy").ref == newest
     assert kept(lived, days=10_000)[newest]

@@ -24,10 +24,11 @@ from hypothesis.stateful import (
 
 from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import REGISTER, next_turn, read_log
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, write_refusal
 from seqclass.store.root import DamagedError, Record, Root, open_root, parse_record
+from seqclass.store.states import REGISTER
 from tests.support.places import NOW
 from tests.support.stored import newest_entry_of, store_version
 

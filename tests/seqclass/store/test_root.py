@@ -168,7 +168,7 @@ root = s.open_root(sys.argv[1])
 {"replace": s.replace_file, "create": s.create_file}[sys.argv[2]](root, sys.argv[3], b"half")
 """
 PLACES = [
-    "index.html", "datasets/toy/latest.json", "log/models/m/000001.json",
+    "index.html", "metrics.prom", "log/models/m/000001.json",
     "inbox/toy/quarantine/0-a.csv.reason.txt", "studies/toy/runs/0.json",
     "prunings/20260102T030405.000000Z.json",
 ]  # fmt: skip

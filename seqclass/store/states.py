@@ -1,0 +1,84 @@
+"""What a model or a dataset is after an entry of its log, which was another state before it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from seqclass.store.kept_records import DatasetState, LogDecision, LogEntry, ModelState
+
+MODELS, DATASETS = "models", "datasets"
+DELETE = "delete"
+MOVES = ("promote", "rollback", DELETE)
+"""Decisions that move the champion; ``delete`` leaves the model without one."""
+REGISTER, ASK, REFUSE, PRUNE = "register", "ask", "refuse", "prune"
+POLICY, PAUSE, RESUME = "policy", "pause", "resume"
+State = Mapping[str, Any]
+Asked = Callable[[int], str | None]
+"""Takes the number of an entry that asks, and returns the version that it asks about."""
+
+
+def _model_after(
+    state: Any, number: int, record: LogDecision, moment: str, asked: Asked
+) -> ModelState:
+    what, question = record["what"], state["question"]
+    if what in MOVES:
+        ended = what == DELETE
+        return {
+            "champion": record["to"],
+            "since": None if ended else moment,
+            "policy": None if ended else state["policy"],
+            "question": None,
+            "paused": False if ended else state["paused"],
+            "deleted": ended,
+        }
+    if what == REFUSE and question is not None and asked(question) == record.get("candidate"):
+        question = None
+    after: ModelState = dict(state, question=number if what == ASK else question)  # type: ignore[assignment]
+    if what == POLICY:
+        after["policy"] = None if record["evidence"].get("policy") is None else number
+    if what in (PAUSE, RESUME):
+        after["paused"] = what == PAUSE
+    if what == REGISTER:
+        after["deleted"] = False
+    return after
+
+
+def _dataset_after(
+    state: Any, number: int, record: LogDecision, moment: str, asked: Asked
+) -> DatasetState:
+    newest = record["to"]
+    since = state["since"] if newest == state["newest"] else moment
+    return {"newest": newest, "since": since, "deleted": record["what"] == DELETE}
+
+
+class Kind(NamedTuple):
+    """A kind of thing that has a log: the key of its state that ``from`` and ``to`` name, its
+    state without an entry, and the rule that gives the state after one."""
+
+    key: str
+    nothing: State
+    after: Callable[[Any, int, LogDecision, str, Asked], State]
+
+
+NO_MODEL: ModelState = {
+    "champion": None,
+    "since": None,
+    "policy": None,
+    "question": None,
+    "paused": False,
+    "deleted": False,
+}
+KINDS = {
+    MODELS: Kind(
+        "champion",
+        NO_MODEL,
+        _model_after,
+    ),
+    DATASETS: Kind("newest", DatasetState(newest=None, since=None, deleted=False), _dataset_after),
+}
+
+
+def is_founded(kind: str, before: State, entry: LogEntry, asked: Asked) -> bool:
+    """Check whether an entry starts from the state before it, and holds the one that follows."""
+    rule = KINDS[kind]
+    after = rule.after(before, entry["number"], entry, entry["time"], asked)
+    return entry["from"] == before[rule.key] and entry["state"] == after
