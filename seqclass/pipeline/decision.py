@@ -206,6 +206,7 @@ def _look(new_data: NewData, seen: DataReport) -> Outcome:
         "drift": seen["drift"],
         "seen": seen["words"],
         "doubted": False,
+        "settled": True,
     }
 
 
