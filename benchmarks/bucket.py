@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
+from seqclass.evaluation.decisions import LARGEST
 from seqclass.pipeline.prometheus import write_metrics
 from seqclass.store.catalogue import keep_list
 from seqclass.store.log import next_turn
-from seqclass.store.manifests import ModelDescription
+from seqclass.store.manifests import DecisionRecord, ModelDescription
 from seqclass.store.models import commit_model
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root, open_root
@@ -21,6 +23,13 @@ MODELS, VERSIONS = 500, 10
 COMMANDS = ("models", "models --json", "history model-7", "metrics")
 KNOWN: ModelDescription = {
     "dataset": "datasets/signals@0123456789abcdef",
+    "dataset_digest": "0" * 64,
+    "dataset_source": {},
+    "reading": {},
+    "registered_seed": 0,
+    "decision": cast(DecisionRecord, asdict(LARGEST)),
+    "symbols": {},
+    "numerics": {},
     "classes": ["a", "b"],
     "channels": ["value"],
     "refused": None,

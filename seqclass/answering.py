@@ -282,7 +282,7 @@ class Answering:
         Raises
         ------
         ValueError
-            If no LSTM was trained, or an older release did not keep its losses.
+            If no LSTM was trained.
 
         Examples
         --------

@@ -90,7 +90,7 @@ class StoredClassifier(Answering):
     def _parameters(self) -> "Parameters":
         from seqclass.fitted_record import Parameters
 
-        spec, seed = self._model.manifest["spec"], self._model.manifest.get("registered_seed")
+        spec, seed = self._model.manifest["spec"], self._model.manifest["registered_seed"]
         members = spec.get("members")
         return Parameters(
             spec.get("first_seed", 0) if seed is None else seed,
@@ -113,7 +113,7 @@ class StoredClassifier(Answering):
 def _trained(model: Model) -> dict[str, Any]:
     """Return the record of the registered seed; empty if there is none."""
     seeds = model.read_json(STABILITY)["seeds"] if model.has(STABILITY) else []
-    chosen = model.manifest.get("registered_seed")
+    chosen = model.manifest["registered_seed"]
     return next((seed for seed in seeds if seed["seed"] == chosen), {})
 
 
@@ -123,7 +123,7 @@ def _losses_of(model: Model) -> list[list[float]]:
         return []
     table = read_table(model.root, model.path(HISTORY))
     found = table.filter(pc.field("member") == LSTM)
-    seed = model.manifest.get("registered_seed")
+    seed = model.manifest["registered_seed"]
     if seed is not None:
         found = found.filter(pc.field("seed") == seed)
     by_network = dict[tuple[int, int], list[float]]()

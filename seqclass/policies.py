@@ -58,7 +58,7 @@ def decide_version(model: Model, champion: str | None) -> "Decision":
     """Judge a registered version by its stored evidence, under the present policy."""
     from seqclass.monitoring.decide import decide_stored  # with SciPy, which takes a second
 
-    stored = model.read_json(COMPARISON) if model.has(COMPARISON) else {}
+    stored = model.read_json(COMPARISON)
     return decide_stored(stored, champion, policy_rules(model.root, model.name))
 
 

@@ -1,7 +1,7 @@
 """The split of a dataset's rows into training and test rows, chosen or as it was stored."""
 
 from itertools import chain
-from typing import NamedTuple, NotRequired
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -24,13 +24,13 @@ from seqclass.evaluation.leaks import (
     giveaways,
     near_keys,
 )
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset
 from seqclass.store.models import Model
 from seqclass.store.repeats import numbered
 from seqclass.store.rows import to_dense
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.group_splits import tolerance
-from seqclass.training.spec import TrainingSpec, recorded
+from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import Keys, assign_newest, assign_test
 
 MAX_TEST_ROWS = 200_000
@@ -58,21 +58,19 @@ class SplitSummary(TypedDict):
 
     share: float
     test_rows: dict[str, int]
-    groups: NotRequired[int | None]
+    groups: int | None
     official: bool
     amiss: list[str]
 
 
 def split_of(model: Model) -> Split:
-    """Return the stored split of a version; older versions without one are split by their spec."""
-    if model.has(SPLIT):
-        return read_split(model.root, model.path(SPLIT))
-    return select_rows(open_dataset(model.root, model.manifest["dataset"]), spec_of(model))
+    """Return the stored split of a version."""
+    return read_split(model.root, model.path(SPLIT))
 
 
 def spec_of(model: Model) -> TrainingSpec:
-    """Return the training spec of a version, with the rules of its time."""
-    return TypeAdapter(TrainingSpec).validate_python(recorded(model.manifest["spec"]))
+    """Return the training spec of a version."""
+    return TypeAdapter(TrainingSpec).validate_python(model.manifest["spec"])
 
 
 def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = None) -> Split:

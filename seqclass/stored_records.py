@@ -108,8 +108,8 @@ class Decided(TypedDict):
     metrics: FullScores
     decision: DecisionRecord
     abstention: AbstentionScores
-    goal: NotRequired[str]
-    by_goal: NotRequired[dict[str, GoalScores]]
+    goal: str
+    by_goal: dict[str, GoalScores]
 
 
 class Committee(TypedDict):
@@ -143,7 +143,7 @@ class EnsembleRecord(TrainedRecord):
 
 
 class Metrics(Decided, Committee, Explained):
-    """The evaluation of a version on its test rows; older releases lack some keys.
+    """The evaluation of a version on its test rows.
 
     registered_seed: null if an average of seeds is registered. lstm: the LSTM alone of the
     registered seed; of an ensemble, that of the seed that validates best. out_of_fold: accuracy on

@@ -83,7 +83,7 @@ def training_summary(store: Root, outcome: "Trained") -> TrainingSummary:
         "lstm": model.read_json("stability.json")["lstm"],
         "metrics": model.manifest["metrics"],
         "seeds": [{k: s[k] for k in keys} for s in model.read_json("stability.json")["seeds"]],
-        "leaks": metrics.get("leaks"),
+        "leaks": metrics["leaks"],
         "ensemble": metrics["ensemble"],
         "baselines": {
             name: {key: scores[key] for key in ("accuracy", "macro_f1")}
@@ -98,7 +98,6 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     from seqclass.store.log import read_log
     from seqclass.store.models import COMPARISON
     from seqclass.store.registry import champion_of, open_model
-    from seqclass.store.split import SPLIT
 
     model = open_model(store, ref)
     found = cast("Metrics", model.read_json("metrics.json"))
@@ -114,23 +113,19 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
                      "awaits_approval": waits, "truth": truth and asdict(truth),
                      "baselines": found["baselines"], "stability": spread,
-                     "leaks": found.get("leaks")})  # fmt: skip
+                     "leaks": found["leaks"]})  # fmt: skip
         return
     print_lstm(model.ref, spread)
     _print_training_rows(model, found, spread)
-    if committee := found.get("committee"):
-        typer.echo(committee["lstm"])
+    typer.echo(found["committee"]["lstm"])
     print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
     print_seeds(spread, found["registered_seed"])
-    if ensemble := found.get("ensemble"):
+    if ensemble := found["ensemble"]:
         typer.echo(ensemble_gain(ensemble["gain"], len(spread["seeds"])))
     typer.echo(seeds_line(spread, found["test_rows"]))
-    if found.get("split"):
-        typer.echo(split_line(found["split"]))
-    if not model.has(SPLIT):
-        typer.echo("split: not stored with this version; made again by the rule of its time")
+    typer.echo(split_line(found["split"]))
     print_leaks(found)
-    if where := found.get("where"):
+    if where := found["where"]:
         typer.echo(where_line(where))
     print_truth(model.version, truth)
     then = f"when it was trained: {model.read_json(COMPARISON)['reason']}"
@@ -259,8 +254,8 @@ def answer_author(store: Root, ref: str) -> None:
 
 def limit_line(spread: "Stability") -> str | None:
     """Return at which limit LSTMs still learnt, and what takes them further; None if none did."""
-    members = [member for seed in spread["seeds"] for member in seed.get("members", [])]
-    limits = [member.get("limit", 0) for member in members if member["why"] == "still learning"]
+    members = [member for seed in spread["seeds"] for member in seed["members"]]
+    limits = [member["limit"] for member in members if member["why"] == "still learning"]
     if not limits:
         return None
     longest = json.dumps({"recipe": {"longest": 2 * max(limits)}})
@@ -272,10 +267,10 @@ def limit_line(spread: "Stability") -> str | None:
 
 def seen_line(spread: "Stability", train_rows: int) -> str | None:
     """Return how many of the training rows the LSTMs saw, or None if they saw all of them."""
-    members = [own for seed in spread["seeds"] for own in seed.get("members", [])]
+    members = [own for seed in spread["seeds"] for own in seed["members"]]
     lstms = [own for own in members if own["name"] == "conv-lstm"]
-    least = min((own.get("seen", train_rows) for own in lstms), default=train_rows)
-    if all(own.get("seen", train_rows) + own["rows"] >= train_rows for own in lstms):
+    least = min((own["seen"] for own in lstms), default=train_rows)
+    if all(own["seen"] + own["rows"] >= train_rows for own in lstms):
         return None
     return f"the LSTM saw {least:,} of {train_rows:,} training rows before its training ended"
 
@@ -302,10 +297,10 @@ def seeds_line(spread: "Stability", n_rows: int) -> str:
 
 
 def print_leaks(found: "Metrics") -> None:
-    leaks = found.get("leaks")
-    for amiss in leaks.get("amiss", []) if leaks else []:
+    leaks = found["leaks"]
+    for amiss in leaks["amiss"]:
         typer.echo(f"leaks: {amiss}")
-    if leaks and (leaks["exact"] or leaks["near"]):
+    if leaks["exact"] or leaks["near"]:
         pair = leaks["examples"][0]
         typer.echo(
             f"leaks: {leaks['exact']} test series are copies of training series and "
@@ -334,14 +329,12 @@ def print_scores(title: str, found: "Metrics") -> None:
         f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
         f"on {found['test_rows']} test rows{of_groups(found)}"
     )
-    if found["test_rows"] < FEW_ROWS and found.get("out_of_fold"):
+    if found["test_rows"] < FEW_ROWS:
         typer.echo(out_of_fold_line(found["out_of_fold"], found["test_rows"]))
-    if (evidence := found.get("evidence")) and evidence.get("held_rows"):
-        typer.echo(evidence_line(evidence))
-    if "abstention" in found:
-        typer.echo(unknown_line(found))
-    if "by_goal" in found:
-        print_goals("answers for each goal", found["by_goal"], found["goal"])
+    if found["evidence"]["held_rows"]:
+        typer.echo(evidence_line(found["evidence"]))
+    typer.echo(unknown_line(found))
+    print_goals("answers for each goal", found["by_goal"], found["goal"])
 
 
 def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
@@ -372,7 +365,7 @@ def unknown_line(found: "Metrics") -> str:
 
     abstention, why = found["abstention"], found["unknown"]
     right = abstention["accuracy_answered"]
-    few = too_few_references(found.get("references"), found["decision"].get("unfamiliar", 0.0))
+    few = too_few_references(found["references"], found["decision"]["unfamiliar"])
     rule = ambiguity_rule(found["decision"])
     return (
         f"unknown: {sum(why.values())} of {found['test_rows']} test rows; {why['ambiguous']} are "

@@ -1,7 +1,7 @@
 """The LSTM alone compared with the committee: the gain from the other members, row by row."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NotRequired
+from typing import Final
 
 import numpy as np
 from typing_extensions import TypedDict
@@ -33,8 +33,8 @@ class MemberRecord(TypedDict):
     updates: int
     seconds: float
     why: str | None
-    seen: NotRequired[int]
-    limit: NotRequired[int]
+    seen: int
+    limit: int
 
 
 class TestedMember(MemberRecord):

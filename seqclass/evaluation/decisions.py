@@ -21,9 +21,9 @@ class Decision:
     the held-back rows that are answered, and share of wrong answers among these. unfamiliar:
     p-value up to which a series counts as unlike all that were seen. possible: per class the
     probability from which on it is in the set of possible classes, 0 if rows are too few to
-    guarantee one; None in models made before there were sets. costs: by true class, the cost of
-    each answer, and of ``unknown`` if there is one more; the answer has the lowest expected cost
-    (Elkan 2001, "The Foundations of Cost-Sensitive Learning"). None where offsets decide.
+    guarantee one; None makes no sets. costs: by true class, the cost of each answer, and of
+    ``unknown`` if there is one more; the answer has the lowest expected cost (Elkan 2001, "The
+    Foundations of Cost-Sensitive Learning"). None where offsets decide.
     """
 
     offsets: Sequence[float] | None
@@ -39,15 +39,13 @@ LARGEST = Decision(None, 0.0, 1.0, 0.0)
 """The rule that answers each series with its most probable class."""
 
 
-def reasons_of(
-    probabilities: np.ndarray, p_value: np.ndarray | None, rule: Decision
-) -> list[str | None]:
+def reasons_of(probabilities: np.ndarray, p_value: np.ndarray, rule: Decision) -> list[str | None]:
     """Return the reason that each row is answered with ``unknown``, or None.
 
     ``unfamiliar``: unlike all that were seen; otherwise ``ambiguous``: below the confidence
     threshold, or ``unknown`` costs less than the answer.
     """
-    strange = np.zeros(len(probabilities), bool) if p_value is None else p_value <= rule.unfamiliar
+    strange = p_value <= rule.unfamiliar
     return [
         UNFAMILIAR if unlike else AMBIGUOUS if unsure else None
         for unlike, unsure in zip(strange, are_doubtful(probabilities, rule), strict=True)

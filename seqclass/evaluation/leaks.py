@@ -4,7 +4,7 @@ or gaps."""
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple, NotRequired
+from typing import Any, NamedTuple
 
 import numpy as np
 from typing_extensions import TypedDict
@@ -93,17 +93,21 @@ class Copy(TypedDict):
     train: str
 
 
-class Leaks(TypedDict):
+class Copies(TypedDict):
     """Test series that have a copy among the training rows.
 
-    exact, near: number of such series. examples: some of them. amiss: what else gives labels away,
-    in a sample of the series, one sentence each.
+    exact, near: number of such series. examples: some of them.
     """
 
     exact: int
     near: int
     examples: list[Copy]
-    amiss: NotRequired[list[str]]
+
+
+class Leaks(Copies):
+    """What gives labels away. amiss: what does so in a sample of the series, one sentence each."""
+
+    amiss: list[str]
 
 
 class ShapeKeys(NamedTuple):
@@ -122,7 +126,7 @@ def as_numbers(keys: list[bytes]) -> np.ndarray:
     return np.frombuffer(b"".join(key[:8] or bytes(8) for key in keys), np.uint64)
 
 
-def find_leaks(ids: Names, keys: ShapeKeys, train: np.ndarray, test: np.ndarray) -> Leaks:
+def find_leaks(ids: Names, keys: ShapeKeys, train: np.ndarray, test: np.ndarray) -> Copies:
     """Return the number of test series that have a copy among the training rows, and some pairs.
 
     ids, keys: of all rows; train, test: row numbers. ``near`` counts the test series that have a

@@ -12,7 +12,7 @@ from typing import Any
 
 from seqclass.export.export_check import Agreement
 from seqclass.store.few_references import ambiguity_rule, too_few_references
-from seqclass.store.manifests import ModelDescription, decision_of
+from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 
@@ -64,13 +64,13 @@ PACKAGES = ("numpy", "onnxruntime", "pandas")
 def card_of(model: Model, kind: str, agreement: Agreement) -> str:
     """Return the text of ``README.md`` for an exported folder."""
     number = model.version.removeprefix("v")
-    metrics = model.read_json("metrics.json") if model.has("metrics.json") else {}
+    references = model.read_json("metrics.json")["references"]
     return "\n\n".join(
         [
             _head(model.name, model.manifest, "keras" if kind == "savedmodel" else "onnx"),
             f"# {model.name}, version {number}",
             f"An LSTM classifier of sequences, `{model.ref}`, exported by seqclass.",
-            _facts(model.manifest, metrics.get("references")),
+            _facts(model.manifest, references),
             "## Use",
             USES[kind].replace("{version}", number),
             "## Checked",
@@ -102,11 +102,10 @@ def _head(name: str, manifest: ModelDescription, library: str) -> str:
     return "\n".join(["---", *lines, "---"])
 
 
-def _facts(manifest: ModelDescription, references: int | None) -> str:
-    rule: Mapping[str, Any] = decision_of(manifest)
-    unfamiliar = rule.get("unfamiliar", 0.0)
-    few = too_few_references(references, unfamiliar)
-    by_p_value = "" if few else f"p-value up to {unfamiliar:g}"
+def _facts(manifest: ModelDescription, references: int) -> str:
+    rule = manifest["decision"]
+    few = too_few_references(references, rule["unfamiliar"])
+    by_p_value = "" if few else f"p-value up to {rule['unfamiliar']:g}"
     reasons = filter(None, (ambiguity_rule(rule), by_p_value))
     auxiliary = manifest["spec"].get("auxiliary")
     scores = "; ".join(f"{name} {value:.4f}" for name, value in manifest["metrics"].items())
@@ -136,7 +135,7 @@ def _told(agreement: Agreement) -> str:
 
 
 def version_files(
-    name: str, description: ModelDescription, now: datetime, references: int | None = None
+    name: str, description: ModelDescription, now: datetime, references: int
 ) -> dict[str, str]:
     """Return the texts of a version that is about to get its number, by their names in its folder.
 

@@ -36,9 +36,9 @@ def decide(outputs: Outputs, record: Mapping[str, Any]) -> dict[str, Any]:
     (n,)`` of the label after them; ``p_value (n,)``.
     """
     rule, classes = record["decision"], record["classes"]
-    probabilities, p_value = outputs["probabilities"], outputs.get("p_value")
+    probabilities, p_value = outputs["probabilities"], outputs["p_value"]
     codes, confidence, doubtful = _answers(probabilities, rule)
-    strange = np.zeros(len(codes), bool) if p_value is None else p_value <= rule["unfamiliar"]
+    strange = p_value <= rule["unfamiliar"]
     labels = [classes[code] for code in codes.tolist()]
     reasons = [
         "unfamiliar" if unlike else "ambiguous" if unsure else None
@@ -51,7 +51,7 @@ def decide(outputs: Outputs, record: Mapping[str, Any]) -> dict[str, Any]:
         "confidence": confidence.astype(np.float32),
         "p_value": p_value,
         "possible": _possible(probabilities, rule["possible"], classes),
-        "nearest": _nearest(outputs.get("nearest"), record["references"]),
+        "nearest": _nearest(outputs["nearest"], record["references"]),
         "probabilities": probabilities,
     }
 
@@ -61,7 +61,7 @@ def _answers(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return codes of the labels, their confidence, and whether they are ambiguous, ``(n,)``."""
     rows, n_classes = np.arange(len(probabilities)), probabilities.shape[1]
-    if rule.get("costs") is not None:
+    if rule["costs"] is not None:
         expected = probabilities.astype(np.float64) @ np.array(rule["costs"])
         codes = expected[:, :n_classes].argmin(axis=1)
         least = expected[rows, codes][:, None]
@@ -85,9 +85,7 @@ def _possible(
     return [[classes[code] for code in np.flatnonzero(row).tolist()] for row in inside]
 
 
-def _nearest(numbers: np.ndarray | None, references: Sequence[str]) -> list[list[str]] | None:
-    if numbers is None or not references:
-        return None
+def _nearest(numbers: np.ndarray, references: Sequence[str]) -> list[list[str]]:
     return [[references[number] for number in row] for row in numbers.tolist()]
 
 

@@ -68,27 +68,27 @@ class Answers:
 
     probabilities ``(n, classes)``; codes ``(n,)`` of the most likely classes; confidence ``(n,)``;
     reasons to answer unknown, None where there is none; p_value ``(n,)`` of being like the training
-    series and nearest ``(n, k)``, numbers of the nearest of them: None of older models.
+    series and nearest ``(n, k)``, numbers of the nearest of them.
     """
 
     probabilities: np.ndarray
     codes: np.ndarray
     confidence: np.ndarray
     reasons: Sequence[str | None]
-    p_value: np.ndarray | None
-    nearest: np.ndarray | None
+    p_value: np.ndarray
+    nearest: np.ndarray
 
 
 def answers_of(outputs: Mapping[str, np.ndarray], decision: Decision) -> Answers:
     """Return the answers that a decision makes of a classifier's outputs by name."""
-    probabilities, p_value = outputs["probabilities"], outputs.get("p_value")
+    probabilities, p_value = outputs["probabilities"], outputs["p_value"]
     return Answers(
         probabilities,
         predict_labels(probabilities, decision),
         confidence_of(probabilities, decision),
         reasons_of(probabilities, p_value, decision),
         p_value,
-        outputs.get("nearest"),
+        outputs["nearest"],
     )
 
 

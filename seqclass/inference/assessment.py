@@ -144,7 +144,7 @@ def _estimate(model: Model, own: _Answers) -> Promise:
     if model.has(ANSWERS):
         tested = read_table(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
         right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-        found = estimate(right, sureness_of(tested), _sureness(own.confidence, own.familiarity))
+        found = estimate(right, sureness_of(tested), Confidence(own.confidence, own.familiarity))
     return {
         "accuracy": found.accuracy,
         "accuracy_interval": found.accuracy_interval,
@@ -158,12 +158,8 @@ def _estimate(model: Model, own: _Answers) -> Promise:
 
 
 def sureness_of(table: pa.Table) -> Confidence:
-    """Return the confidence and familiarity of answers; older ones lack the latter."""
-    return _sureness(*(table[name].to_numpy() for name in SURENESS))
-
-
-def _sureness(confidence: np.ndarray, familiarity: np.ndarray) -> Confidence:
-    return Confidence(confidence, None if np.isnan(familiarity).any() else familiarity)
+    """Return the confidence and familiarity of answers."""
+    return Confidence(*(table[name].to_numpy() for name in SURENESS))
 
 
 def quality(

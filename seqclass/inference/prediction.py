@@ -21,7 +21,6 @@ from seqclass.inference.answers import (
 )
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset
-from seqclass.store.manifests import decision_of
 from seqclass.store.models import Model, load_keras
 from seqclass.store.root import Root
 from seqclass.store.rows import check_rows, to_dense
@@ -66,15 +65,13 @@ def scorer_of(model: Model) -> Scorer:
         model.path("model.keras"),
         tuple(manifest["classes"]),
         tuple(manifest["channels"]),
-        Decision(**decision_of(manifest)),
+        Decision(**manifest["decision"]),
         _references(model),
     )
 
 
 def _references(model: Model) -> tuple[str, ...]:
-    """Return the ids of the training series that a model compares with; older models have none."""
-    if not model.has(REFERENCES):
-        return ()
+    """Return the ids of the training series that a model compares with."""
     with model.root.fs.open(model.path(REFERENCES), "rb") as file:
         return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())
 
@@ -116,7 +113,7 @@ def answer_rows(
     """Predict the given rows (ascending) with a stored classifier.
 
     Returns ``probabilities (rows, classes)`` and ``p_value (rows,)`` of being like the training
-    rows; models of older releases give no ``p_value``.
+    rows.
 
     channels: those that it was trained on, in its order; the dataset's order may differ.
     """
@@ -176,9 +173,6 @@ def as_scores(found: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
     n = len(table)
     guessed = pa.array(scorer.classes, pa.string()).take(pa.array(found.codes))
     reasons = pa.array(found.reasons, pa.string())
-    nearest = pa.nulls(n, pa.list_(pa.string()))
-    if scorer.references and found.nearest is not None:
-        nearest = nearest_names(found.nearest, pa.array(scorer.references))
     columns = [
         table["series_id"],
         pa.repeat(scorer.ref, n),
@@ -187,11 +181,9 @@ def as_scores(found: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
         pc.if_else(pc.is_null(reasons), guessed, UNKNOWN),
         reasons,
         pa.array(found.confidence, pa.float32()),
-        pa.nulls(n, pa.float32())
-        if found.p_value is None
-        else pa.array(found.p_value, pa.float32()),
+        pa.array(found.p_value, pa.float32()),
         possible_names(found.probabilities, scorer.decision.possible, scorer.classes),
-        nearest,
+        nearest_names(found.nearest, pa.array(scorer.references)),
         *(pa.array(column) for column in found.probabilities.T),
     ]
     return pa.Table.from_arrays(columns, schema=schema_of(scorer))

@@ -141,8 +141,6 @@ def _suspected(sources: Sources) -> Iterator[Question]:
 
 def _nearest_of_tests(model: Model) -> dict[str, str | None]:
     """Return the nearest training series of each test row."""
-    if not model.has(ANSWERS):
-        return {}
     rows = read_table(model.root, model.path(ANSWERS), ["series_id", "nearest"]).to_pylist()
     return {row["series_id"]: next(iter(row["nearest"] or []), None) for row in rows}
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqclass.store.models import ANSWERS, HELD, Model
+from seqclass.store.tables import read_table
 
 LEAST_ROWS = 5
 """Rows of a class below which its own mean confidence is too uncertain to be its threshold."""
@@ -97,16 +97,11 @@ class HeldAnswers:
 
 
 def held_answers(model: Model) -> HeldAnswers:
-    """Return a version's answers to rows held back in training and to its test rows.
-
-    Versions of older releases keep those to test rows alone, or none.
-    """
-    classes, empty = list(model.manifest["classes"]), pa.schema(
-        {"series_id": pa.string(), "label": pa.string(), "probabilities": pa.list_(pa.float32())}
-    ).empty_table()  # fmt: skip
-    read = (_read(model, artifact) for artifact in (HELD, ANSWERS))
-    found = [own for own in read if own is not None]
-    table = pa.concat_tables([empty, *found])
+    """Return a version's answers to rows held back in training and to its test rows."""
+    classes = list(model.manifest["classes"])
+    table = pa.concat_tables(
+        read_table(model.root, model.path(own), COLUMNS) for own in (HELD, ANSWERS)
+    )
     codes = pc.fill_null(pc.index_in(table["label"], pa.array(classes, pa.string())), -1)
     table, y = table.filter(pc.greater_equal(codes, 0)), codes.to_numpy()
     probabilities = pc.list_flatten(table["probabilities"]).to_numpy()
@@ -116,13 +111,3 @@ def held_answers(model: Model) -> HeldAnswers:
         y[y >= 0],
         probabilities.reshape(len(table), len(classes)),
     )
-
-
-def _read(model: Model, artifact: str) -> pa.Table | None:
-    """Return answers of a version; None of one whose release kept them without probabilities."""
-    if not model.has(artifact):
-        return None
-    with model.root.fs.open(model.path(artifact), "rb") as file, pq.ParquetFile(file) as parquet:
-        if not set(COLUMNS) <= set(parquet.schema_arrow.names):
-            return None
-        return parquet.read(COLUMNS, use_threads=False)

@@ -20,9 +20,6 @@ from seqclass.monitoring.quality import QualityChange, doubt_about_labels
 from seqclass.monitoring.retrain_spec import GateSpec, Rules
 from seqclass.monitoring.seed_spread import unstable
 
-NEEDED = ("champion", "seeds", "macro_f1", "first", "incomparable", "new_rows", "labels",
-                 "old", "newest", "recalls")  # fmt: skip
-
 
 class SeedEvidence(TypedDict):
     """Scores of each seed on the same test rows.
@@ -132,9 +129,6 @@ def decide_stored(
 
     stored: its ``comparison.json``. policy: rules of the model's policy, as in ``rules_for``.
     """
-    if missing := [name for name in (*NEEDED, "rules") if name not in stored]:
-        lacks = f"its stored comparison lacks {missing[0]!r}: it was made by an older release"
-        return Refuse((f"{lacks}; train it again",))
     if stored["champion"] != champion:
         return Refuse(
             (f"it was compared with {stored['champion'] or 'no champion'}, and the champion is "

@@ -29,12 +29,11 @@ LEAST_ROWS = 20
 class Confidence(NamedTuple):
     """Confidence in the answers to ``(n,)`` rows.
 
-    It holds the probability of each answer, and a p-value of each row being like the training rows
-    (None if the model gives none).
+    It holds the probability of each answer, and a p-value of each row being like the training rows.
     """
 
     confidence: np.ndarray
-    familiarity: np.ndarray | None
+    familiarity: np.ndarray
 
 
 class Estimate(NamedTuple):
@@ -82,10 +81,10 @@ def drift_of(tested: Confidence, new: Confidence) -> str | None:
     """
     from seqclass.monitoring.drift import two_samples
 
-    pairs = [("how sure the answers are", tested.confidence, new.confidence)]
-    if tested.familiarity is not None and new.familiarity is not None:
-        told = "how like the training series they are"
-        pairs.append((told, tested.familiarity, new.familiarity))
+    pairs = [
+        ("how sure the answers are", tested.confidence, new.confidence),
+        ("how like the training series they are", tested.familiarity, new.familiarity),
+    ]
     for what, old, now in pairs:
         if len(old) and len(now) and two_samples(old, now)[0] < ALARM / len(pairs):
             return f"the new series differ from the test series in {what}"

@@ -6,7 +6,7 @@ everything that predicts them.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, NotRequired
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import beta
@@ -31,7 +31,7 @@ class BaselineEvidence(TypedDict):
     won: int
     lost: int
     better_p: float
-    model_better_p: NotRequired[float]
+    model_better_p: float
 
 
 class SeedScores(TypedDict):
@@ -47,13 +47,13 @@ class FirstEvidence(TypedDict):
     rows: all of them. held_rows: how many of these are training rows that were held back, which are
     added if test rows are few. groups: number of their groups, null without groups. seeds: scores
     of each seed on all of them. balanced_accuracy: of the model. interval: of this accuracy, 95%.
-    baselines: each baseline on the same rows. Older releases counted test rows only.
+    baselines: each baseline on the same rows.
     """
 
     rows: int
-    held_rows: NotRequired[int]
-    groups: NotRequired[int | None]
-    seeds: NotRequired[SeedScores]
+    held_rows: int
+    groups: int | None
+    seeds: SeedScores
     significance: float
     balanced_accuracy: float
     interval: list[float]
@@ -151,7 +151,7 @@ def _joined(tested: Answered, held: Answered) -> Answered:
 
 def words_of_rows(found: FirstEvidence) -> str:
     """Say how many rows the evidence rests on, and which."""
-    held = found.get("held_rows", 0)
+    held = found["held_rows"]
     tested = f"{found['rows'] - held} test rows"
     return f"{tested} and {held} training rows held back" if held else tested
 
@@ -161,7 +161,7 @@ def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
     rows, (low, _), chance = words_of_rows(found), found["interval"], found["chance"]
     said = []
     if found["rows"] < limits.min_test_rows:
-        held = "" if found.get("held_rows") else (
+        held = "" if found["held_rows"] else (
             "; training rows count too if no --budget ends a seed before each fold has a network"
         )  # fmt: skip
         said.append(
@@ -170,7 +170,7 @@ def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
             f"{held}"
         )
     if not low > chance:
-        groups = found.get("groups")
+        groups = found["groups"]
         cure = "check the labels, or add series" if groups is None else (
             f"check the labels, add groups (there are {groups} here), or raise test_fraction in "
             "the file of --spec"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
-from seqclass.training.spec import Limits, TrainingSpec, with_present_fields
+from seqclass.training.spec import Limits, TrainingSpec
 
 JUDGING = ("gate", "drift", "significance", "least_drop")
 """Fields of a retraining that judge a challenger; a single run can't choose them."""
@@ -44,10 +44,6 @@ def policy_from(stored: dict[str, Any]) -> ModelPolicy:
     """Read a policy from the JSON that ``dataclasses.asdict`` made of it."""
     from pydantic import TypeAdapter
 
-    retraining = stored.get("retraining")
-    if isinstance(retraining, dict) and isinstance(retraining.get("training"), dict):
-        training = with_present_fields(retraining["training"])
-        stored = {**stored, "retraining": {**retraining, "training": training}}
     return TypeAdapter(ModelPolicy).validate_python(stored)
 
 

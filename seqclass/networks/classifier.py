@@ -135,7 +135,7 @@ def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:
 
 
 def probabilities_of(classifier: keras.Model) -> keras.Model:
-    """Return a classifier with its probabilities as the only output, as older models have it."""
+    """Return a classifier with its probabilities as the only output."""
     if not isinstance(classifier.output, dict):
         return classifier
     return keras.Model(classifier.input, classifier.output["probabilities"], name="classifier")

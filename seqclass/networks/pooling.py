@@ -143,8 +143,7 @@ def _lengths(raw: np.ndarray) -> np.ndarray:
 def pool_by_kernel(model: keras.Model) -> None:
     """Let the kernel compute the fixed convolutions in a model from now on.
 
-    What is stored of it stays the same. Convolutions of older models, whose layers have other
-    names, stay with the stock layers.
+    What is stored of it stays the same.
     """
     for layer in model._flatten_layers():
         if isinstance(layer, keras.Model) and f"{AROUND}0" in {part.name for part in layer.layers}:

@@ -35,7 +35,7 @@ class Standing:
     won: number of rows that only this version gets right. lost: number of rows that only the first
     one gets right. difference: of macro F1. interval: of the difference, 95%. recalls: by class.
     verdict: in words. goal: what its answers are chosen for. by_goal: scores of its own test rows
-    by goal; older versions have neither.
+    by goal.
     """
 
     version: str

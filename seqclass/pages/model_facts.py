@@ -88,7 +88,7 @@ def _found(root: Root, name: str, is_scored: bool, bad: Damages) -> ModelFacts:
     own = ModelFacts()
     try:
         records = retrainings_of(root, name, bad)
-        times = [record["waited_s"] for record in records if "waited_s" in record]
+        times = [record["waited_s"] for record in records]
         decisions = Counter(record["decision"] for record in records)
         own = ModelFacts(decisions=dict(decisions), waited=(len(times), sum(times)))
         since, seconds = champion_since(root, name), _trained_s(root, name)

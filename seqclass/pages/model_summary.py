@@ -184,7 +184,7 @@ def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | 
 def _with_tests(version: Version, model: Model) -> Version:
     metrics = cast("Metrics", model.read_json("metrics.json"))
     stability = cast("Stability", model.read_json("stability.json"))
-    retrained = cast("Verdict", model.read_json(COMPARISON) if model.has(COMPARISON) else {})
+    retrained = cast("Verdict", model.read_json(COMPARISON))
     best = best_baseline(metrics)
     (low, high), (least, most) = (
         metrics["metrics"]["intervals"][score] for score in ("macro_f1", "accuracy")
@@ -200,7 +200,7 @@ def _with_tests(version: Version, model: Model) -> Version:
         baseline_f1=best and best[1]["macro_f1"],
         trust=trust_of(metrics, stability, version.refused, retrained),
         weakest=weakest_class(metrics),
-        lstm=committee["lstm"] if (committee := metrics.get("committee")) else None,
+        lstm=metrics["committee"]["lstm"],
     )
 
 
@@ -258,13 +258,13 @@ def _retraining(root: Root, entry: str, found: RetrainingRecord) -> Retraining:
         time=found["created"],
         decision=found["decision"],
         reasons=tuple(found["reasons"]),
-        seen=tuple(found.get("seen", [])),
+        seen=tuple(found["seen"]),
         dataset=found["dataset"],
-        new_rows=found.get("new_rows", 0),
+        new_rows=found["new_rows"],
         challenger=found["challenger"],
         doubted=len(doubted),
         trusted=found["trusted"],
-        suspects=tuple((row["series_id"], row.get("label")) for row in doubted[:MAX_SUSPECTS]),
+        suspects=tuple((row["series_id"], row["label"]) for row in doubted[:MAX_SUSPECTS]),
         shifts=tuple(Shift(**{key: row[key] for key in keys}) for row in drift[:MAX_SHIFTS]),
     )
 

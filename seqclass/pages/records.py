@@ -364,10 +364,10 @@ class StudyEntry:
 
 @dataclass(frozen=True)
 class ComparisonEntry:
-    """A comparison as lists show it; older ones have no date. versions: that were compared."""
+    """A comparison as lists show it. versions: that were compared."""
 
     versions: tuple[str, ...]
-    made: str = ""
+    made: str
 
     @property
     def models(self) -> set[str]:

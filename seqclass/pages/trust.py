@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from seqclass.store.split import of_groups
 
 if TYPE_CHECKING:
-    from seqclass.monitoring.first_champion import BaselineEvidence
     from seqclass.stored_records import Metrics, Stability, Verdict
 
 ALPHA = 0.05
@@ -85,10 +84,8 @@ def weakest_class(metrics: "Metrics") -> Weakest | None:
 
 def worth_of(metrics: "Metrics") -> Iterator[str]:
     """Yield what is registered, what the committee adds to the LSTM, and equal baselines."""
-    committee = metrics.get("committee")
-    if committee:
-        yield committee["lstm"]
-        yield from _rivals(metrics)
+    yield metrics["committee"]["lstm"]
+    yield from _rivals(metrics)
 
 
 def _beside(metrics: "Metrics") -> str:
@@ -108,8 +105,8 @@ def _seeds(stability: "Stability") -> str:
 def _grave(metrics: "Metrics", refused: str | None) -> Iterator[str]:
     if refused:
         yield f"The gate refused it: {refused}."
-    evidence = metrics.get("evidence")
-    if evidence and not evidence["interval"][0] > evidence["chance"]:
+    evidence = metrics["evidence"]
+    if not evidence["interval"][0] > evidence["chance"]:
         yield "Its answers may be chance: the interval reaches down to naming one class always."
 
 
@@ -140,13 +137,13 @@ def _newest(metrics: "Metrics", retrained: "Verdict") -> Iterator[str]:
 
 def _doubts(metrics: "Metrics", stability: "Stability") -> Iterator[str]:
     yield from _rivals(metrics)
-    leaks = metrics.get("leaks")
-    if leaks and (copies := leaks["exact"] + leaks["near"]):
+    leaks = metrics["leaks"]
+    if copies := leaks["exact"] + leaks["near"]:
         yield (
             f"{copies} test series are copies or near copies of training series: the scores are "
             "too good."
         )
-    for amiss in leaks.get("amiss", []) if leaks else []:
+    for amiss in leaks["amiss"]:
         yield f"Labels may be given away: {amiss}."
     if len(stability["seeds"]) == 1:
         yield "One seed says nothing of how far another would differ; train more with --seeds."
@@ -173,26 +170,13 @@ def _rare(metrics: "Metrics") -> Iterator[str]:
 
 def _rivals(metrics: "Metrics") -> Iterator[str]:
     """Yield a sentence for each baseline that the model does not beat significantly."""
-    best, evidence = best_baseline(metrics), metrics.get("evidence")
-    if best is None or not evidence:
+    best = best_baseline(metrics)
+    if best is None:
         return
-    name, beside = best[0], evidence["baselines"][best[0]]
-    if _better_p(beside) < ALPHA:
+    name, beside = best[0], metrics["evidence"]["baselines"][best[0]]
+    if beside["model_better_p"] < ALPHA:
         return
     yield (
         f"It is not significantly better than {name.replace('_', ' ')} in balanced accuracy. The "
         "simpler model is enough here."
     )
-
-
-def _better_p(beside: "BaselineEvidence") -> float:
-    """Return the p-value of the model being no better than a baseline.
-
-    Evidence of older releases lacks it, and gets McNemar's.
-    """
-    if "model_better_p" in beside:
-        return beside["model_better_p"]
-    from scipy.stats import binomtest
-
-    ahead, apart = beside["lost"], beside["lost"] + beside["won"]
-    return binomtest(ahead, apart, 0.5, "greater").pvalue if apart else 1.0

@@ -41,20 +41,19 @@ MEMBER_NOTES = {
     "convolutions": "ridge regression on features of fixed convolutions (MiniRocket)",
     "view-kernels": "kernels on features of fixed convolutions: on all, and on each view",
     "steps": "kernel ridge regression on the values of the steps",
-    "frozen-lstm": "LSTM on features of fixed convolutions (older releases)",
     "conv-lstm": "the LSTM: a trained convolution and LSTM, in both directions",
 }
 
 
 def has_report(root: Root, name: str, version: str) -> bool:
-    """Check whether a version has the data of a report; older ones do not."""
+    """Check whether a version has a report."""
     return root.exists("models", name, version, REPORT)
 
 
 def write_report(
     root: Root, summary: ModelSummary, version: Version, newest: Sequence[str]
 ) -> None:
-    """Bring a version's page up to date, unless an older release sealed the page itself.
+    """Bring a version's page up to date if it has what is drawn on it.
 
     newest: the versions with a report, as ``with_reports`` finds them.
     """
@@ -153,7 +152,7 @@ def _scores(found: "Metrics") -> dict[str, Any]:
         "mistakes": _mistakes(found) if len(found["classes"]) > MAX_MATRIX else None,
         "weakest": weakest_class(found),
         "few_references": too_few_references(
-            found.get("references"), found["decision"]["unfamiliar"]
+            found["references"], found["decision"]["unfamiliar"]
         ),
         "all_right": metrics["accuracy"] == 1,
         "worth": list(worth_of(found)),
@@ -161,9 +160,9 @@ def _scores(found: "Metrics") -> dict[str, Any]:
         "weights": rows,
         "reliability_axes": Axes("mean confidence of a bin", "accuracy", (0, 1), (0, 1),
                                  guide=[(0, 0), (1, 1)]),
-        "goal": found.get("goal"),
-        "by_goal": found.get("by_goal"),
-        "costs": found["decision"].get("costs"),
+        "goal": found["goal"],
+        "by_goal": found["by_goal"],
+        "costs": found["decision"]["costs"],
         "ambiguity": ambiguity_rule(found["decision"]),
         "risk_curve": [(1 - x, 1 - y) for x, y in reversed(found["abstention"]["curve"])],
         "risk_axes": _risk_axes(found["abstention"]),

@@ -103,7 +103,7 @@ def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:
     networks = {name: member["networks"] for name, member in trained.items() if member["networks"]}
     members = tuple(name for name in MEMBERS if name in trained)
     updates = trained[LSTM]["updates"] if networks.get(LSTM) == 1 else None
-    longest = trained[LSTM].get("limit", 0) if LSTM in trained else 0
+    longest = trained[LSTM]["limit"] if LSTM in trained else 0
     recipe = replace(spec.recipe, longest=longest)
     return replace(
         spec, budget_s=None, members=members, networks=networks, lstm_updates=updates, recipe=recipe

@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,14 +22,13 @@ from seqclass.monitoring.decide import (
     decide,
     doubt_of,
 )
-from seqclass.monitoring.first_champion import FirstEvidence, SeedScores
 from seqclass.monitoring.paired import Answers, compare_paired, recalls_of
 from seqclass.monitoring.retrain_spec import Rules
 from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.evaluate import Evaluated
 from seqclass.row_split import groups_of, split_of
 from seqclass.store.datasets import Dataset, open_dataset
-from seqclass.store.manifests import decision_of, known_dataset
+from seqclass.store.manifests import known_dataset
 from seqclass.store.models import ANSWERS, COMPARISON, Model, read_model
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import Pair
@@ -84,7 +83,7 @@ def evidence_of(
     """Collect the evidence from a candidate's evaluation and its comparison with the champion."""
     metrics, seeds = evaluated.metrics, evaluated.stability["seeds"]
     of_seeds: SeedEvidence = {
-        **_seed_scores(metrics["evidence"], seeds),
+        **metrics["evidence"]["seeds"],
         "restarts": [seed["restarts"] for seed in seeds],
         "n_classes": len(metrics["classes"]),
     }
@@ -95,16 +94,6 @@ def evidence_of(
         "first": metrics["evidence"],
         **paired,
         "labels": labels,
-    }
-
-
-def _seed_scores(first: FirstEvidence | None, seeds: Sequence[Mapping[str, Any]]) -> SeedScores:
-    """Return scores of the seeds on the rows of the evidence, or else on test rows."""
-    if first and "seeds" in first:
-        return first["seeds"]
-    return {
-        "balanced_accuracy": [seed["balanced_accuracy"] for seed in seeds],
-        "macro_f1": [seed["macro_f1"] for seed in seeds],
     }
 
 
@@ -152,7 +141,7 @@ def pair_with(
     every = sorted({*theirs, *classes})
     sides = (
         Side(champion.path("model.keras"), champion.manifest["channels"], theirs,
-             Decision(**decision_of(champion.manifest))),
+             Decision(**champion.manifest["decision"])),
         Side(candidate.path("model.keras"), channels, classes, Decision(**metrics["decision"])),
     )  # fmt: skip
     old, newest, of_fresh = _answers(latest, wanted, every, sides)

@@ -205,6 +205,7 @@ def _look(new_data: NewData, seen: DataReport) -> Outcome:
         "drift": seen["drift"],
         "seen": seen["words"],
         "doubted": False,
+        "settled": True,
     }
 
 

@@ -26,7 +26,6 @@ from seqclass.monitoring.retrain_spec import DriftSpec, RetrainSpec
 from seqclass.pipeline.detection import NewData
 from seqclass.row_split import split_of
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
-from seqclass.store.manifests import decision_of
 from seqclass.store.models import ANSWERS, Model
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE
@@ -119,12 +118,12 @@ def held_out(model: Model) -> Predictions:
 
 
 def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Predictions:
-    decision, classes = Decision(**decision_of(model.manifest)), model.manifest["classes"]
+    decision, classes = Decision(**model.manifest["decision"]), model.manifest["classes"]
     path, channels = model.path("model.keras"), model.manifest["channels"]
     found = workers().call(answer_rows, dataset, rows, path, channels)
     probabilities = found["probabilities"]
     confidence = confidence_of(probabilities, decision)
-    reasons = reasons_of(probabilities, found.get("p_value"), decision)
+    reasons = reasons_of(probabilities, found["p_value"], decision)
     labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()
     answers = [classes[code] for code in predict_labels(probabilities, decision)]
     return Predictions(labels, answers, confidence, np.array([why is None for why in reasons]))

@@ -105,7 +105,7 @@ def promote(model_ref: str, spec: TrainingSpec, root: Root) -> Promotion:
 def _current_verdict(model: Model, spec: TrainingSpec) -> Mapping[str, Any]:
     champion = champion_of(model.root, model.name)
     verdict = model.read_json(COMPARISON)
-    if verdict.get("champion") == champion:
+    if verdict["champion"] == champion:
         return verdict
     candidate = candidate_of(model, spec)
     evaluated = read_evaluated(model.root, model.folder)

@@ -19,14 +19,12 @@ from seqclass.row_split import spec_of, split_of
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.garbage import collect_garbage
-from seqclass.store.manifests import decision_of
 from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root
 from seqclass.store.staging import staging
 from seqclass.stored_records import SeedRecord
-from seqclass.training.spec import former_members
 from seqclass.workers import workers
 
 logger = logging.getLogger(__name__)
@@ -69,7 +67,6 @@ def _compare(root: Root, model_ref: str, workspace: str, train: Train) -> Reprod
         model = open_model(root, model_ref)
         dataset = _dataset_of(model)  # first, since what is generated again is no longer missing
         _check_stored(model)
-        _check_members(model)
     except DamagedError as error:
         return {"model": model_ref, "verdict": DIFFERENT, "first_difference": str(error)}
     differences = list(_differences(model, dataset, workspace, train))
@@ -90,11 +87,6 @@ def _check_stored(model: Model) -> None:
     job = stored_weights_digest, model.root, model.path("model.keras")
     if workers().call(*job) != _registered_digest(model):
         raise DamagedError(f"{model.ref}: model.keras holds other weights than were recorded")
-
-
-def _check_members(model: Model) -> None:
-    for name in former_members(model.manifest["spec"]):
-        raise DamagedError(f"{model.ref}: its member {name} can only be trained by older releases")
 
 
 def _registered_digest(model: Model) -> str:
@@ -154,7 +146,7 @@ def _differences(
         name = table["series_id"][row].as_py()
         yield f"predictions: {gap[row]:.3g} apart for series {name!r}", gap[row] <= TOLERANCE
     scored = model.read_json("metrics.json")["metrics"]
-    rule = Decision(**decision_of(model.manifest))
+    rule = Decision(**model.manifest["decision"])
     for key, value in scores(again, chosen.codes[chosen.test], rule).items():
         apart = abs(value - scored[key])
         if apart:

@@ -26,7 +26,7 @@ from seqclass.pipeline.replicas import fit_baselines, load_fast
 from seqclass.row_split import spec_of, split_of
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, open_dataset
-from seqclass.store.manifests import CHOSEN_FROM, Source, decision_of
+from seqclass.store.manifests import CHOSEN_FROM, Source
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
@@ -173,7 +173,7 @@ def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
 
     classifier = probabilities_of(load_fast(root, model.path("model.keras")))
     probabilities = predict_all(classifier, windows)
-    return rule_scores(probabilities, Decision(**decision_of(model.manifest)))
+    return rule_scores(probabilities, Decision(**model.manifest["decision"]))
 
 
 def _baselines(root: Root, model: Model) -> dict[str, "Baseline"]:

@@ -29,6 +29,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from seqclass.serving.access import Access, Gate, Refusal, RequestLimits
 from seqclass.serving.batching import Batches
 from seqclass.serving.protocol import (
+    OUTPUTS,
     answers_in_words,
     read_request,
     response,
@@ -168,9 +169,9 @@ class _Server:
     async def _answer(self, body: bytes, served: ServedVersion) -> tuple[bytes, list[str]]:
         """Return the body of the answer, and the answers themselves."""
         scorer = served.scorer
-        asked = read_request(body, scorer.channels, served.outputs, self._settings.limits)
+        asked = read_request(body, scorer.channels, tuple(OUTPUTS), self._settings.limits)
         found = await self._batches.answer(served, asked.series, asked.lengths)
-        tensors = tensors_of(found, asked.outputs or served.outputs, scorer)
+        tensors = tensors_of(found, asked.outputs or tuple(OUTPUTS), scorer)
         logged = None if self._log is None else self._log.add(served, asked, found)
         content = response((served.name, served.label), asked.id, logged, tensors)
         return content, answers_in_words(scorer, found)

@@ -223,26 +223,12 @@ def response(
     return orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def names_of_outputs(scorer: Scorer, seen: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """Return the outputs of a version; older ones lack some.
-
-    seen: outputs of its network by name.
-    """
-    has = {
-        "p_value": "p_value" in seen,
-        "possible": scorer.decision.possible is not None,
-        "nearest": bool(scorer.references) and "nearest" in seen,
-    }
-    return tuple(name for name in OUTPUTS if has.get(name, True))
-
-
-def described(names: tuple[str, ...], scorer: Scorer) -> Iterator[dict[str, Any]]:
+def described(scorer: Scorer) -> Iterator[dict[str, Any]]:
     """Yield name, datatype and shape of outputs, as a model's metadata has them; -1 is any size."""
     widths = {"classes": (len(scorer.classes),), "probabilities": (-1, len(scorer.classes)),
               "possible": (-1, len(scorer.classes)), "nearest": (-1, -1)}  # fmt: skip
-    for name in names:
-        shape = list(widths.get(name, (-1,)))
-        yield {"name": name, "datatype": OUTPUTS[name].datatype, "shape": shape}
+    for name, output in OUTPUTS.items():
+        yield {"name": name, "datatype": output.datatype, "shape": list(widths.get(name, (-1,)))}
 
 
 def tensors_of(found: Answers, names: tuple[str, ...], scorer: Scorer) -> dict[str, Tensor]:
@@ -266,8 +252,7 @@ def answers_in_words(scorer: Scorer, found: Answers) -> list[str]:
 
 
 def _nearest(scorer: Scorer, found: Answers) -> list[list[str]]:
-    numbers: list[list[int]] = [] if found.nearest is None else found.nearest.tolist()
-    return [[scorer.references[number] for number in row] for row in numbers]
+    return [[scorer.references[number] for number in row] for row in found.nearest.tolist()]
 
 
 def _possible(scorer: Scorer, found: Answers) -> np.ndarray:

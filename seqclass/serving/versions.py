@@ -10,7 +10,7 @@ from seqclass.inference.answers import Infer
 from seqclass.inference.prediction import Scorer, load_classifier, scorer_of
 from seqclass.runtime import renew_kernel, start_tensorflow
 from seqclass.serving.access import Refusal
-from seqclass.serving.protocol import DATATYPES, LENGTHS, SERIES, described, names_of_outputs
+from seqclass.serving.protocol import DATATYPES, LENGTHS, SERIES, described
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import CHAMPION, champion_of, open_model
@@ -27,7 +27,6 @@ class ServedVersion:
     """A loaded version of a model.
 
     digest: the first digits of the SHA-256 of its manifest, which holds those of all its files.
-    outputs: names of what it answers.
     """
 
     name: str
@@ -35,7 +34,6 @@ class ServedVersion:
     digest: str
     scorer: Scorer
     infer: Infer
-    outputs: tuple[str, ...]
 
     @property
     def label(self) -> str:
@@ -52,7 +50,7 @@ class ServedVersion:
                 {"name": name, "datatype": DATATYPES[name], "shape": shape}
                 for name, shape in shapes.items()
             ],
-            "outputs": list(described(self.outputs, self.scorer)),
+            "outputs": list(described(self.scorer)),
             "parameters": {
                 "version": self.label,
                 "classes": list(self.scorer.classes),
@@ -67,10 +65,10 @@ def load_version(model: Model) -> ServedVersion:
     renew_kernel()
     scorer = scorer_of(model)
     infer = load_classifier(model.root, scorer.path)
-    seen = [infer(np.zeros((*shape, len(scorer.channels)), np.float32)) for shape in WARM_SHAPES]
+    for shape in WARM_SHAPES:
+        infer(np.zeros((*shape, len(scorer.channels)), np.float32))
     digest = manifest_digest(model.manifest)[:DIGITS]
-    outputs = names_of_outputs(scorer, seen[0])
-    return ServedVersion(model.name, model.version, digest, scorer, infer, outputs)
+    return ServedVersion(model.name, model.version, digest, scorer, infer)
 
 
 @dataclass

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def too_few_references(references: int | None, unfamiliar: float) -> str | None:
+def too_few_references(references: int, unfamiliar: float) -> str | None:
     """Return that no series can be called unfamiliar, in words; None if some can.
 
     The smallest p-value of ``references`` training rows is ``1 / (references + 1)``. unfamiliar:
     the p-value up to which series are called so; 0 asks for none.
     """
-    if references is None or not unfamiliar or (references + 1) * unfamiliar >= 1:
+    if not unfamiliar or (references + 1) * unfamiliar >= 1:
         return None
     least = math.ceil(1 / unfamiliar - 1e-9) - 1
     return (
@@ -22,7 +22,7 @@ def too_few_references(references: int | None, unfamiliar: float) -> str | None:
 
 def ambiguity_rule(decision: Mapping[str, Any]) -> str:
     """Return in words when a version's rule calls a series ambiguous; empty if it calls none so."""
-    if decision.get("costs"):
+    if decision["costs"]:
         return "unknown costs less"
     threshold = decision["threshold"]
     return f"confidence below {threshold:.4f}" if threshold else ""

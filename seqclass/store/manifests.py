@@ -1,7 +1,4 @@
-"""Types of the manifests of sealed folders; keys that were added later are ``NotRequired``.
-
-Old manifests are interpreted only here: these functions give a missing key its meaning.
-"""
+"""Types of the manifests of sealed folders."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired
@@ -99,7 +96,7 @@ class ReadingRecord(TypedDict, total=False):
     window_seconds: float
 
 
-class DecisionRecord(TypedDict, total=False):
+class DecisionRecord(TypedDict):
     """The rule that turns probabilities into answers.
 
     offsets: added to the logarithm of each class's probability; null adds none. threshold: the
@@ -212,18 +209,18 @@ class ModelDescription(TypedDict):
     """
 
     dataset: str
-    dataset_digest: NotRequired[str]
-    dataset_source: NotRequired[Source]
-    reading: NotRequired[ReadingRecord]
+    dataset_digest: str
+    dataset_source: Source
+    reading: ReadingRecord
     classes: list[str]
     channels: list[str]
-    registered_seed: NotRequired[int | None]
+    registered_seed: int | None
     metrics: ShownScores
-    decision: NotRequired[DecisionRecord]
-    symbols: NotRequired[dict[str, list[int]]]
+    decision: DecisionRecord
+    symbols: dict[str, list[int]]
     refused: str | None
     spec: Spec
-    numerics: NotRequired[Mapping[str, int | bool | str]]
+    numerics: Mapping[str, int | bool | str]
 
 
 class ModelManifest(Manifest, ModelDescription, Fingerprint):
@@ -283,7 +280,7 @@ class ScoresManifest(Manifest):
     unknown: int
     path: NotRequired[str]
     reading: NotRequired[ReadingRecord]
-    software: NotRequired[dict[str, str]]
+    software: dict[str, str]
 
 
 class RetrainingDescription(TypedDict):
@@ -306,13 +303,13 @@ class RetrainingDescription(TypedDict):
     challenger: str | None
     trusted: bool
     entry: int | None
-    settled: NotRequired[bool]
-    new_rows: NotRequired[int]
-    quality: NotRequired[Mapping[str, Any] | None]
-    drift: NotRequired[Mapping[str, Any] | None]
-    seen: NotRequired[list[str]]
-    doubted: NotRequired[bool]
-    waited_s: NotRequired[float]
+    settled: bool
+    new_rows: int
+    quality: Mapping[str, Any] | None
+    drift: Mapping[str, Any] | None
+    seen: list[str]
+    doubted: bool
+    waited_s: float
 
 
 class RetrainingManifest(Manifest, RetrainingDescription):
@@ -337,7 +334,7 @@ class QueueManifest(Manifest):
     name: str
     model: str
     dataset: str
-    reasons: NotRequired[dict[str, int]]
+    reasons: dict[str, int]
 
 
 class LabelsManifest(Manifest):
@@ -351,10 +348,10 @@ class LabelsManifest(Manifest):
     name: str
     model: str
     dataset: str
-    parent: NotRequired[str]
-    changed: NotRequired[int]
-    confirmed: NotRequired[int]
-    sha256: NotRequired[str]
+    parent: str
+    changed: int
+    confirmed: int
+    sha256: str
 
 
 class SeedManifest(Sealed):
@@ -376,25 +373,10 @@ SEALED_TYPES: dict[str, type[Manifest]] = {
 
 
 def known_dataset(manifest: ModelDescription) -> str:
-    """Return the dataset version from whose rows a model was trained.
-
-    Models of the first releases name no source.
-    """
-    source = manifest.get("dataset_source", {})
-    return str(source.get(CHOSEN_FROM, manifest["dataset"]))
-
-
-def decision_of(manifest: ModelDescription) -> DecisionRecord:
-    """Return a model's decision rule; older models than such rules never answer unknown."""
-    every: DecisionRecord = {"offsets": None, "threshold": 0.0, "coverage": 1.0, "risk": 0.0}
-    return manifest.get("decision") or every
+    """Return the dataset version from whose rows a model was trained."""
+    return str(manifest["dataset_source"].get(CHOSEN_FROM, manifest["dataset"]))
 
 
 def reading_of(manifest: ImportSummary | ModelDescription) -> ReadingRecord:
-    """Return the options by which files were read; older datasets and models have none."""
+    """Return the options by which files were read; datasets without files have none."""
     return manifest.get("reading", {})
-
-
-def is_settled(record: RetrainingDescription) -> bool:
-    """Check whether a retraining's rows count as seen, as they always did in the first releases."""
-    return record.get("settled", True)

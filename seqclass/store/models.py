@@ -37,8 +37,7 @@ ANSWERS, COMPARISON, HISTORY = "predictions.parquet", "comparison.json", "histor
 """A version's answers to its test rows, its comparison with the champion of that time, and the loss
 of every update of its training."""
 HELD = "held.parquet"
-"""Answers to training rows, each by members that were not fitted to it; the first releases lack
-them."""
+"""Answers to training rows, each by members that were not fitted to it."""
 CLAIM = "claim"
 """A file that reserves a number in stores without an atomic rename of folders."""
 
@@ -63,7 +62,7 @@ class Model:
         return self.root.join(*ModelRef(self.name, self.version).parts)
 
     def has(self, artifact: str) -> bool:
-        """Check whether the manifest names an artifact; older versions may lack some."""
+        """Check whether the manifest names an artifact."""
         return any(entry["path"] == artifact for entry in self.manifest["files"])
 
     def path(self, artifact: str) -> str:

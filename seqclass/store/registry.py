@@ -223,14 +223,13 @@ def no_champion(root: Root, name: str, takes_version: bool) -> ValueError:
 def _last_decision(root: Root, newest: ModelRef) -> tuple[str, str]:
     """Return the last decision about a version and its reason, from log or version.
 
-    A training that an older release refused left no entry in the log.
+    A training that ended before its decision left no entry in the log.
     """
     for entry in reversed(read_log(root, newest.name)):
         if entry.get("candidate") == newest.version and entry["what"] in ENDS:
             return entry["what"], entry["reason"]
     version = read_model(root, newest.name, newest.version)
-    stored = version.read_json(COMPARISON) if version.has(COMPARISON) else {}
-    reasons = stored.get("reasons") or [version.manifest["refused"] or ""]
+    reasons = version.read_json(COMPARISON)["reasons"] or [version.manifest["refused"] or ""]
     return (REFUSE if reasons[0] else ""), "; ".join(map(str, reasons))
 
 

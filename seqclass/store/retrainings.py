@@ -13,14 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqclass.store.datasets import open_dataset
 from seqclass.store.kept_records import Overdue
 from seqclass.store.leases import is_claimed
 from seqclass.store.log import LOG, STAMP, entry_name, read_entry
-from seqclass.store.manifests import RetrainingManifest, RetrainingRecord, is_settled
+from seqclass.store.manifests import RetrainingManifest, RetrainingRecord
 from seqclass.store.root import (
     DamagedError,
     Damages,
@@ -39,6 +37,7 @@ from seqclass.store.tables import read_table
 
 RETRAININGS, SUSPECTS, FAILED = "retrainings", "suspects.parquet", "failed"
 DRIFT_TABLE = "drift.parquet"
+COLUMNS = ("series_id", "label")
 Pair = tuple[str, str | None]
 """Id and label of a row; a label is doubted, not the row."""
 
@@ -84,7 +83,7 @@ def last_settled(root: Root, model: str) -> RetrainingRecord | None:
     """Return the newest settled retraining; only as many as needed are read."""
     for entry in reversed(root.sealed_names(RETRAININGS, model)):
         record = read_retraining(root, root.join(RETRAININGS, model, entry))
-        if record and is_settled(record):
+        if record and record["settled"]:
             return record
     return None
 
@@ -97,23 +96,14 @@ def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
             found.clear()
         for entry in record["files"]:
             if entry["path"] == SUSPECTS:
-                path = check_file(root, record["folder"], entry)
-                found |= _read_suspect_labels(root, record, path)
+                table = read_table(root, check_file(root, record["folder"], entry))
+                found |= set(zip(*(table[name].to_pylist() for name in COLUMNS), strict=True))
     return found
-
-
-def _read_suspect_labels(root: Root, record: RetrainingRecord, path: str) -> set[Pair]:
-    """Read the doubted rows of a record; older ones without labels mean those of the dataset."""
-    table = read_table(root, path)
-    if "label" not in table.column_names:
-        labels = open_dataset(root, record["dataset"]).labels().select(["series_id", "label"])
-        table = labels.filter(pc.is_in(labels["series_id"], table["series_id"]))
-    return set(zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
 def write_suspect_labels(root: Root, workspace: str, pairs: list[Pair]) -> None:
     """Store ids with the labels that are doubted, at least one."""
-    columns = zip(("series_id", "label"), zip(*pairs, strict=True), strict=True)
+    columns = zip(COLUMNS, zip(*pairs, strict=True), strict=True)
     table = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
     with root.fs.open(f"{workspace}/{SUSPECTS}", "wb") as file:
         pq.write_table(table, file)

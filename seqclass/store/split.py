@@ -22,8 +22,7 @@ class Split:
     """Row numbers of a dataset, ascending, and the class code of every row.
 
     The code is -1 for unlabelled rows and for classes without training rows. groups: of every row,
-    or None. is_stored: whether it was read from beside a model, not made again by the rule of the
-    model's time.
+    or None.
     """
 
     classes: list[str]
@@ -31,7 +30,6 @@ class Split:
     groups: np.ndarray | None
     train: np.ndarray
     test: np.ndarray
-    is_stored: bool = False
 
     @property
     def train_groups(self) -> np.ndarray | None:
@@ -80,7 +78,7 @@ def read_split(root: Root, path: str) -> Split:
     codes = np.where(found < 0, -1, order[found]).astype(np.int32)
     groups = None if table["group"].null_count else table["group"].to_numpy().astype(np.int64)
     train, test = (np.flatnonzero(_is(parts, own)) for own in (TRAIN, TEST))
-    return Split(classes, codes, groups, train, test, is_stored=True)
+    return Split(classes, codes, groups, train, test)
 
 
 def of_groups(metrics: Mapping[str, Any]) -> str:

@@ -1,10 +1,9 @@
 """Everything that decides how a classifier is made; free of TensorFlow, so it imports fast."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from seqclass.evaluation.goals import Abstention, Goal, check_goal
 from seqclass.networks.architecture import Architecture
@@ -18,8 +17,6 @@ LARGEST_SEED = 2**31 - 1
 Member = Literal["convolutions", "view-kernels", "steps", "conv-lstm"]
 MEMBERS: tuple[Member, ...] = get_args(Member)
 """Possible members of a committee, from cheap to dear (``members.py``)."""
-REPLACED = {"frozen-lstm": "view-kernels"}
-"""Members of older releases, and those that took their place."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +58,8 @@ class TrainingSpec:
     budget has shortened is repeated to the bit.
     split_seed: seed of the choice of test rows and of folds. split_by: rule that chooses test rows
     if the dataset names none: a hash of each row's key, or the time, for the newest rows.
-    split_rule: of groups. 1 moves none to mend the share or the classes, as in models of old specs;
-    2 moves them until each class has one that tests; 3 until enough of it test. See ``rebalance``
-    and ``recorded``.
+    split_rule: of groups. 1 moves none to mend the share or the classes; 2 moves them until each
+    class has one that tests; 3 until enough of it test. See ``rebalance``.
     window: most training rows that are held at once (None: all). If there are more, the LSTM learns
     from one window after the other, and everything else from a sample; see ``row_order``.
     ensemble: register the average of all seeds instead of the one that validates best.
@@ -152,33 +148,3 @@ class TrainingSpec:
     def replica_seeds(self) -> range:
         """The seeds of the replicas, ascending."""
         return range(self.first_seed, self.first_seed + self.seeds)
-
-
-def recorded(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stored spec with the rules of its time.
-
-    Without a split rule it gets rule 1; without a window all rows were held at once.
-    ``curve_above`` of older releases is left out: the stored split has the rows that it chose.
-    """
-    spec = {"split_rule": 1, "window": None, **with_present_fields(stored)}
-    spec.pop("curve_above", None)
-    return spec
-
-
-def with_present_fields(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stored spec in which members and limits of older releases are replaced."""
-    limits = stored.get("abstention")
-    if isinstance(limits, dict) and "risk" in limits:
-        kept = {name: limits[name] for name in ("unfamiliar", "set_coverage") if name in limits}
-        stored = {**stored, "abstention": {**kept, "max_error": limits["risk"]}}
-    gone = former_members(stored)
-    if not gone:
-        return stored
-    named = [*stored["members"], *(REPLACED[name] for name in gone)]
-    return {**stored, "members": [name for name in MEMBERS if name in named]}
-
-
-def former_members(stored: Mapping[str, Any]) -> list[str]:
-    """Return the members of a stored spec that only older releases have."""
-    given = stored.get("members")
-    return [name for name in REPLACED if isinstance(given, list) and name in given]

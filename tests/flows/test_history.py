@@ -19,6 +19,7 @@ from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tests.support.chromium import browse
 from tests.support.commands import Command
+from tests.support.evidence import stored
 from tests.support.places import NOW
 from tests.support.stored import DESCRIBED, make_champion, store_series, store_version
 
@@ -126,6 +127,7 @@ def answered(root: Root, dataset: str, said: list[str], rows: range, name: str =
         root.fs.makedirs(workspace, exist_ok=True)
         with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
             pq.write_table(pa.table(table), file)
+        root.fs.pipe_file(f"{workspace}/comparison.json", json.dumps(stored("v0")).encode())
         known = {**DESCRIBED, "dataset": dataset}
         return commit_model(root, workspace, name, known, NOW)
 

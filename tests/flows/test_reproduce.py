@@ -118,13 +118,6 @@ def forge_spec(root: Root) -> None:
     reseal(root, version_folder(root), change)
 
 
-def name_former_member(root: Root) -> None:
-    def change(manifest: dict) -> None:
-        manifest["spec"]["members"] = ["frozen-lstm", "conv-lstm"]
-
-    reseal(root, version_folder(root), change)
-
-
 def test_a_model_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None:
     code, out, err = seqclass("reproduce", "toy@v1", "--root", copy.path, "--json")
     assert code == 0, err
@@ -144,7 +137,6 @@ def test_a_model_is_reproduced_to_the_bit(copy: Root, seqclass: Command) -> None
         (damage_row, "part-00000.parquet: expected SHA-256"),
         (forge_row, "expected the digest that the model's manifest names"),
         (damage_spec, "manifest.json: expected the manifest as it was written"),
-        (name_former_member, "member frozen-lstm can only be trained by older releases"),
         pytest.param(forge_spec, "weights of seed", marks=pytest.mark.system),
     ],
 )

@@ -33,7 +33,8 @@ class Mean(Network):
         mean = np.nansum(x, axis=(1, 2)) / np.maximum(seen, 1)
         high = 1 / (1 + np.exp(-mean))
         p_value = np.where(np.abs(mean) > self.strange, 0.001, 0.5)
-        return {"probabilities": np.stack([high, 1 - high], axis=1), "p_value": p_value}
+        probabilities, nearest = np.stack([high, 1 - high], axis=1), np.zeros((len(x), 1), int)
+        return {"probabilities": probabilities, "p_value": p_value, "nearest": nearest}
 
 
 PLAIN = Decision(None, 0.0, 1.0, 0.0)

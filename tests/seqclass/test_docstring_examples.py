@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import seqclass
 from seqclass import SequenceClassifier, StoredClassifier, load_model, open_store
 from seqclass.answering import Answering
+from seqclass.inference.prediction import REFERENCES
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model, save_keras
 from seqclass.store.root import open_root
@@ -19,7 +21,7 @@ from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
 from seqclass.stores import Store
 from tests.support.places import NOW
-from tests.support.stored import SCORES, make_champion
+from tests.support.stored import DESCRIBED, make_champion
 
 FINDER = doctest.DocTestFinder(exclude_empty=False)
 READING = (StoredClassifier, load_model, open_store, Store)
@@ -46,12 +48,13 @@ def fill_store(names: dict[str, Any]) -> None:
     })  # fmt: skip
     dataset = write_dataset(root, "courses", [table], {"test": "courses"}, NOW)
     description: Any = {
-        "dataset": dataset.ref, "classes": clf.classes_.tolist(), "channels": ["value"],
-        "decision": asdict(clf.decision_), "refused": None, "metrics": SCORES, "spec": {},
+        **DESCRIBED, "dataset": dataset.ref, "classes": clf.classes_.tolist(),
+        "decision": asdict(clf.decision_),
     }  # fmt: skip
     with staging(root, "model-courses") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
         save_keras(clf.keras_model_, root, f"{workspace}/model.keras")
+        pq.write_table(table.select(["series_id"]), f"{workspace}/{REFERENCES}")
         commit_model(root, workspace, "courses", description, NOW)
     make_champion(root, "courses", "v1")
     other = {"rises": "falls", "falls": "rises"}

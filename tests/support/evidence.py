@@ -18,7 +18,7 @@ def paired(rows: int = 40, before: float = 0.8, after: float = 0.9, worse_p: flo
 def first_evidence(rows: int = 40, low: float = 0.8) -> Any:
     """Of a model that no champion is compared with; ``low``: where its interval begins."""
     return {"rows": rows, "significance": 0.05, "balanced_accuracy": 0.9, "interval": [low, 1.0],
-            "chance": 0.5, "baselines": {}}  # fmt: skip
+            "chance": 0.5, "baselines": {}, "held_rows": 0, "groups": None}  # fmt: skip
 
 
 def evidence(champion: str | None = "v1", **other: Any) -> Any:

@@ -1,5 +1,6 @@
 """A committee of every member that nothing was trained of, and a version whose answers are kept."""
 
+import json
 from dataclasses import replace
 
 import keras
@@ -31,6 +32,7 @@ from seqclass.training.steps import fit_steps
 from seqclass.training.view_kernels import KernelRows, fit_view_kernels, view_kernel_scores
 from tests.support.networks import SMALL
 from tests.support.places import NOW
+from tests.support.stored import DESCRIBED
 
 
 def views_branch(
@@ -94,18 +96,18 @@ def store_answered(dataset: Dataset, classifier: keras.Model) -> Model:
         ANSWERS: predictions(dataset, split, answers, decision, {}, references),
     }
     description = {
+        **DESCRIBED,
         "dataset": dataset.ref,
-        "dataset_digest": dataset.manifest["digest"],
         "classes": classes,
         "channels": dataset.channels,
         "decision": vars(decision),
         "metrics": {"accuracy": 0.5, "macro_f1": 0.5, "log_loss": 0.7},
-        "refused": None,
-        "spec": {},
     }
     with staging(root, "model") as workspace:
         save_keras(classifier, root, f"{workspace}/model.keras")
         for name, table in kept.items():
             with root.fs.open(f"{workspace}/{name}", "wb") as file:
                 pq.write_table(table, file)
+        told = json.dumps({"references": len(references)}).encode()
+        root.fs.pipe_file(f"{workspace}/metrics.json", told)
         return commit_model(root, workspace, "toy", description, NOW)  # type: ignore[arg-type]

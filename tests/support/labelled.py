@@ -17,7 +17,7 @@ from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from tests.support.arrivals import rows
 from tests.support.places import NOW
-from tests.support.stored import SCORES, make_champion, store_series
+from tests.support.stored import DECIDED, DESCRIBED, make_champion, store_series
 
 CLASSES = ["down", "up"]
 TURNED, DOUBTED, ELSEWHERE = {"s003", "s010"}, "s020", "t0104"
@@ -47,10 +47,7 @@ def store_version_that_doubts(root: Root, dataset: Dataset) -> Model:
         for name, part in ((ANSWERS, tested.slice(0, 20)), (HELD, table.slice(20))):
             with root.fs.open(f"{folder}/{name}", "wb") as file:
                 pq.write_table(part, file)
-        known = {
-            "dataset": dataset.ref, "dataset_source": {}, "refused": None, "classes": CLASSES,
-            "channels": ["value"], "metrics": SCORES, "spec": {}, "reading": {},
-        }  # fmt: skip
+        known = {**DESCRIBED, "dataset": dataset.ref}
         model = commit_model(root, folder, dataset.manifest["name"], known, NOW)  # type: ignore[arg-type]
     make_champion(root, model.name, model.version)
     return model
@@ -97,8 +94,7 @@ def store_doubts(root: Root, folder: Path) -> Model:
     with staging(root, "retraining") as work:
         root.fs.makedirs(work, exist_ok=True)
         write_suspect_labels(root, work, [(DOUBTED, "down")])
-        known = {"dataset": dataset.ref, "decision": "refused", "reasons": ["doubt"],
-                 "champion": model.ref, "challenger": None, "trusted": False}  # fmt: skip
+        known = {**DECIDED, "dataset": dataset.ref, "champion": model.ref}
         commit_retraining(root, work, "toy", known, NOW)
     new = noisy(100, 8)
     new = new.set_column(1, "label", pa.nulls(len(new), pa.string()))

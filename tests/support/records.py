@@ -7,7 +7,7 @@ from seqclass.store.scores import TABLE, ScoreSet
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study
 from tests.support.places import NOW
-from tests.support.stored import store_champion, store_series
+from tests.support.stored import DECIDED, store_champion, store_series
 
 RECORDS = {
     "model": "models/m/v1/manifest.json",
@@ -36,6 +36,4 @@ def store_every_record(root: Root) -> None:
         root.fs.pipe_file(f"{folder}/{TABLE}", b"")
         ScoreSet(root, "m", "v1", "toy", "0" * 16).write(folder, {"rows": 0, "unknown": 0}, NOW)
     with staging(root, "retraining") as folder:
-        told = {"dataset": "datasets/toy@0", "decision": "nothing new", "reasons": ["rest"],
-                "champion": "models/m@v2", "challenger": None, "trusted": True}  # fmt: skip
-        commit_retraining(root, folder, "m", told, NOW)
+        commit_retraining(root, folder, "m", DECIDED, NOW)

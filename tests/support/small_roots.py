@@ -24,7 +24,7 @@ from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, run_path
 from tests.support.arrivals import rows
 from tests.support.places import NOW
-from tests.support.stored import SCORES, make_champion, store_series, store_version
+from tests.support.stored import DECIDED, SCORES, make_champion, store_series, store_version
 
 NOTHING_DRAWN = {"made": NOW.isoformat(), "card": {}, "curves": {}, "hardest": []}
 
@@ -66,14 +66,15 @@ def _store_records(root: Root, dataset: str) -> None:
         _put(root, folder, TABLE, np.arange(9).tobytes())
         ScoreSet(root, "m", "v2", "toy", "0" * 16).write(folder, {"rows": 9, "unknown": 0}, NOW)
     asked = pa.table({"series_id": ["s001"]})
-    write_queue(root, "m", asked, {"model": "models/m@v2", "dataset": dataset}, NOW)
+    about = {"model": "models/m@v2", "dataset": dataset}
+    write_queue(root, "m", asked, {**about, "reasons": {}}, NOW)
     given = pa.table({"series_id": ["s001"], "label": ["up"]})
-    write_labels(root, ("m", "0" * 16), given, {"model": "models/m@v2", "dataset": dataset}, NOW)
+    counted = {"parent": dataset, "changed": 1, "confirmed": 0, "sha256": "0" * 64}
+    write_labels(root, ("m", "0" * 16), given, {**about, **counted}, NOW)
     with staging(root, "retraining") as folder:
         _put(root, folder, "drift.parquet", b"drift")
-        known = {"dataset": dataset, "decision": "refused", "reasons": ["worse"],
-                 "champion": "v2", "challenger": "models/m@v3", "trusted": False}  # fmt: skip
-        commit_retraining(root, folder, "m", known, NOW)
+        known = {"dataset": dataset, "champion": "v2", "challenger": "models/m@v3"}
+        commit_retraining(root, folder, "m", {**DECIDED, **known}, NOW)
 
 
 def _put(root: Root, folder: str, name: str, content: bytes) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from seqclass.evaluation.decisions import LARGEST
+from seqclass.inference.prediction import REFERENCES
 from seqclass.pipeline.replicas import train_seed
 from seqclass.row_split import select_rows
 from seqclass.store import objects
@@ -19,10 +22,12 @@ from seqclass.store.models import Model, commit_model
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import MANIFEST, Root, sha256_of
 from seqclass.store.rows import from_dense
+from seqclass.store.split import write_split
 from seqclass.store.staging import staging
 from seqclass.store.states import REGISTER
 from seqclass.training.spec import TrainingSpec
 from seqclass.workers import workers
+from tests.support.evidence import stored
 from tests.support.places import NOW
 
 RECORDS = ("metrics.json", "stability.json", "comparison.json", "report.json")
@@ -43,13 +48,15 @@ SMALL = {
 SCORES = {"macro_f1": 0.9, "accuracy": 0.9, "log_loss": 0.3}
 """What a manifest says of a version's test."""
 DESCRIBED = {
-    "dataset": "datasets/toy@0", "dataset_source": {}, "classes": ["down", "up"],
-    "channels": ["value"], "metrics": SCORES, "refused": None, "spec": {},
+    "dataset": "datasets/toy@0", "dataset_digest": "0" * 64, "dataset_source": {}, "reading": {},
+    "classes": ["down", "up"], "channels": ["value"], "registered_seed": 0, "metrics": SCORES,
+    "decision": asdict(LARGEST), "symbols": {}, "refused": None, "spec": {}, "numerics": {},
 }  # fmt: skip
 """What every version's manifest says of it."""
 DECIDED = {
     "dataset": "datasets/toy@0", "decision": "refused", "reasons": ["worse"],
-    "champion": "models/m@v1", "challenger": None, "trusted": False,
+    "champion": "models/m@v1", "challenger": None, "trusted": False, "settled": True,
+    "new_rows": 0, "seen": [], "quality": None, "drift": None, "doubted": False, "waited_s": 0.0,
 }  # fmt: skip
 """What every retraining's manifest says of it."""
 
@@ -75,11 +82,14 @@ def store_version(
     root: Root, name: str, comparison: dict | None = None,
     records: Mapping[str, object] | None = None, **description: object,
 ) -> Model:  # fmt: skip
-    """A version of two files that no network can be read from, and of further records."""
+    """A version of two files that no network can be read from, and of further records.
+
+    comparison: with the champion; that with another one than there is, if None.
+    """
     known = {**DESCRIBED, **description}
     with staging(root, f"model-{name}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
-        said = {"comparison.json": comparison or {}, "model.keras": {}, **(records or {})}
+        said = {"comparison.json": comparison or stored("v0"), "model.keras": {}, **(records or {})}
         for artifact, content in said.items():
             root.fs.pipe_file(f"{workspace}/{artifact}", json.dumps(content).encode())
         return commit_model(root, workspace, name, known, NOW)
@@ -143,21 +153,25 @@ def store_again(
 
 
 def register(dataset: Dataset, **more: object) -> Iterator[Model]:
-    """Two versions of one trained classifier and nothing else."""
+    """Two versions of one trained classifier, its split and its references, and nothing else."""
     root, (record, content) = dataset.root, trained(dataset)
+    split, ids = select_rows(dataset, QUICK), dataset.labels()["series_id"]
+    references = pa.table({"series_id": ids.take(pa.array(split.train[record["references"]]))})
     description = {
+        **DESCRIBED,
         "dataset": dataset.ref,
         "classes": sorted(dataset.manifest["classes"]),
         "channels": dataset.channels,
         "decision": record["decision"],
-        "metrics": SCORES,
-        "refused": None,
         "spec": asdict(QUICK),
         **more,
     }
     for _ in range(2):
         with staging(root, "model") as workspace:
             root.fs.pipe_file(f"{workspace}/model.keras", content)
+            write_split(root, workspace, split, ids)
+            with root.fs.open(f"{workspace}/{REFERENCES}", "wb") as file:
+                pq.write_table(references, file)
             yield commit_model(root, workspace, "toy", description, NOW)
 
 

@@ -349,7 +349,7 @@ What each JSON file of a [root](../storage/README.md) holds. This page is made f
 which the code writes and reads these files: `python -m tests.support.stored_files` writes it, and \
 a test compares it with them. [`stored-files.schema.json`](stored-files.schema.json) has the JSON \
 Schema of each file. A file may hold further keys, which readers skip. Optional keys are \
-missing where they say nothing, or in files of older releases."""
+missing where they say nothing."""
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")

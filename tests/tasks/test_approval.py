@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from prefect.logging import disable_run_logger
 
+from seqclass.evaluation.decisions import LARGEST
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pages.index_pages import refresh
@@ -41,10 +43,17 @@ OF_TEST = {
         "metrics": {**SCORES, "balanced_accuracy": 0.9, "ece": 0.1,
                     "intervals": {"macro_f1": [0.8, 1.0]}},
         "baselines": {}, "registered_seed": 0, "train_rows": 48, "test_rows": 12,
+        "committee": {"lstm": "the LSTM alone"}, "ensemble": None, "where": None,
+        "split": {"share": 0.2, "test_rows": {"up": 12}, "official": False, "amiss": []},
+        "leaks": {"exact": 0, "near": 0, "examples": [], "amiss": []},
+        "out_of_fold": {"accuracy": 0.9, "rows": 48, "interval": [0.8, 1.0]},
+        "evidence": {"held_rows": 0}, "abstention": {"accuracy_answered": None},
+        "unknown": {"ambiguous": 0, "unfamiliar": 0}, "decision": asdict(LARGEST),
+        "references": 40, "goal": "macro_f1", "by_goal": {},
     },
     "stability.json": {
         "seeds": [{"seed": 0, "macro_f1": 0.9, "validation": {"log_loss": 0.3}, "updates": 100,
-                   "restarts": 0, "seconds": 1.0}],
+                   "restarts": 0, "seconds": 1.0, "members": []}],
     },
 }  # fmt: skip
 """The records that ``show`` reads of a version that one seed trained."""

@@ -5,7 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import seqclass.pipeline.decision
 import seqclass.pipeline.detection
 from flows.cli.command_line import read_spec
 from flows.cli.model_commands import tell_server
+from seqclass.evaluation.decisions import LARGEST
 from seqclass.inference.score_data import score_data
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
@@ -475,7 +476,7 @@ def test_the_spec_and_the_policy_of_the_documentation_are_ones(tmp_path: Path) -
 
 def test_new_rows_are_abstained_from_as_scoring_does(root: Root) -> None:
     """Rows unlike all that were seen count, too, of which the champion is sure."""
-    decision = {"offsets": None, "threshold": 0.0, "coverage": 1.0, "risk": 0.0, "unfamiliar": 0.3}
+    decision = asdict(replace(LARGEST, unfamiliar=0.3))
     known = store_series(root, n=150)
     champion, _ = register(known, decision=decision)
     table = series(5000, 60)

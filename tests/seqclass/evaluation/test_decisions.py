@@ -42,7 +42,7 @@ def test_the_answer_has_the_lowest_expected_cost_and_unknown_where_that_costs_le
     assert labels == ["fault", "fault", "fault", "ok", "ok"]
     assert confidence_of(probabilities, rule) == pytest.approx([0.9, 0.5, 0.2, 0.94, 0.99])
     doubt = [None, None, "ambiguous", "ambiguous", None]
-    assert reasons_of(probabilities, None, rule) == doubt
+    assert reasons_of(probabilities, np.ones(5), rule) == doubt
     without = replace(rule, costs=[row[:2] for row in rule.costs or ()])
     assert reasons_of(probabilities, np.array([0.5, 0, 1, 1, 1]), without) == [
         None, "unfamiliar", None, None, None,

@@ -135,7 +135,7 @@ def test_a_card_has_the_fields_that_hugging_face_reads(
 def test_a_version_s_card_shows_names_as_they_are(model: Model) -> None:
     yaml = pytest.importorskip("yaml")
     odd = {**model.manifest, "classes": ["a|b", "c: #1"], "channels": ["x|y"]}
-    texts = version_files("it's", odd, datetime(2026, 5, 3, tzinfo=UTC))  # type: ignore[arg-type]
+    texts = version_files("it's", odd, datetime(2026, 5, 3, tzinfo=UTC), 40)  # type: ignore[arg-type]
     _, front, text = texts["README.md"].split("---\n", 2)
     assert yaml.safe_load(front)["model-index"][0]["name"] == "it's"
     assert "| classes | a\\|b, c: #1 |" in text.splitlines()
@@ -148,10 +148,9 @@ def test_a_version_s_card_shows_names_as_they_are(model: Model) -> None:
 @pytest.mark.parametrize(("references", "said"), [
     (98, "98 training series are too few to call any series unfamiliar, which takes 99 |"),
     (99, "or p-value up to 0.01 |"),
-    (None, "or p-value up to 0.01 |"),
 ])  # fmt: skip
 def test_a_card_says_if_no_series_can_be_unfamiliar(
-    model: Model, references: int | None, said: str
+    model: Model, references: int, said: str
 ) -> None:
     rule = {**model.manifest["decision"], "unfamiliar": 0.01}
     known = {**model.manifest, "decision": rule}
@@ -238,12 +237,14 @@ def test_what_rounding_decides_is_told_apart(
 
     def by_the_last_bit(x: np.ndarray) -> dict[str, np.ndarray]:
         own = share(np.where(np.isnan(x), NOTHING, x)[:, :, 0]).astype(np.float32)
-        return {"probabilities": np.stack([0.3 + 0.4 * own, 0.7 - 0.4 * own], axis=1)}
+        return {**half(x), "probabilities": np.stack([0.3 + 0.4 * own, 0.7 - 0.4 * own], axis=1)}
 
     def half(x: np.ndarray) -> dict[str, np.ndarray]:
-        return {"probabilities": np.full((len(x), 2), 0.5, np.float32)}
+        n = len(x)
+        return {"probabilities": np.full((n, 2), 0.5, np.float32), "p_value": np.ones(n),
+                "nearest": np.zeros((n, 1), int)}  # fmt: skip
 
-    record = {"classes": ["down", "up"], "decision": asdict(RULE), "references": []}
+    record = {"classes": ["down", "up"], "decision": asdict(RULE), "references": ["s000"]}
     wanted = standalone.decide(by_the_last_bit(tested.x), record)
     known = export_check.Tested(np.nan_to_num(tested.x), wanted)
     near = check_agreement(known, record, half, by_the_last_bit)

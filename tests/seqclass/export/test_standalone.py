@@ -26,10 +26,11 @@ def test_answers_and_reasons_are_those_of_the_project(
     found = {
         "probabilities": rng.dirichlet(np.ones(3), 200).astype(np.float32),
         "p_value": rng.random(200).astype(np.float32),
+        "nearest": np.zeros((200, 1), int),
     }
     rule = Decision(offsets, 0.6, 0.9, 0.1, 0.2, possible, costs)
     record = {
-        "classes": CLASSES, "references": [],
+        "classes": CLASSES, "references": ["s0"],
         "decision": asdict(rule),
     }  # fmt: skip
     mine, own = decide(found, record), answers_of(found, rule)

@@ -181,8 +181,9 @@ def test_one_change_reads_a_few_files_whatever_there_is(
         store_series(root, f"d{number}", n=4)
     beside = Path(root.path, "comparisons")
     beside.mkdir()
+    compared = json.dumps({"versions": ["m@v1", "m@v2"], "made": NOW.isoformat()})
     for number in range(25):
-        Path(beside, f"{number:016x}.json").write_text('{"versions": ["m@v1", "m@v2"]}')
+        Path(beside, f"{number:016x}.json").write_text(compared)
     index_pages.write_all(root)
     move_champion(next_turn(root, "m"), "v3", MoveReason("me", "back", {}, NOW.replace(second=50)))
     read: list[str] = []

@@ -6,15 +6,17 @@ import pytest
 
 from seqclass.pages.trust import Weakest, trust_of, weakest_class, worth_of
 
+BEHIND, LEVEL = {"nearest": {"model_better_p": 0.0}}, {"nearest": {"model_better_p": 0.5}}
+"""A baseline that the model beats, and one that it does not."""
+
 
 def scored(**changes: Any) -> dict[str, Any]:
-    beside = {"won": 5, "lost": 40, "better_p": 1.0}
     return {
         "metrics": {"accuracy": 0.95, "intervals": {"accuracy": [0.93, 0.97]}, "per_class": {}},
         "test_rows": 500,
         "baselines": {"nearest": {"accuracy": 0.9}},
-        "evidence": {"interval": [0.9, 1.0], "chance": 0.5, "baselines": {"nearest": beside}},
-        "leaks": {"exact": 0, "near": 0},
+        "evidence": {"interval": [0.9, 1.0], "chance": 0.5, "baselines": BEHIND},
+        "leaks": {"exact": 0, "near": 0, "amiss": []},
         **changes,
     }
 
@@ -27,16 +29,15 @@ STEADY = {"seeds": [{}] * 5, "spread": {"macro_f1": {"sd": 0.01}}}
     [
         (scored(), STEADY, None, "yes", None),
         (scored(), STEADY, "seeds do not agree", "no", "The gate refused it"),
-        (scored(leaks={"exact": 1, "near": 2}), STEADY, None, "care", "3 test series are copies"),
+        (scored(leaks={"exact": 1, "near": 2, "amiss": []}), STEADY, None, "care",
+         "3 test series are copies"),
         (scored(), {**STEADY, "seeds": [{}]}, None, "care", "One seed"),
         (
-            scored(evidence={"interval": [0.9, 1.0], "chance": 0.5,
-                             "baselines": {"nearest": {"won": 9, "lost": 10}}}),
+            scored(evidence={"interval": [0.9, 1.0], "chance": 0.5, "baselines": LEVEL}),
             STEADY, None, "care", "not significantly better than nearest",
         ),
         (
-            scored(evidence={"interval": [0.4, 1.0], "chance": 0.5,
-                             "baselines": {"nearest": {"won": 5, "lost": 40}}}),
+            scored(evidence={"interval": [0.4, 1.0], "chance": 0.5, "baselines": BEHIND}),
             STEADY, None, "no", "may be chance",
         ),
     ],
@@ -78,11 +79,9 @@ def test_a_retrained_version_is_trusted_as_far_as_its_newest_rows_allow(
 def test_a_baseline_that_is_as_good_is_named_beside_what_the_committee_adds() -> None:
     committee = {"lstm": "The committee is registered …"}
     assert list(worth_of(scored(committee=committee))) == ["The committee is registered …"]
-    beside = {"baselines": {"nearest": {"won": 9, "lost": 10}}}
-    rivalled = list(worth_of(scored(committee=committee, evidence=beside)))
+    rivalled = list(worth_of(scored(committee=committee, evidence={"baselines": LEVEL})))
     assert rivalled[0] == "The committee is registered …"
     assert "not significantly better than nearest" in rivalled[1]
-    assert list(worth_of(scored(evidence=beside))) == []
 
 
 def test_the_weakest_class_is_the_one_least_often_found() -> None:

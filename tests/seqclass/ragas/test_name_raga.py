@@ -103,8 +103,8 @@ def test_a_model_of_hidden_tonics_needs_none(melody: tuple[np.ndarray, str]) -> 
         def answers(self, x: np.ndarray) -> Answers:
             seen.append(x)
             n = len(x)
-            found = np.full((n, 2), 0.5)
-            return Answers(found, np.zeros(n, int), found[:, 0], [None] * n, None, None)
+            found, none = np.full((n, 2), 0.5), np.zeros(n, int)
+            return Answers(found, none, found[:, 0], [None] * n, np.ones(n), none[:, None])
 
     candidates = [{"hz": 2 * REFERENCE_HZ, "score": 0.6}, {"hz": 150.0, "score": 0.4}]
     facts: Any = {"sure": False, "tonic_hz": 2 * REFERENCE_HZ, "candidates": candidates}
@@ -131,7 +131,8 @@ def test_a_raga_is_named_where_it_is_likely_and_most_windows_are_familiar(
 
         def answers(self, x: np.ndarray) -> Answers:
             found = np.tile(shares, (len(x), 1))
-            return Answers(found, found.argmax(axis=1), found[:, 0], reasons, None, None)
+            codes, like = found.argmax(axis=1), np.ones(len(x))
+            return Answers(found, codes, found[:, 0], reasons, like, np.zeros((len(x), 1)))
 
     candidates = [{"hz": 150.0, "score": 1.0}]
     facts: Any = {"sure": True, "tonic_hz": 150.0, "candidates": candidates}

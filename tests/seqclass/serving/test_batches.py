@@ -19,13 +19,15 @@ DECISION = Decision(None, 0.0, 1.0, 0.0)
 
 def version(infer: object) -> ServedVersion:
     scorer = Scorer("models/m@v1", "", ("a", "b"), ("x",), DECISION, ())
-    return ServedVersion("m", "v1", "0", scorer, infer, ("label",))  # type: ignore[arg-type]
+    return ServedVersion("m", "v1", "0", scorer, infer)  # type: ignore[arg-type]
 
 
 def means(rows: np.ndarray) -> dict[str, np.ndarray]:
     """A classifier whose probability of the second class is the mean of what is observed."""
     mean = np.nanmean(rows, axis=(1, 2))
-    return {"probabilities": np.stack([1 - mean, mean], axis=1)}
+    n = len(rows)
+    return {"probabilities": np.stack([1 - mean, mean], axis=1), "p_value": np.ones(n),
+            "nearest": np.zeros((n, 1), int)}  # fmt: skip
 
 
 async def ask(batches: Batches, served: ServedVersion, value: float, n: int, steps: int) -> Answers:

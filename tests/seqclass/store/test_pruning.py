@@ -185,8 +185,10 @@ def leave_all_kinds(root: Root) -> None:
     set_policy(root, "toy", ModelPolicy(pins=("v2",)), "", NOW + timedelta(minutes=1))
     with staging(root, "retraining") as work:
         commit_retraining(root, work, "toy", {**DECIDED, "champion": "models/toy@v7"}, NOW)
-    write_queue(root, "toy", EMPTY, {"model": "models/toy@v7", "dataset": "x"}, NOW)
-    write_labels(root, ("toy", "0" * 16), EMPTY, {"model": "models/toy@v7", "dataset": "x"}, NOW)
+    about = {"model": "models/toy@v7", "dataset": "x"}
+    write_queue(root, "toy", EMPTY, {**about, "reasons": {}}, NOW)
+    counted = {"parent": "x", "changed": 0, "confirmed": 0, "sha256": "0" * 64}
+    write_labels(root, ("toy", "0" * 16), EMPTY, {**about, **counted}, NOW)
     write_attempt(root, "toy", Attempt("v7", "x", 1, NOW.isoformat()))
     with locked(root, "models", "toy"):
         ask(next_turn(root, "toy"), "v8", MoveReason("me", "why", {}), NOW + timedelta(days=10_000))

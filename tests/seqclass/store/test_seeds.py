@@ -75,4 +75,3 @@ def test_another_split_is_another_training() -> None:
         replace(split, codes=np.zeros(10, np.int32)),
     ]
     assert len({split.digest, *(other.digest for other in others)}) == 7
-    assert replace(split, is_stored=True).digest == split.digest

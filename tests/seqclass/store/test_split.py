@@ -9,14 +9,14 @@ import pytest
 
 from seqclass import row_split
 from seqclass.pipeline.replicas import baseline_rows, train_seed
-from seqclass.row_split import describe_split, select_rows, split_of
+from seqclass.row_split import describe_split, select_rows
 from seqclass.store import root as storage
 from seqclass.store.datasets import open_checked
 from seqclass.store.root import Root
 from seqclass.store.split import SPLIT, read_split, write_split
 from seqclass.training.spec import TrainingSpec
 from tests.support.places import REPOSITORY
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_series
 
 LIGHT = TrainingSpec(seeds=1, members=("convolutions",))
 
@@ -30,22 +30,12 @@ def test_what_is_stored_is_read_again(root: Root, grouped: bool) -> None:
     made = select_rows(dataset, TrainingSpec())
     write_split(root, root.join("work"), made, dataset.labels()["series_id"])
     found = read_split(root, root.join("work", SPLIT))
-    assert (made.is_stored, found.is_stored) == (False, True)
     assert found.classes == made.classes == ["a", "b", "c"]
     for part in ("codes", "train", "test"):
         np.testing.assert_array_equal(getattr(found, part), getattr(made, part))
     assert (found.groups is not None) == grouped
     if grouped:
         np.testing.assert_array_equal(found.groups, made.groups)
-
-
-def test_a_version_without_one_gets_that_of_its_own_rule(root: Root) -> None:
-    dataset = store_series(root, n=80)
-    old = store_version(root, "m", dataset=dataset.ref, spec={"split_seed": 3})
-    found = split_of(old)
-    assert not found.is_stored
-    made = select_rows(dataset, TrainingSpec(split_seed=3, split_rule=1))
-    assert found.test.tolist() == made.test.tolist()
 
 
 def test_jobs_of_a_training_read_no_digest_again(
@@ -80,7 +70,6 @@ def test_the_rule_is_asked_once_a_training() -> None:
             asked += [path.relative_to(REPOSITORY).as_posix()] * calls.count("select_rows")
     assert Counter(asked) == {
         "seqclass/pipeline/split_rows.py": 1,
-        "seqclass/row_split.py": 1,  # of versions made before splits were stored
         "seqclass/pipeline/study.py": 3,  # before any run, in each, and for the table
         "flows/cli/training_commands.py": 1,  # before a server is started
     }

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.row_split import describe_split, select_rows, spec_of
-from seqclass.store.models import Model
+from seqclass.row_split import describe_split, select_rows
 from seqclass.store.root import Root
 from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest, assign_test
 from tests.support.commands import Command
 from tests.support.series import keys_of
-from tests.support.stored import store_series, store_version
+from tests.support.stored import store_series
 
 DRAWS = 100
 
@@ -119,20 +118,14 @@ def test_a_class_that_is_old_is_tested_by_its_newest_series() -> None:
     assert held.tolist() == [9, *range(80, 100)]
 
 
-def old_model(root: Root, dataset: str, **spec: object) -> Model:
-    return store_version(root, "m", dataset=dataset, spec=spec)
-
-
-def test_a_model_of_the_first_rule_keeps_its_rows(root: Root) -> None:
+def test_the_first_rule_splits_groups_by_their_keys_alone(root: Root) -> None:
     keys, y = drawn(3)
     labels = [f"c{code}" for code in y]
     stored = store_series(root, n=300, label=labels, group=pa.array(keys))
-    spec = spec_of(old_model(root, stored.ref, split_seed=0))
-    assert spec.split_rule == 1
+    spec = TrainingSpec(split_rule=1)
     before = assign_test(keys_of(np.char.add("group ", keys)), y, 0.2, 0)[1]
     assert select_rows(stored, spec).test.tolist() == before.tolist()
     assert select_rows(stored, TrainingSpec()).test.tolist() != before.tolist()
-    assert spec_of(old_model(root, stored.ref, split_rule=2)).split_rule == 2
 
 
 def test_without_groups_all_rules_are_one(root: Root) -> None:

@@ -13,7 +13,7 @@ from seqclass.training.fitting import FitConfig, Learner, fit
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import TrainingRows, train_replica
-from seqclass.training.spec import Member, TrainingSpec, recorded
+from seqclass.training.spec import Member, TrainingSpec
 from tests.support.networks import SMALL, WINDOW, lines, quiet, windowed
 
 
@@ -84,21 +84,10 @@ def test_an_lstm_learns_from_windows_and_all_else_from_a_sample() -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_specs_without_a_window_held_all_rows() -> None:
-    assert recorded({})["window"] is None
-    assert recorded({"window": 9_000})["window"] == 9_000
+def test_a_window_holds_two_chunks_of_the_largest_batches() -> None:
     with pytest.raises(ValueError, match="window: expected at least"):
         replace(TrainingSpec(), window=10)
     with pytest.raises(ValueError, match="with batches of up to 128"):
         replace(TrainingSpec(), window=WINDOW, recipe=Recipe(largest_batch=128))
     with pytest.raises(ValueError, match="with batches of up to 200"):
         replace(TrainingSpec(), window=WINDOW, recipe=Recipe(smallest_batch=200))
-
-
-def test_members_and_fields_of_an_older_release_leave_a_stored_spec() -> None:
-    stored = ["convolutions", "steps", "frozen-lstm", "conv-lstm"]
-    assert recorded({"members": stored})["members"] == [
-        "convolutions", "view-kernels", "steps", "conv-lstm",
-    ]  # fmt: skip
-    assert recorded({"members": ["frozen-lstm"]})["members"] == ["view-kernels"]
-    assert "curve_above" not in recorded({"curve_above": 100_000})
