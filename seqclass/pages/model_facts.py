@@ -47,9 +47,9 @@ class ModelFacts:
 
 def facts_of_models(root: Root) -> dict[str, ModelFacts]:
     """Return the facts of all models; those kept in an object store are used if nothing changed."""
-    tags = {} if root.is_local else _listings(root)
-    known = {} if root.is_local else dict(_kept(root))
     scored, found = set(root.names(SCORES)), {}
+    tags = {} if root.is_local else _listings(root, bool(scored))
+    known = {} if root.is_local else dict(_kept(root))
     for name in sorted({*root.names("models"), *root.names(RETRAININGS)}):
         own = known.get(name)
         if own is None or not own.tags or own.tags != _tags_of(tags, name, own.dataset):
@@ -67,20 +67,18 @@ def _kept(root: Root) -> Iterator[tuple[str, ModelFacts]]:
             yield name, adapter.validate_python(own)
 
 
-def _listings(root: Root) -> dict[str, Tags]:
-    """Return the tags of all logs, retrainings, scores and newest versions of datasets."""
-    kinds = {kind: listing_tags(root, kind) for kind in (RETRAININGS, SCORES)}
-    datasets = listing_tags(root, LOG, "datasets")
-    return {**kinds, LOG: listing_tags(root, LOG, "models"), "datasets": datasets}
+def _listings(root: Root, is_scored: bool) -> Tags:
+    """Return the tags of all logs, and of the retrainings and scores of each model."""
+    tags = listing_tags(root, LOG, depth=2)
+    for kind in (RETRAININGS, SCORES) if is_scored else (RETRAININGS,):
+        tags |= {f"{kind}/{name}": tag for name, tag in listing_tags(root, kind).items()}
+    return tags
 
 
-def _tags_of(tags: dict[str, Tags], name: str, dataset: str) -> Tags:
+def _tags_of(tags: Tags, name: str, dataset: str) -> Tags:
     """Return the tags of all listings that the facts of a model follow from."""
-    return {
-        kind: found[key]
-        for kind, found in tags.items()
-        if (key := dataset if kind == "datasets" else name) in found
-    }
+    keys = [*(f"{kind}/{name}" for kind in ("models", RETRAININGS, SCORES)), f"datasets/{dataset}"]
+    return {key: tags[key] for key in keys if key in tags}
 
 
 def _found(root: Root, name: str, is_scored: bool, bad: Damages) -> ModelFacts:

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from seqclass.store.citations import cited_by, cited_in_log, removed_refs, uncited
 from seqclass.store.conformity import problem_of
 from seqclass.store.datasets import committed_versions
+from seqclass.store.format_version import format_problems
 from seqclass.store.kept_facts import keep_facts, listing_tags, read_facts
 from seqclass.store.kept_records import ListedVersions
 from seqclass.store.layout import Parts, area_of, sealed_folders, strangers
@@ -129,7 +130,7 @@ def verify_tree(root: Root, ref: str | None = None) -> Verified:
 
     Returns the number of files that were checked and, for each bad one, its path and problem.
     """
-    bad = Damages()
+    bad = Damages() if ref else format_problems(root)
     folders = _version_folders(root, ref)
     if ref is not None and not folders:
         raise ValueError(

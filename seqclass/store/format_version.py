@@ -5,7 +5,7 @@ import json
 
 from typing_extensions import TypedDict
 
-from seqclass.store.root import Root, create_file, read_record
+from seqclass.store.root import Damages, Root, create_file, read_record
 
 FORMAT, FILE, LOG = 1, "format.json", "log"
 _marked: set[str] = set()
@@ -23,7 +23,7 @@ def mark_format(root: Root) -> None:
     if root.url in _marked or (root.is_local and root.exists(FILE)):
         return
     with contextlib.suppress(FileExistsError):
-        create_file(root, root.join(FILE), json.dumps({"format": FORMAT}).encode())
+        create_file(root, root.join(FILE), _content())
     if not root.is_local:
         _marked.add(root.url)
 
@@ -43,6 +43,23 @@ def check_format(root: Root) -> Root:
             f"wrote; {_way_out(root)}"
         )
     return root
+
+
+def format_problems(root: Root) -> Damages:
+    """Return why the version of the layout can't be right, if a root holds anything."""
+    path = root.join(FILE)
+    try:
+        check_format(root)
+    except ValueError as error:
+        return [{"path": path, "problem": str(error)}]
+    if root.exists(FILE) or not root.exists(LOG):
+        return []
+    problem = f"expected the version of the layout, there is none; write {_content().decode()}"
+    return [{"path": path, "problem": problem}]
+
+
+def _content() -> bytes:
+    return json.dumps({"format": FORMAT}).encode()
 
 
 def _way_out(root: Root) -> str:

@@ -19,11 +19,14 @@ Tags = dict[str, str]
 """The digest of a listing, by model or dataset."""
 
 
-def listing_tags(root: Root, *area: str) -> Tags:
-    """Return a digest of the files of each name in a folder of an object store, by one listing."""
+def listing_tags(root: Root, *area: str, depth: int = 1) -> Tags:
+    """Return a digest of the files of each name in a folder of an object store, by one listing.
+
+    depth: number of folders that make a name.
+    """
     found, start = defaultdict[str, Any](hashlib.sha256), f"{root.join(*area)}/"
     for path, info in sorted(root.fs.find(root.join(*area), detail=True).items()):
-        name = path.removeprefix(start).partition("/")[0]
+        name = "/".join(path.removeprefix(start).split("/")[:depth])
         found[name].update(f"{path} {info['ETag']}\n".encode())
     return {name: digest.hexdigest() for name, digest in found.items()}
 

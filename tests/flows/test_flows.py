@@ -64,7 +64,7 @@ def test_a_model_version_holds_every_artifact(trained: tuple[Root, dict]) -> Non
     }  # fmt: skip
     assert model.manifest["dataset"] == open_dataset(root, "toy").ref
     assert champion_of(root, "toy") == "v1"
-    assert [entry["to"] for entry in read_log(root, "toy")] == ["v1"]
+    assert [entry["what"] for entry in read_log(root, "toy")] == ["register", "promote"]
 
 
 def test_a_version_is_a_model_of_mlflow_and_of_hugging_face(trained: tuple[Root, dict]) -> None:
@@ -288,7 +288,10 @@ def test_a_better_model_takes_the_place_of_a_worse_one(
     assert (second["verdict"], second["promoted"]) == ("promoted", True)
     assert "not worse than champion v1: macro F1 1.0000 against" in second["decision"]
     assert champion_of(root, "line") == "v2"
-    assert [entry["from"] for entry in read_log(root, "line")] == [None, "v1"]
+    decided = [(entry["what"], entry["from"]) for entry in read_log(root, "line")]
+    assert decided == [
+        ("register", None), ("promote", None), ("register", "v1"), ("promote", "v1"),
+    ]  # fmt: skip
 
 
 def test_a_champion_of_other_classes_stays(

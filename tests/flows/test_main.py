@@ -193,7 +193,7 @@ def test_verify_names_what_is_damaged(seqclass: Command, root: Root) -> None:
     code, out, _ = seqclass("verify", "--json")
     found = json.loads(out)
     assert code == 1
-    assert found["checked"] == 5
+    assert found["checked"] == 6
     assert sorted(Path(item["path"]).name for item in found["bad"]) == [
         entry.name, "metrics.json", "part-00000.parquet",
     ]  # fmt: skip

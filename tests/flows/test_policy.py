@@ -241,7 +241,7 @@ def test_a_training_or_retraining_without_a_word_moves_no_champion(
     assert champion_of(root, "toy") == "v1"
     said = [(entry["what"], entry.get("candidate")) for entry in read_log(root, "toy")]
     assert ("ask", "v2") in said
-    assert {what for what, _ in said} <= {"promote", "policy", "ask"}
+    assert {what for what, _ in said} <= {"register", "promote", "policy", "ask"}
     assert verify_tree(root)["bad"] == []
 
 
