@@ -13,7 +13,7 @@ from seqclass.store.staging import remove
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.commands import Command
 from tests.support.records import store_every_record
-from tests.support.stored import store_champion, store_series, store_version
+from tests.support.stored import store_champion, store_series
 
 OWN = ("", "models", "models/m/v1", "models/m/v9/predictions.parquet", "datasets/toy", "index.html",
        "scores/m", "retrainings", ".staging/x", ".service", "metrics.prom", "Models/m/v1",
@@ -165,16 +165,15 @@ def test_rows_of_a_lost_version_are_neither_pruned_nor_written_over(
 
 
 def test_what_a_killed_removal_leaves_is_swept(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    store_series(root)
-    store_version(root, "m")
+    store_every_record(root)
     with monkeypatch.context() as patch:
         patch.setattr(root.fs, "rm", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            remove(root, "models", "m", "v1")
+            remove(root, "studies", "toy", "0" * 16)
     assert verify_tree(root)["bad"] == []
     collect_garbage(root)
     assert root.names(".staging") == []
-    assert not root.exists("models", "m", "v1")
+    assert not root.exists("studies", "toy", "0" * 16)
 
 
 def interrupted(*_: object, **__: object) -> None:
