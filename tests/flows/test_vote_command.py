@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +23,9 @@ from seqclass.row_split import select_rows
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root, describe_file, open_root
 from seqclass.store.rows import from_dense
+from seqclass.store.split import SPLIT, write_split
 from seqclass.training.spec import TrainingSpec
 from tests.support.commands import Command
 from tests.support.places import NOW
@@ -95,12 +97,21 @@ def test_rows_that_were_trained_on_do_not_vote(trained: Root, seqclass_json: Cal
     assert sum(row["windows"] for row in own["answers"]) == len(chosen.test)
 
 
+def trained_on(dataset: Dataset) -> Model:
+    """A version that holds nothing but its split of a dataset's rows."""
+    root, folder = dataset.root, dataset.root.join("models", "m", "v1")
+    split = select_rows(dataset, TrainingSpec())
+    write_split(root, folder, split, dataset.labels()["series_id"])
+    manifest: Any = {"name": "m", "version": "v1", "dataset": dataset.ref, "spec": {},
+                     "dataset_source": dataset.manifest["source"],
+                     "files": [describe_file(root, folder, SPLIT)]}  # fmt: skip
+    return Model(root, "m", "v1", manifest)
+
+
 def test_another_version_keeps_what_is_new_and_one_without_it_is_refused(tmp_path: Path) -> None:
     root = open_root(tmp_path / "tree")
     own = store_circles(root, "circles", 60, 16, list(STEPS))
-    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 3},
-                "files": []}  # fmt: skip
-    model = Model(root, "m", "v1", manifest)
+    model = trained_on(own)
     [table] = own.tables()
     known = table.take(select_rows(own, TrainingSpec()).train)
     names = pa.array(["of a trained group", "new"])
@@ -123,9 +134,7 @@ def test_rows_chosen_for_a_retraining_are_known_by_the_name_they_came_from(root:
     [table] = whole.tables()
     source = {"chosen_from": whole.ref}
     own = write_dataset(root, "circles.chosen", [table.slice(0, 48)], source, NOW)
-    manifest = {"name": "m", "version": "v1", "dataset": own.ref, "spec": {"split_rule": 3},
-                "files": []}  # fmt: skip
-    model = Model(root, "m", "v1", manifest)
+    model = trained_on(own)
     trained = own.labels().take(select_rows(own, TrainingSpec()).train)["series_id"].to_pylist()
     for dataset in (whole, own):
         known = dataset.labels()
