@@ -31,7 +31,6 @@ STAGING, TARGET = ".staging", ".target"
 @contextlib.contextmanager
 def staging(root: Root, purpose: str) -> Iterator[str]:
     """Provide a private folder for work in progress; it is removed at the end unless committed."""
-    mark_format(root)
     folder = root.join(STAGING, f"{int(time.time())}-{purpose}-{uuid.uuid4().hex[:8]}")
     with contextlib.ExitStack() as stack:
         if root.is_local:
@@ -76,6 +75,7 @@ def commit(root: Root, folder: str, *final: str) -> bool:
     target = root.join(*final)
     if root.fs.exists(f"{target}/{MANIFEST}"):
         return False
+    mark_format(root)
     name_target(root, folder, *final)
     check_unlinked(root, target)
     if lacks_manifest(root, *final):
