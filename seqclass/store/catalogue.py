@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import cast
 
 from typing_extensions import TypedDict
@@ -27,7 +26,7 @@ from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.queues import LABELS, QUEUES
 from seqclass.store.references import DatasetRef, ModelRef
-from seqclass.store.registry import CHAMPION, champion_of
+from seqclass.store.registry import CHAMPION, champion_of, removed_versions
 from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import (
     MANIFEST,
@@ -65,10 +64,7 @@ def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
     taken from its list.
     """
     known = {} if root.is_local else _kept(root, listing_tags(root, LOG, "models"))
-    found = list[ListedModel]()
-    for name in root.names("models"):
-        found += known[name] if name in known else _list_versions(root, name, bad)
-    return found
+    return [version for versions in _listed(root, known, bad).values() for version in versions]
 
 
 def keep_list(root: Root) -> None:
@@ -79,14 +75,32 @@ def keep_list(root: Root) -> None:
     if root.is_local:
         return
     tags, bad = listing_tags(root, LOG, "models"), Damages()
-    models = groupby(list_models(root, bad), key=lambda model: model["name"])
-    damaged = {root.parts_of(own["path"])[1] for own in bad}
+    known = _kept(root, tags)
+    listed = _listed(root, known, bad)
+    damaged = {root.parts_of(item["path"])[1] for item in bad}
     kept = {
-        name: {"tag": tags[name], "versions": list(versions)}
-        for name, versions in models
-        if name in tags and name not in damaged
+        name: {"tag": tags[name], "versions": versions}
+        for name, versions in listed.items()
+        if name in tags
+        and name not in damaged
+        and (name in known or not _is_being_pruned(root, name, versions))
     }
     keep_facts(root, LIST, kept)
+
+
+def _listed(
+    root: Root, known: Mapping[str, list[ListedModel]], bad: Damages | None
+) -> dict[str, list[ListedModel]]:
+    """Return the versions of each model, those of a known one as they are known."""
+    return {
+        name: known[name] if name in known else _list_versions(root, name, bad)
+        for name in root.names("models")
+    }
+
+
+def _is_being_pruned(root: Root, name: str, versions: Sequence[ListedModel]) -> bool:
+    """Check whether a version is listed that the log says is removed: its files are going."""
+    return not removed_versions(root, name).isdisjoint(listed["version"] for listed in versions)
 
 
 def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
@@ -114,7 +128,7 @@ def _champion_if_readable(root: Root, name: str, bad: Damages | None = None) -> 
     try:
         return champion_of(root, name)
     except DamagedError as error:
-        note(bad, root.join(LOG, "models", name), error)
+        note(bad, root.join("models", name), error)
         return None
 
 
@@ -144,11 +158,13 @@ def verify_tree(root: Root, ref: str | None = None) -> Verified:
         checked, bad = checked + n_files, bad + damaged
     scores = _score_folders(root, ref)
     checked += sum(verify_folder(root, folder, bad) for folder in scores)
+    removed = removed_refs(root)
     logs = {(kind, name) for kind, name, _ in parts if kind in KINDS}
     logs |= set() if ref else {(kind, name) for kind in KINDS for name in root.names(LOG, kind)}
     for kind, name in sorted(logs):
-        checked += verify_log(root, kind, name, bad)
-    bad += verify_citations(root, [tuple(root.parts_of(own)) for own in folders + scores])
+        checked += _verify_log(root, kind, name, removed, bad)
+    sealed = [tuple(root.parts_of(own)) for own in folders + scores]
+    bad += _verify_citations(root, sealed, removed)
     areas = {area_of(tuple(root.parts_of(own))) for own in folders + scores} if ref else {()}
     for area in sorted(areas):
         bad += strangers(root, *area)
@@ -187,9 +203,9 @@ def _parts(ref: str | None) -> tuple[str, str, str]:
     return kind, found.name, "" if found.version == CHAMPION else found.version
 
 
-def verify_citations(root: Root, places: Sequence[Parts]) -> Damages:
+def _verify_citations(root: Root, places: Sequence[Parts], removed: set[str]) -> Damages:
     """Return references of sealed folders to missing items."""
-    removed, bad = removed_refs(root), Damages()
+    bad = Damages()
     for place in places:
         if manifest := readable(root, root.join(*place), SEALED_TYPES[place[0]]):
             bad += uncited(root, root.join(*place, MANIFEST), cited_by(place, manifest), removed)
@@ -215,13 +231,13 @@ def verify_folder(root: Root, folder: str, bad: Damages) -> int:
     return 1 + len(manifest["files"])
 
 
-def verify_log(root: Root, kind: str, name: str, bad: Damages) -> int:
+def _verify_log(root: Root, kind: str, name: str, removed: set[str], bad: Damages) -> int:
     """Check a log, and that the versions of its model or dataset are those that were registered.
 
     Returns the number of its entries. A version of the last day may still be registered.
     """
     cited = cited_in_log(root, name, kind)
-    bad += uncited(root, root.join(LOG, kind, name), cited, removed_refs(root))
+    bad += uncited(root, root.join(LOG, kind, name), cited, removed)
     if found := log_problems(root, name, kind):
         bad += found
         return len(entry_files(root, name, kind))

@@ -135,7 +135,7 @@ def move_champion(turn: Turn, version: str, grounds: MoveReason, what: str = "pr
     A version that a pruning removes, or whose files are not those of its manifest, is refused with
     DamagedError.
     """
-    if version in _removed(turn.root, turn.name):
+    if version in removed_versions(turn.root, turn.name):
         raise DamagedError(
             f"models/{turn.name}/{version}: expected a version that stays, it is being removed"
         )
@@ -144,7 +144,7 @@ def move_champion(turn: Turn, version: str, grounds: MoveReason, what: str = "pr
     turn.append(grounds.entry(what, before, version), grounds.now)
 
 
-def _removed(root: Root, name: str) -> set[str]:
+def removed_versions(root: Root, name: str) -> set[str]:
     """Return the versions that prunings have removed, by the log."""
     removals = [entry for entry in read_log(root, name) if entry["what"] == PRUNE]
     return {version for entry in removals for version in entry["evidence"].get(REMOVED, [])}

@@ -1,14 +1,21 @@
 """Lists of a bucket's models: how many requests they take, and that they are up to date."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from seqclass.pages.index_pages import refresh
+from seqclass.store import pruning
 from seqclass.store.catalogue import LIST, keep_list, list_models, verify_tree
 from seqclass.store.kept_facts import keep_facts
+from seqclass.store.models import model_versions
+from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.registry import champion_of, tenures_of
 from seqclass.store.root import Damages, Root, replace_file
 from tests.support.commands import CountRequests
-from tests.support.stored import make_champion, store_champion, store_version
+from tests.support.places import NOW
+from tests.support.stored import make_champion, newest_entry_of, store_champion, store_version
 
 SCORES = {"macro_f1": 1.0, "accuracy": 1.0, "log_loss": 0.0}
 MODELS = 6
@@ -73,6 +80,36 @@ def test_a_damaged_model_is_told_each_time(filled: Root) -> None:
         bad = Damages()
         assert len(list_models(filled, bad)) == MODELS - 1
         assert "m03" in bad[0]["path"]
+
+
+def test_a_damaged_log_is_told_each_time(filled: Root) -> None:
+    filled.fs.pipe_file(newest_entry_of(filled, "m03"), b"{}")
+    for _ in range(2):
+        keep_list(filled)
+        bad = Damages()
+        assert len(list_models(filled, bad)) == MODELS
+        assert "m03" in bad[0]["path"]
+
+
+def test_a_list_that_is_kept_while_a_version_is_removed_names_it_no_more(
+    filled: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process keeps the list between the entry of a pruning and the removal of files."""
+    newer = store_version(filled, "m03", metrics=SCORES, dataset="datasets/d@1", refused=None)
+    for number in range(2):
+        newest = store_version(filled, "m03", metrics=SCORES, dataset="datasets/d@1", refused=None)
+        make_champion(filled, "m03", newest.version, number + 1)
+    note = pruning._note
+
+    def keep_meanwhile(*words: Any) -> None:
+        keep_list(filled)
+        note(*words)
+
+    monkeypatch.setattr(pruning, "_note", keep_meanwhile)
+    pruning.remove_items(filled, PruneSpec(days=0), [newer.ref], "why", NOW + timedelta(days=1))
+    assert newer.version not in model_versions(filled, "m03")
+    listed = {model["version"] for model in list_models(filled) if model["name"] == "m03"}
+    assert listed == set(model_versions(filled, "m03"))
 
 
 OTHERS = (b"", b'{"facts": {"m00": 1}, "sha256": "0"}')
