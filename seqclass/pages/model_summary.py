@@ -27,12 +27,13 @@ from seqclass.pages.trust import (
     trust_of,
     weakest_class,
 )
-from seqclass.store.approvals import open_question
-from seqclass.store.log import LOG, entry_files, read_entry
+from seqclass.store.approvals import question_of_entry
+from seqclass.store.kept_records import ModelState
+from seqclass.store.log import LOG, entry_files, read_entry, state_of
 from seqclass.store.manifests import ModelManifest, RetrainingRecord
 from seqclass.store.models import COMPARISON, SUMMARY, Model, model_versions, read_model
-from seqclass.store.policy_file import read_policy
-from seqclass.store.registry import champion_of, refusal_of_newest
+from seqclass.store.policy_file import policy_of_entry
+from seqclass.store.registry import refusal_of_newest
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
 from seqclass.store.root import (
     MANIFEST,
@@ -42,16 +43,16 @@ from seqclass.store.root import (
     note,
     readable,
 )
-from seqclass.store.states import MOVES
+from seqclass.store.states import NO_MODEL
 
 
-def policy_shown(root: Root, name: str, bad: Damages) -> dict[str, str] | None:
+def policy_shown(root: Root, name: str, number: int | None, bad: Damages) -> dict[str, str] | None:
     """Return the fields of a model's policy that differ from the defaults, as JSON by dotted name.
 
-    None if it has no policy, or one that can't be read.
+    None if it has no policy, or one that can't be read. number: of the entry that has set it.
     """
     try:
-        stored = read_policy(root, name)
+        stored = policy_of_entry(root, name, number)
     except DamagedError as error:
         note(bad, root.join(LOG, "models", name), error)
         return None
@@ -83,18 +84,17 @@ def summarize(root: Root, name: str, known: ModelSummary | None = None) -> Model
     """Summarise a model; files that a known summary covers are not read again."""
     known = known or ModelSummary(name, None, None)
     bad = Damages()
-    champion = _champion(root, name, bad)
-    moves = _moves(root, known, bad)
-    policy = policy_shown(root, name, bad)
+    state = _state(root, name, bad)
+    champion, policy = state["champion"], policy_shown(root, name, state["policy"], bad)
     return replace(
         known,
         champion=champion,
-        since=next((m.time for m in reversed(moves) if _led_to(m, champion)), None),
+        since=state["since"],
         versions=tuple(_versions(root, known, bad)),
-        moves=moves,
+        moves=_moves(root, known, bad),
         retrainings=tuple(_retrainings(root, known, bad)),
         policy=policy,
-        awaits=_awaits(root, name, policy or {}),
+        awaits=_awaits(root, name, state["question"], policy or {}),
         truth=truth_of(root, name, known.truth, bad),
         label_doubts=_label_doubts(root, name, champion, known.label_doubts),
         damaged=tuple(Damage(**item) for item in bad),
@@ -126,17 +126,18 @@ def _label_doubts(
     return LabelDoubts(champion, held.taken_for, suspected)
 
 
-def _champion(root: Root, name: str, bad: Damages) -> str | None:
+def _state(root: Root, name: str, bad: Damages) -> ModelState:
+    """Return what a model is; nothing, with a note in ``bad``, if that can't be read."""
     try:
-        return champion_of(root, name)
+        return cast(ModelState, state_of(root, name))
     except DamagedError as error:
         note(bad, root.join(LOG, "models", name), error)
-        return None
+        return NO_MODEL
 
 
-def _awaits(root: Root, name: str, policy: Mapping[str, str]) -> Awaited | None:
+def _awaits(root: Root, name: str, number: int | None, policy: Mapping[str, str]) -> Awaited | None:
     try:
-        question = open_question(root, name)
+        question = question_of_entry(root, name, number)
     except DamagedError:  # the moves tell of it
         return None
     if question is None:
@@ -144,10 +145,6 @@ def _awaits(root: Root, name: str, policy: Mapping[str, str]) -> Awaited | None:
     until, asked = question.until.isoformat(), question.asked.isoformat()
     owner = str(json.loads(policy.get("owner", '""')))
     return Awaited(question.version, question.reason, until, asked, owner)
-
-
-def _led_to(move: Move, version: str | None) -> bool:
-    return move.what in MOVES and move.after == version
 
 
 def _versions(root: Root, known: ModelSummary, bad: Damages) -> Iterator[Version]:

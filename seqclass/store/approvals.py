@@ -48,7 +48,11 @@ def how_to_answer(name: str, question: Question) -> str:
 
 def open_question(root: Root, name: str) -> Question | None:
     """Return the open question about a model, or None; DamagedError if it can't be read."""
-    number = state_of(root, name)["question"]
+    return question_of_entry(root, name, state_of(root, name)["question"])
+
+
+def question_of_entry(root: Root, name: str, number: int | None) -> Question | None:
+    """Return the question that an entry of the log asks; None without an entry."""
     return None if number is None else _question(read_entry(root, name, entry_name(number)))
 
 

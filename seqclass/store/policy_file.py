@@ -13,7 +13,11 @@ Stored = dict[str, Any]
 
 def read_policy(root: Root, name: str) -> Stored | None:
     """Return the policy that was set last; None without one. A deletion of the model ends it."""
-    number = state_of(root, name)["policy"]
+    return policy_of_entry(root, name, state_of(root, name)["policy"])
+
+
+def policy_of_entry(root: Root, name: str, number: int | None) -> Stored | None:
+    """Return the policy that an entry of the log has set; None without an entry."""
     if number is None:
         return None
     entry = read_entry(root, name, entry_name(number))
