@@ -38,7 +38,7 @@ from flows.service.worker import is_worker
 from seqclass.pipeline.promote import roll_back
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.leases import is_claimed
-from seqclass.store.log import next_turn, read_log
+from seqclass.store.log import next_turn, read_decisions
 from seqclass.store.manifests import ModelDescription, RetrainingRecord
 from seqclass.store.models import Model, commit_model, read_model
 from seqclass.store.registry import MoveReason, move_champion, previous_champion
@@ -226,7 +226,7 @@ def decisions(week: Week) -> Row:
         "files": sum(map(len, week.dropped.values())),
         "decided": len(of_each),
         "decided twice": sum(count > 1 for count in of_each.values()),
-        "moves": sum(len(read_log(week.root, name)) - 1 for name in week.dropped),
+        "moves": sum(len(read_decisions(week.root, name)) - 1 for name in week.dropped),
         **Counter(record["decision"] for record in every),
         "median s": round(statistics.median(seconds)),
         "p95 s": round(seconds[int(0.95 * (len(seconds) - 1))]),

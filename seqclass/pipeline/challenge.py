@@ -21,14 +21,13 @@ from seqclass.pipeline.detection import NewData
 from seqclass.pipeline.evaluate import Evaluated
 from seqclass.row_split import times_of
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
-from seqclass.store.log import log_problems, read_log
+from seqclass.store.log import log_problems, read_decisions
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
 from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, Model, model_versions, read_model
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import DamagedError, Damages, Root, describe_file
-from seqclass.store.states import REGISTER
 from seqclass.stored_records import DataReport, Verdict
 
 logger = logging.getLogger(__name__)
@@ -134,9 +133,11 @@ def registered_before(candidate: Candidate, name: str) -> str | None:
     except DamagedError:
         return None
     decided = {record["challenger"] for record in retrainings_of(root, name, bad)}
-    decisions = [entry for entry in read_log(root, name) if entry["what"] != REGISTER]
-    decided |= {str(ModelRef(name, str(entry.get(key))))
-                for entry in decisions for key in ("from", "to", "candidate")}  # fmt: skip
+    decided |= {
+        str(ModelRef(name, str(entry.get(key))))
+        for entry in read_decisions(root, name)
+        for key in ("from", "to", "candidate")
+    }
     if bad or log_problems(root, name) or newest.ref in decided:
         return None
     logger.info("an earlier try has registered it as %s", newest.ref)

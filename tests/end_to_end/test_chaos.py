@@ -24,13 +24,12 @@ from flows.service.processes import marked, runs
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.leases import is_claimed
-from seqclass.store.log import read_log
+from seqclass.store.log import read_decisions
 from seqclass.store.manifests import SeedManifest
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import RETRAINING, read_attempt, retrainings_of
 from seqclass.store.root import Root, open_root, read_manifest
 from seqclass.store.seeds import UNFINISHED, forget_seed
-from seqclass.store.states import REGISTER
 from seqclass.training.spec import TrainingSpec
 from tests.support.arrivals import drop, rows
 from tests.support.candidates import make_candidate, register_champion
@@ -171,7 +170,7 @@ def test_a_retraining_comes_to_one_decision_whatever_is_killed(
     seconds = time.monotonic() - killed
     [record] = retrainings_of(root, name)
     assert record["decision"] == "promoted", record["reasons"]
-    decisions = [e["what"] for e in read_log(root, name) if e["what"] != REGISTER]
+    decisions = [entry["what"] for entry in read_decisions(root, name)]
     assert decisions == ["promote", "promote"]
     latest = open_dataset(root, name)
     assert Counter(latest.labels()["series_id"].to_pylist()).most_common(1)[0][1] == 1

@@ -15,11 +15,10 @@ import pytest
 
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import committed_versions, open_dataset
-from seqclass.store.log import next_turn, read_log
+from seqclass.store.log import next_turn, read_decisions, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
-from seqclass.store.states import REGISTER
 from tests.support.deeds import DATASET, DEEDS, FIRST_VERSIONS, MODEL
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import store_series, store_version
@@ -58,8 +57,7 @@ def check_moves(root: Root, lines: Lines) -> int:
     moved = {line["reason"]: line for line in lines if line.get("moved")}
     audit = read_log(root, MODEL)
     assert [entry["number"] for entry in audit] == list(range(1, len(audit) + 1))
-    decided = [entry for entry in audit if entry["what"] != REGISTER]
-    own = decided[FIRST_VERSIONS:]
+    own = read_decisions(root, MODEL)[FIRST_VERSIONS:]
     assert sorted(entry["reason"] for entry in own) == sorted(moved)
     for entry in own:
         line = moved[entry["reason"]]

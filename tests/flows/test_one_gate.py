@@ -16,11 +16,10 @@ from seqclass.pipeline.apply_policy import apply_training_policy
 from seqclass.pipeline.promote import promote
 from seqclass.policies import present_verdict, set_policy
 from seqclass.store.approvals import open_question
-from seqclass.store.log import read_log
+from seqclass.store.log import read_decisions, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
-from seqclass.store.states import REGISTER
 from seqclass.training.spec import Limits, TrainingSpec
 from tests.support.commands import Command
 from tests.support.evidence import WORSE, paired, stored
@@ -31,7 +30,7 @@ HIGH = RetrainSpec(gate=GateSpec(floor=0.95))
 
 
 def decided(root: Root) -> list[str]:
-    return [entry["what"] for entry in read_log(root, "toy") if entry["what"] != REGISTER]
+    return [entry["what"] for entry in read_decisions(root, "toy")]
 
 
 def under(root: Root, spec: RetrainSpec) -> None:

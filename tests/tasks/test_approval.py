@@ -17,7 +17,7 @@ from seqclass.pipeline.approve import Answer, answer_question, decline_if_over
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import actor, read_log
+from seqclass.store.log import actor, read_decisions, read_log
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of
@@ -29,7 +29,6 @@ from seqclass.store.retrainings import (
     write_attempt,
 )
 from seqclass.store.root import Root
-from seqclass.store.states import REGISTER
 from tests.support.commands import Command
 from tests.support.evidence import stored
 from tests.support.places import NOW
@@ -70,8 +69,7 @@ def asked(root: Root) -> Root:
 
 
 def decided(root: Root) -> list[tuple[str, str | None]]:
-    return [(entry["what"], entry.get("candidate"))
-            for entry in read_log(root, "toy") if entry["what"] != REGISTER]  # fmt: skip
+    return [(entry["what"], entry.get("candidate")) for entry in read_decisions(root, "toy")]
 
 
 def test_the_run_that_asks_ends_and_counts_as_no_failed_try(root: Root) -> None:

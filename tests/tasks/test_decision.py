@@ -18,14 +18,13 @@ from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import read_log
+from seqclass.store.log import read_decisions, read_log
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import (
     SUSPECTS,
     retrainings_of,
 )
 from seqclass.store.root import Root
-from seqclass.store.states import REGISTER
 from tasks.events import announce
 from tests.support.events import events_of
 from tests.support.evidence import evidence
@@ -66,7 +65,7 @@ def in_a_child(work: Callable[[], object]) -> int:
 
 def decided(root: Root) -> list[str]:
     """What was decided after the first champion."""
-    return [entry["what"] for entry in read_log(root, "toy") if entry["what"] != REGISTER][1:]
+    return [entry["what"] for entry in read_decisions(root, "toy")][1:]
 
 
 @pytest.mark.parametrize("verdict", [VERDICT, REFUSED], ids=["better", "worse"])

@@ -17,11 +17,10 @@ from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.policies import set_policy
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import became_newest, write_dataset
-from seqclass.store.log import entry_name, next_turn, read_log
+from seqclass.store.log import entry_name, next_turn, read_decisions, read_log
 from seqclass.store.registry import MoveReason, champion_since, move_champion, tenures_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Damages, Root, manifest_digest
-from seqclass.store.states import REGISTER
 from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion, newest_entry_of, store_series, store_version
 from tests.support.verdicts import REFUSED, VERDICT, apply_verdict, store_two
@@ -133,6 +132,5 @@ def test_a_simulated_time_goes_the_same_way(root: Root) -> None:
     later = NOW + timedelta(days=7)
     apply_verdict(root, VERDICT, now=later)
     promote_version(root, third.ref, "why", True, later)
-    decisions = [entry for entry in read_log(root, "toy") if entry["what"] != REGISTER]
-    times = [moment(entry["time"]) for entry in decisions]
+    times = [moment(entry["time"]) for entry in read_decisions(root, "toy")]
     assert times == [NOW, later, later + timedelta(microseconds=1)]

@@ -24,11 +24,10 @@ from hypothesis.stateful import (
 
 from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import next_turn, read_log
+from seqclass.store.log import next_turn, read_decisions
 from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, write_refusal
 from seqclass.store.root import DamagedError, Record, Root, open_root, parse_record
-from seqclass.store.states import REGISTER
 from tests.support.places import NOW
 from tests.support.stored import newest_entry_of, store_version
 
@@ -124,8 +123,7 @@ class Registry(RuleBasedStateMachine):
         if not hasattr(self, "root"):
             return
         assert champion_of(self.root, "m") == self.champion
-        found = [(e["what"], e["from"], e["to"]) for e in read_log(self.root, "m")
-                 if e["what"] != REGISTER]  # fmt: skip
+        found = [(e["what"], e["from"], e["to"]) for e in read_decisions(self.root, "m")]
         assert [entry for entry in found if entry[0] != "refuse"] == self.moves
         assert len(found) == len(self.moves) + self.refusals
         assert verify_tree(self.root)["bad"] == []
