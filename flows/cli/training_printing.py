@@ -267,10 +267,10 @@ def limit_line(spread: "Stability") -> str | None:
 
 def seen_line(spread: "Stability", train_rows: int) -> str | None:
     """Return how many of the training rows the LSTMs saw, or None if they saw all of them."""
-    members = [own for seed in spread["seeds"] for own in seed["members"]]
-    lstms = [own for own in members if own["name"] == "conv-lstm"]
-    least = min((own["seen"] for own in lstms), default=train_rows)
-    if all(own["seen"] + own["rows"] >= train_rows for own in lstms):
+    members = [member for seed in spread["seeds"] for member in seed["members"]]
+    lstms = [member for member in members if member["name"] == "conv-lstm"]
+    least = min((lstm["seen"] for lstm in lstms), default=train_rows)
+    if all(lstm["seen"] + lstm["rows"] >= train_rows for lstm in lstms):
         return None
     return f"the LSTM saw {least:,} of {train_rows:,} training rows before its training ended"
 

@@ -105,7 +105,7 @@ class Copies(TypedDict):
 
 
 class Leaks(Copies):
-    """What gives labels away. amiss: what does so in a sample of the series, one sentence each."""
+    """Signs that labels are given away. amiss: those in a sample of the series, a sentence each."""
 
     amiss: list[str]
 

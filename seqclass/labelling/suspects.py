@@ -100,7 +100,7 @@ def held_answers(model: Model) -> HeldAnswers:
     """Return a version's answers to rows held back in training and to its test rows."""
     classes = list(model.manifest["classes"])
     table = pa.concat_tables(
-        read_table(model.root, model.path(own), COLUMNS) for own in (HELD, ANSWERS)
+        read_table(model.root, model.path(file), COLUMNS) for file in (HELD, ANSWERS)
     )
     codes = pc.fill_null(pc.index_in(table["label"], pa.array(classes, pa.string())), -1)
     table, y = table.filter(pc.greater_equal(codes, 0)), codes.to_numpy()

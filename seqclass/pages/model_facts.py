@@ -47,17 +47,17 @@ class ModelFacts:
 
 def facts_of_models(root: Root) -> dict[str, ModelFacts]:
     """Return the facts of all models; those kept in an object store are used if nothing changed."""
-    scored, found = set(root.names(SCORES)), {}
+    scored, every = set(root.names(SCORES)), {}
     tags = {} if root.is_local else _listings(root, bool(scored))
-    known = {} if root.is_local else dict(_kept(root))
+    kept = {} if root.is_local else dict(_kept(root))
     for name in sorted({*root.names("models"), *root.names(RETRAININGS)}):
-        own = known.get(name)
-        if own is None or not own.tags or own.tags != _tags_of(tags, name, own.dataset):
+        facts = kept.get(name)
+        if facts is None or not facts.tags or facts.tags != _tags_of(tags, name, facts.dataset):
             bad = Damages()
-            own = _found(root, name, name in scored, bad)
-            own = replace(own, tags={} if bad else _tags_of(tags, name, own.dataset))
-        found[name] = own
-    return found
+            facts = _found(root, name, name in scored, bad)
+            facts = replace(facts, tags={} if bad else _tags_of(tags, name, facts.dataset))
+        every[name] = facts
+    return every
 
 
 def _kept(root: Root) -> Iterator[tuple[str, ModelFacts]]:

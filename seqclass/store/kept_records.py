@@ -12,7 +12,7 @@ _From = TypedDict("_From", {"from": str | None})
 
 
 class LogDecision(_From):
-    """What was decided about a model or a dataset.
+    """A decision about a model or a dataset.
 
     what: of a dataset ``register``, ``prune`` or ``delete``; of a model also ``promote``,
     ``refuse``, ``ask``, ``rollback``, ``policy``, ``pause``, ``resume`` or ``label``. from, to: the
@@ -32,7 +32,7 @@ class LogDecision(_From):
 
 
 class ModelState(TypedDict):
-    """What a model is.
+    """The state of a model.
 
     champion: its version, null without one. since: from when on it is champion. policy, question:
     number of the entry that set the policy, and of the one whose question awaits an answer, null
@@ -49,7 +49,7 @@ class ModelState(TypedDict):
 
 
 class DatasetState(TypedDict):
-    """What a dataset is.
+    """The state of a dataset.
 
     newest: the version that its name means, null if all were deleted. since: from when on it is the
     newest. deleted: whether all its versions are to be removed.
@@ -64,7 +64,7 @@ class LogEntry(LogDecision):
     """An entry of the log of a model or a dataset.
 
     number: its number, from 1 on. previous: SHA-256 of the file of the entry before it. time: of
-    the decision. state: what the model or the dataset is after it. sha256: digest of all other
+    the decision. state: of the model or the dataset after it. sha256: digest of all other
     keys.
     """
 
@@ -76,13 +76,13 @@ class LogEntry(LogDecision):
 
 
 class ModelLogEntry(LogEntry):
-    """An entry of a model's log. state: what the model is after it."""
+    """An entry of a model's log. state: of the model after it."""
 
     state: ModelState
 
 
 class DatasetLogEntry(LogEntry):
-    """An entry of a dataset's log. state: what the dataset is after it."""
+    """An entry of a dataset's log. state: of the dataset after it."""
 
     state: DatasetState
 

@@ -57,10 +57,10 @@ from seqclass.store.root import (
 )
 from seqclass.store.scores import SCORES, score_folders
 from seqclass.store.staging import remove
-from seqclass.store.states import PRUNE
+from seqclass.store.states import DATASETS, MODELS, PRUNE
 from seqclass.store.studies import RUNS, study_versions
 
-DATASETS, MODELS, PRUNINGS = DatasetRef.kind, ModelRef.kind, "prunings"
+PRUNINGS = "prunings"
 Reasons = dict[str, str]
 
 

@@ -1,4 +1,4 @@
-"""What a model or a dataset is after an entry of its log, which was another state before it."""
+"""The state of a model or a dataset after an entry of its log, from the state before it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ Asked = Callable[[int], str | None]
 
 
 def _model_after(
-    state: Any, number: int, record: LogDecision, moment: str, asked: Asked
+    state: ModelState, number: int, record: LogDecision, moment: str, asked: Asked
 ) -> ModelState:
     what, question = record["what"], state["question"]
     if what in MOVES:
@@ -32,7 +32,7 @@ def _model_after(
         }
     if what == REFUSE and question is not None and asked(question) == record.get("candidate"):
         question = None
-    after: ModelState = dict(state, question=number if what == ASK else question)  # type: ignore[assignment]
+    after: ModelState = {**state, "question": number if what == ASK else question}
     if what == POLICY:
         after["policy"] = None if record["evidence"].get("policy") is None else number
     if what in (PAUSE, RESUME):
@@ -43,7 +43,7 @@ def _model_after(
 
 
 def _dataset_after(
-    state: Any, number: int, record: LogDecision, moment: str, asked: Asked
+    state: DatasetState, number: int, record: LogDecision, moment: str, asked: Asked
 ) -> DatasetState:
     newest = record["to"]
     since = state["since"] if newest == state["newest"] else moment
