@@ -14,7 +14,7 @@ from seqclass.store.fingerprint import fingerprint
 from seqclass.store.kept_records import LogDecision
 from seqclass.store.layout import is_sealed, within
 from seqclass.store.leases import check_held
-from seqclass.store.log import Turn, actor, in_turn, state_of
+from seqclass.store.log import Turn, actor, in_turn, registered, state_of
 from seqclass.store.manifests import DatasetManifest, ImportSummary, Manifest, Source
 from seqclass.store.parts import files_to_keep, stage_rows
 from seqclass.store.references import DatasetRef
@@ -263,15 +263,21 @@ def is_given_up(root: Root, name: str) -> bool:
 def _log_newest(
     root: Root, name: str, version: str | None, what: str, reason: str, now: datetime
 ) -> None:
-    """Leave an entry that says which version is the newest now, unless it is so already."""
+    """Leave an entry that says which version is the newest now, unless the log says so already.
+
+    Rows that were lost and are written again have another manifest: this is registered anew.
+    """
     check_held(root, DATASETS, name)
 
     def write(turn: Turn) -> None:
-        newest = turn.state["newest"]
-        if turn.number > 1 and newest == version and what != DELETE:
+        newest, evidence = turn.state["newest"], {}
+        known = turn.number > 1 and newest == version and what != DELETE
+        if version is not None and what == REGISTER:
+            digest = sha256_of(root, root.join(DATASETS, name, version, MANIFEST))
+            evidence = {MANIFEST: digest}
+            known = known and registered(root, name, DATASETS).get(version) == digest
+        if known:
             return
-        path = root.join(DATASETS, name, version or "", MANIFEST)
-        evidence = {MANIFEST: sha256_of(root, path)} if what == REGISTER else {}
         record: LogDecision = {
             "what": what,
             "from": newest,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from seqclass.store import datasets
 from seqclass.store import parts as row_groups
+from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import (
     Dataset,
     Provenance,
@@ -139,6 +140,13 @@ def test_the_same_rows_again_find_the_version_that_is_there(root: Root) -> None:
     assert store_series(root).ref == first.ref
     assert Path(first.folder, "manifest.json").read_bytes() == before
     assert dataset_versions(root, "toy") == [first.manifest["version"]]
+
+
+def test_lost_rows_that_are_written_again_are_registered_again(root: Root) -> None:
+    lost = write_dataset(root, "r", [ragged([3, 1, 7])], {}, NOW)
+    root.fs.rm(root.join("datasets", "r"), recursive=True)
+    assert write_dataset(root, "r", [ragged([3, 1, 7])], {}).ref == lost.ref
+    assert verify_tree(root, lost.ref)["bad"] == verify_tree(root)["bad"] == []
 
 
 def test_a_bare_name_means_what_was_made_last(root: Root) -> None:
