@@ -76,11 +76,8 @@ def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
 @pytest.mark.system
 def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
-    move_champion(
-        next_turn(root, "toy"),
-        store_version(root, "toy", **known).version,
-        MoveReason("me", "", {}, NOW),
-    )
+    champion = store_version(root, "toy", **known).version
+    move_champion(next_turn(root, "toy"), champion, MoveReason("me", "", {}, NOW))
     asked = store_version(root, "toy", **known)
     ask(
         next_turn(root, "toy"),
