@@ -86,17 +86,10 @@ def test_a_killed_training_leaves_a_sound_tree(
     assert left == [], "a name that ends in .new may be a writer's that has not locked it yet"
 
 
-@pytest.mark.parametrize(
-    "whole_group",
-    [
-        pytest.param(True, id="as a terminal does"),
-        pytest.param(False, id="alone", marks=pytest.mark.system),
-    ],
-)
 def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
-    root: Root, prefect_home: Path, tmp_path: Path, whole_group: bool
+    root: Root, prefect_home: Path, tmp_path: Path
 ) -> None:
-    """With a throw-away server."""
+    """With a throw-away server; the terminal interrupts the whole group."""
     environment = {**os.environ, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(prefect_home)}
     environment.pop("PREFECT_API_URL", None)
     told = tmp_path / "stderr"
@@ -106,7 +99,7 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     staged = Path(root.path, ".staging")
     until(lambda: max(workers_busy_s(process.pid), default=0) >= LOADED_S)
     until(lambda: list(staged.glob("*-model-*/split.parquet")))
-    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=120) == 130
     until(lambda: group_is_gone(process.pid))
     assert list(staged.iterdir()) == []

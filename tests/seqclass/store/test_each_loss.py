@@ -209,11 +209,11 @@ def test_no_command_makes_a_loss_worse(whole: Path, tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("damage", [one for one in DAMAGES if one is not swap])
 def test_no_command_makes_any_damage_worse(whole: Path, tmp_path: Path, damage: Callable) -> None:
-    """Of every sixth place, others for each damage; of every place with SEQCLASS_EVERY_RECORD.
+    """Of every sixth place, others for each damage; of every place with SEQCLASS_CHAOS.
 
     Nothing is swapped, since its place says whether a pruning may remove it.
     """
-    step = 1 if os.environ.get("SEQCLASS_EVERY_RECORD") else 6
+    step = 1 if os.environ.get("SEQCLASS_CHAOS") else 6
     where = places(whole)[DAMAGES.index(damage) % step :: step]
     assert worsened(whole, tmp_path, damage, where) == []
     assert worsened(whole, tmp_path, damage, where[::3], SLOW_COMMANDS) == []
