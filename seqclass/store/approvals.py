@@ -58,9 +58,9 @@ def question_of_entry(root: Root, name: str, number: int | None) -> Question | N
 
 def question_about(root: Root, ref: str) -> Question | None:
     """Return the open question whether to approve a version, or None if it awaits no approval."""
-    wanted = ModelRef.parse(ref)
-    question = open_question(root, wanted.name)
-    return question if question and question.version == wanted.version else None
+    reference = ModelRef.parse(ref)
+    question = open_question(root, reference.name)
+    return question if question and question.version == reference.version else None
 
 
 def _question(entry: Entry) -> Question:

@@ -24,27 +24,27 @@ class Capacity(NamedTuple):
         return f"{cores} and {self.memory_bytes / GIB:.1f} GiB of memory{of}"
 
 
-def capacity(groups: Path = GROUPS, own: Path = OWN) -> Capacity:
+def capacity(groups: Path = GROUPS, cgroup_file: Path = OWN) -> Capacity:
     """Return what this process may use of the machine.
 
     It is the machine's, or less by the processor affinity, by ``cpu.max`` and ``memory.max`` of
     the process's control group and of every one above it. A part of a core counts as none.
     """
     cores, memory = _cores(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    folders = _folders(groups, own)
+    folders = _folders(groups, cgroup_file)
     quota = min((_quota(folder / "cpu.max") for folder in folders), default=math.inf)
     limit = min((_number(folder / "memory.max") for folder in folders), default=math.inf)
     allowed, held = max(1, int(min(cores, quota))), int(min(memory, limit))
     return Capacity(allowed, held, (allowed, held) != (cores, memory))
 
 
-def free_bytes(groups: Path = GROUPS, own: Path = OWN, machine: Path = MACHINE) -> int:
+def free_bytes(groups: Path = GROUPS, cgroup_file: Path = OWN, machine: Path = MACHINE) -> int:
     """Return the bytes of memory that are free for this process, or that caches would give up.
 
     They are the machine's, or what the limits of control groups leave, if that is less.
     """
-    free = [_entry(machine, "MemAvailable:") * 1024, capacity(groups, own).memory_bytes]
-    for folder in _folders(groups, own):
+    free = [_entry(machine, "MemAvailable:") * 1024, capacity(groups, cgroup_file).memory_bytes]
+    for folder in _folders(groups, cgroup_file):
         used = _number(folder / "memory.current") - _entry(folder / "memory.stat", "inactive_file")
         free.append(max(_number(folder / "memory.max") - used, 0.0))
     return int(min(number for number in free if not math.isnan(number)))
@@ -62,14 +62,14 @@ def _cores() -> int:
     return counted() or 1
 
 
-def _folders(groups: Path, own: Path) -> list[Path]:
+def _folders(groups: Path, cgroup_file: Path) -> list[Path]:
     """Return the folder of the process's control group, and those above it."""
-    entries = _text(own).splitlines()
+    entries = _text(cgroup_file).splitlines()
     names = [entry.removeprefix("0::") for entry in entries if entry.startswith("0::")]
     if not names:
         return []
     folder = groups / names[0].lstrip("/")
-    return [one for one in (folder, *folder.parents) if one.is_relative_to(groups)]
+    return [path for path in (folder, *folder.parents) if path.is_relative_to(groups)]
 
 
 def _quota(path: Path) -> float:

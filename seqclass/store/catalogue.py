@@ -49,12 +49,14 @@ LIST = "models.json"
 
 def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifest]:
     """List manifests of all sound dataset versions, by name, oldest first; others go to ``bad``."""
-    found = list[DatasetManifest]()
+    manifests = list[DatasetManifest]()
     for name in root.names("datasets"):
-        folders = [root.join("datasets", name, own) for own in committed_versions(root, name)]
-        read = filter(None, (readable(root, own, DatasetManifest, bad) for own in folders))
-        found += sorted(read, key=lambda own: (own["created"], own["version"]))
-    return found
+        folders = [
+            root.join("datasets", name, version) for version in committed_versions(root, name)
+        ]
+        read = filter(None, (readable(root, folder, DatasetManifest, bad) for folder in folders))
+        manifests += sorted(read, key=lambda manifest: (manifest["created"], manifest["version"]))
+    return manifests
 
 
 def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
@@ -63,8 +65,8 @@ def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
     In an object store, models that ``keep_list`` has listed and that have not changed since are
     taken from its list.
     """
-    known = {} if root.is_local else _kept(root, listing_tags(root, LOG, "models"))
-    return [version for versions in _listed(root, known, bad).values() for version in versions]
+    unchanged = {} if root.is_local else _kept(root, listing_tags(root, LOG, "models"))
+    return [version for versions in _listed(root, unchanged, bad).values() for version in versions]
 
 
 def keep_list(root: Root) -> None:
@@ -75,25 +77,25 @@ def keep_list(root: Root) -> None:
     if root.is_local:
         return
     tags, bad = listing_tags(root, LOG, "models"), Damages()
-    known = _kept(root, tags)
-    listed = _listed(root, known, bad)
+    unchanged = _kept(root, tags)
+    listed = _listed(root, unchanged, bad)
     damaged = {root.parts_of(item["path"])[1] for item in bad}
     kept = {
         name: {"tag": tags[name], "versions": versions}
         for name, versions in listed.items()
         if name in tags
         and name not in damaged
-        and (name in known or not _is_being_pruned(root, name, versions))
+        and (name in unchanged or not _is_being_pruned(root, name, versions))
     }
     keep_facts(root, LIST, kept)
 
 
 def _listed(
-    root: Root, known: Mapping[str, list[ListedModel]], bad: Damages | None
+    root: Root, unchanged: Mapping[str, list[ListedModel]], bad: Damages | None
 ) -> dict[str, list[ListedModel]]:
-    """Return the versions of each model, those of a known one as they are known."""
+    """Return the versions of each model; only the folders of changed ones are read."""
     return {
-        name: known[name] if name in known else _list_versions(root, name, bad)
+        name: unchanged[name] if name in unchanged else _list_versions(root, name, bad)
         for name in root.names("models")
     }
 
@@ -106,22 +108,24 @@ def _is_being_pruned(root: Root, name: str, versions: Sequence[ListedModel]) -> 
 def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
     """Return the listed versions of each model that has not changed since."""
     return {
-        name: own["versions"]
-        for name, own in read_facts(root, LIST).items()
-        if problem_of(own, ListedVersions) is None
-        and own["tag"] == tags.get(name)
-        and all(version["name"] == name for version in own["versions"])
+        name: entry["versions"]
+        for name, entry in read_facts(root, LIST).items()
+        if problem_of(entry, ListedVersions) is None
+        and entry["tag"] == tags.get(name)
+        and all(version["name"] == name for version in entry["versions"])
     }
 
 
 def _list_versions(root: Root, name: str, bad: Damages | None) -> list[ListedModel]:
-    champion, found = _champion_if_readable(root, name, bad), list[ListedModel]()
+    champion, listed = _champion_if_readable(root, name, bad), list[ListedModel]()
     for version in model_versions(root, name):
         folder = root.join("models", name, version)
         if manifest := readable(root, folder, ModelManifest, bad):
-            own = {**manifest, "name": name, "version": version, "champion": version == champion}
-            found.append(cast(ListedModel, {key: own[key] for key in ListedModel.__annotations__}))
-    return found
+            facts = {**manifest, "name": name, "version": version, "champion": version == champion}
+            listed.append(
+                cast(ListedModel, {key: facts[key] for key in ListedModel.__annotations__})
+            )
+    return listed
 
 
 def _champion_if_readable(root: Root, name: str, bad: Damages | None = None) -> str | None:
@@ -163,9 +167,9 @@ def verify_tree(root: Root, ref: str | None = None) -> Verified:
     logs |= set() if ref else {(kind, name) for kind in KINDS for name in root.names(LOG, kind)}
     for kind, name in sorted(logs):
         checked += _verify_log(root, kind, name, removed, bad)
-    sealed = [tuple(root.parts_of(own)) for own in folders + scores]
+    sealed = [tuple(root.parts_of(folder)) for folder in folders + scores]
     bad += _verify_citations(root, sealed, removed)
-    areas = {area_of(tuple(root.parts_of(own))) for own in folders + scores} if ref else {()}
+    areas = {area_of(tuple(root.parts_of(folder))) for folder in folders + scores} if ref else {()}
     for area in sorted(areas):
         bad += strangers(root, *area)
     return {"checked": checked, "bad": bad}
@@ -188,19 +192,19 @@ def _score_folders(root: Root, ref: str | None) -> list[str]:
     kind, name, version = _parts(ref)
     if kind not in ("", "models"):
         return []
-    found = [own for own in sealed_folders(root, SCORES) if name in ("", own[1])]
-    return [root.join(*own) for own in found if version in ("", own[2])]
+    places = [place for place in sealed_folders(root, SCORES) if name in ("", place[1])]
+    return [root.join(*place) for place in places if version in ("", place[2])]
 
 
-def _abbreviates(wanted: str, version: str) -> bool:
-    """Check whether ``wanted`` begins a digest; a model's number is never abbreviated."""
-    return not wanted or (version.startswith(wanted) and not version.startswith("v"))
+def _abbreviates(prefix: str, version: str) -> bool:
+    """Check whether ``prefix`` begins a digest; a model's number is never abbreviated."""
+    return not prefix or (version.startswith(prefix) and not version.startswith("v"))
 
 
 def _parts(ref: str | None) -> tuple[str, str, str]:
     kind, _, rest = (ref or "").rpartition("/")
-    found = ModelRef.parse(rest)
-    return kind, found.name, "" if found.version == CHAMPION else found.version
+    reference = ModelRef.parse(rest)
+    return kind, reference.name, "" if reference.version == CHAMPION else reference.version
 
 
 def _verify_citations(root: Root, places: Sequence[Parts], removed: set[str]) -> Damages:
@@ -238,8 +242,8 @@ def _verify_log(root: Root, kind: str, name: str, removed: set[str], bad: Damage
     """
     cited = cited_in_log(root, name, kind)
     bad += uncited(root, root.join(LOG, kind, name), cited, removed)
-    if found := log_problems(root, name, kind):
-        bad += found
+    if problems := log_problems(root, name, kind):
+        bad += problems
         return len(entry_files(root, name, kind))
     entries, since = registered(root, name, kind), datetime.now(UTC) - timedelta(days=1)
     versions = model_versions if kind == ModelRef.kind else committed_versions
@@ -266,8 +270,10 @@ def _digest_at(root: Root, path: str) -> str:
         return ""
 
 
-def _unlisted(root: Root, folder: str, known: re.Pattern[str]) -> list[str]:
+def _unlisted(root: Root, folder: str, expected: re.Pattern[str]) -> list[str]:
     """Return visible entries of a folder under unexpected names."""
     paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
     names = [(path, path.rpartition("/")[2]) for path in paths]
-    return [path for path, name in names if not name.startswith(".") and not known.fullmatch(name)]
+    return [
+        path for path, name in names if not name.startswith(".") and not expected.fullmatch(name)
+    ]

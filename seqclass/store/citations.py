@@ -32,10 +32,10 @@ def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
         return needs_of(cast(ModelDescription, manifest))
     if kind == DatasetRef.kind:
         return _read(DatasetRef, *manifest.get("parents", []))
-    found = _read(DatasetRef, manifest.get("dataset"))
-    found += _read(ModelRef, manifest.get("challenger"), manifest.get("model"))
+    references = _read(DatasetRef, manifest.get("dataset"))
+    references += _read(ModelRef, manifest.get("challenger"), manifest.get("model"))
     champion = manifest.get("champion")
-    return found + (_read(ModelRef, f"{place[1]}@{champion}") if champion else [])
+    return references + (_read(ModelRef, f"{place[1]}@{champion}") if champion else [])
 
 
 def cited_in_log(root: Root, name: str, kind: str) -> list[Reference]:
@@ -48,14 +48,14 @@ def cited_in_log(root: Root, name: str, kind: str) -> list[Reference]:
 
 def _read(kind: type[Reference], *texts: object) -> list[Reference]:
     read = [kind.parse(text) for text in dict.fromkeys(texts) if isinstance(text, str)]
-    return [own for own in read if own.name and re.fullmatch(VERSIONS[kind.kind], own.version)]
+    return [r for r in read if r.name and re.fullmatch(VERSIONS[kind.kind], r.version)]
 
 
 def missing(root: Root, cited: Sequence[Reference], removed: set[str]) -> Iterator[str]:
     """Yield the references whose target is missing, unless it was removed on purpose."""
-    for own in cited:
-        if str(own) not in removed and not root.exists(*own.parts):
-            yield str(own)
+    for reference in cited:
+        if str(reference) not in removed and not root.exists(*reference.parts):
+            yield str(reference)
 
 
 def removals(root: Root) -> Iterator[Pruning]:

@@ -58,13 +58,13 @@ def read_classifier(path: str | os.PathLike[str]) -> ClassifierFile:
 
 def _members(file: BinaryIO) -> tuple[dict[str, Any], bytes]:
     with zipfile.ZipFile(file) as archive:
-        found = {member.filename: member for member in archive.infolist()}
-        if found.keys() != {RECORD, WEIGHTS}:
-            raise ValueError(f"it holds {printable(', '.join(sorted(found)), 80)}")
-        if any(member.compress_type != zipfile.ZIP_STORED for member in found.values()):
+        members = {member.filename: member for member in archive.infolist()}
+        if members.keys() != {RECORD, WEIGHTS}:
+            raise ValueError(f"it holds {printable(', '.join(sorted(members)), 80)}")
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
             raise ValueError("its members are compressed")
-        if found[RECORD].file_size > MAX_RECORD_BYTES:
-            raise ValueError(f"{RECORD} has {found[RECORD].file_size:,} bytes")
+        if members[RECORD].file_size > MAX_RECORD_BYTES:
+            raise ValueError(f"{RECORD} has {members[RECORD].file_size:,} bytes")
         record = json.loads(archive.read(RECORD))
         if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
             raise ValueError(f"expected format {FORMAT}, it has another")

@@ -37,12 +37,12 @@ def problem_of(record: object, kind: Any) -> str | None:
 def _described(error: ErrorDetails) -> str:
     names = map(str, error["loc"])
     key = ".".join(
-        own if own.isidentifier() or own.isdigit() else reprlib.repr(own) for own in names
+        part if part.isidentifier() or part.isdigit() else reprlib.repr(part) for part in names
     )
     if error["type"] == "missing":
         return f"expected {key}, got nothing"
-    wanted = error["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    return f"expected {wanted} as {key or 'the record'}, got {reprlib.repr(error['input'])}"
+    expected = error["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"expected {expected} as {key or 'the record'}, got {reprlib.repr(error['input'])}"
 
 
 @cache

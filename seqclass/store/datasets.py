@@ -122,9 +122,9 @@ class Dataset:
             stop = int(np.searchsorted(rows, start + n_rows))
             if stop > filled:
                 table = parquet.read_row_group(group, columns=["n_steps", *channels])
-                wanted = rows[filled:stop] - start
+                offsets = rows[filled:stop] - start
                 for k, name in enumerate(channels):
-                    dense[filled:stop, :, k] = to_dense(table[name], longest)[wanted]
+                    dense[filled:stop, :, k] = to_dense(table[name], longest)[offsets]
             start, filled = start + n_rows, stop
         return dense
 
@@ -149,19 +149,19 @@ class SeriesReader:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, wanted: slice | np.ndarray) -> np.ndarray:
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
         """Return the series at a slice without a step, or at places in any order."""
-        if isinstance(wanted, np.ndarray):
-            places, back = np.unique(wanted, return_inverse=True)
+        if isinstance(index, np.ndarray):
+            places, back = np.unique(index, return_inverse=True)
             return self._read(places)[back]
-        start, stop, _ = wanted.indices(len(self))
+        start, stop, _ = index.indices(len(self))
         if not self._start <= start <= stop <= self._start + len(self._part):
             self._start = start
             self._part = self._read(slice(start, max(stop, start + self._at_once)))
         return self._part[start - self._start : stop - self._start]
 
-    def _read(self, wanted: slice | np.ndarray) -> np.ndarray:
-        return self._dataset.values(self._rows[wanted], self._channels)
+    def _read(self, index: slice | np.ndarray) -> np.ndarray:
+        return self._dataset.values(self._rows[index], self._channels)
 
 
 def open_dataset(root: Root, ref: str) -> Dataset:
@@ -169,16 +169,16 @@ def open_dataset(root: Root, ref: str) -> Dataset:
 
     The version may be abbreviated as long as it is unique.
     """
-    wanted = DatasetRef.parse(ref)
-    name = wanted.name
-    versions = [v for v in committed_versions(root, name) if v.startswith(wanted.version)]
+    reference = DatasetRef.parse(ref)
+    name = reference.name
+    versions = [v for v in committed_versions(root, name) if v.startswith(reference.version)]
     if not versions:
         raise ValueError(_unknown(root, ref, name))
-    if wanted.version and len(versions) > 1:
+    if reference.version and len(versions) > 1:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
         )
-    version = versions[0] if wanted.version else latest_version(root, name, versions)
+    version = versions[0] if reference.version else latest_version(root, name, versions)
     folder = root.join(*DatasetRef(name, version).parts)
     return Dataset(root, folder, read_manifest(root, folder, DatasetManifest))
 
@@ -189,11 +189,13 @@ def open_checked(root: Root, ref: str) -> Dataset:
 
 
 def _unknown(root: Root, ref: str, name: str) -> str:
-    known = {n: committed_versions(root, n) for n in root.names("datasets")}
-    every = ", ".join(DatasetRef(n, v).short for n, versions in known.items() for v in versions)
+    versions_by_name = {n: committed_versions(root, n) for n in root.names("datasets")}
+    every = ", ".join(
+        DatasetRef(n, v).short for n, versions in versions_by_name.items() for v in versions
+    )
     every = every or f"the datasets in {root.url}, which has none (--root names another)"
     return (
-        f"DATASET: expected one of {every}, got {ref!r}; {did_you_mean(name, known)}"
+        f"DATASET: expected one of {every}, got {ref!r}; {did_you_mean(name, versions_by_name)}"
         "'seqclass datasets' lists them"
     )
 
@@ -209,9 +211,9 @@ def became_newest(dataset: Dataset) -> datetime:
 
     An old version becomes the newest again if a change of labels is taken back.
     """
-    own = DatasetRef.parse(dataset.ref)
-    state = _state(dataset.root, own.name)
-    is_newest = state["newest"] == own.version
+    reference = DatasetRef.parse(dataset.ref)
+    state = _state(dataset.root, reference.name)
+    is_newest = state["newest"] == reference.version
     return datetime.fromisoformat(state["since"] if is_newest else dataset.manifest["created"])
 
 
@@ -234,9 +236,11 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
     beside = list(within(root, (gone.kind, gone.name)))
     versions = dataset_versions(root, gone.name)
     if versions and not is_given_up(root, gone.name):
-        before = [own.version for own in map(DatasetRef.parse, parents) if own.name == gone.name]
-        wanted = [_state(root, gone.name)["newest"], *before, versions[-1]]
-        newest = next(own for own in wanted if own in versions)
+        before = [
+            parent.version for parent in map(DatasetRef.parse, parents) if parent.name == gone.name
+        ]
+        candidates = [_state(root, gone.name)["newest"], *before, versions[-1]]
+        newest = next(version for version in candidates if version in versions)
         _log_newest(root, gone.name, newest, PRUNE, f"{gone.version} removed", now)
     elif not any(is_sealed(parts) for parts in beside):
         stale += ["index.html", "index.json"]
@@ -271,12 +275,12 @@ def _log_newest(
 
     def write(turn: Turn) -> None:
         newest, evidence = turn.state["newest"], {}
-        known = turn.number > 1 and newest == version and what != DELETE
+        is_logged = turn.number > 1 and newest == version and what != DELETE
         if version is not None and what == REGISTER:
             digest = sha256_of(root, root.join(DATASETS, name, version, MANIFEST))
             evidence = {MANIFEST: digest}
-            known = known and registered(root, name, DATASETS).get(version) == digest
-        if known:
+            is_logged = is_logged and registered(root, name, DATASETS).get(version) == digest
+        if is_logged:
             return
         record: LogDecision = {
             "what": what,
@@ -401,15 +405,17 @@ def _stays_behind(root: Root, made: DatasetRef, parents: list[str]) -> bool:
 def _earlier_versions(root: Root, name: str, newest: str) -> set[str]:
     """Return the versions of a name from which its newest one was made, step by step."""
     versions = committed_versions(root, name)
-    found, ways = set[str](), [newest]
+    earlier, ways = set[str](), [newest]
     while ways:
         with contextlib.suppress(DamagedError):
             manifest = read_manifest(root, root.join("datasets", name, ways.pop()), DatasetManifest)
             parents = [DatasetRef.parse(parent) for parent in manifest["parents"]]
             ways += [
-                own.version
-                for own in parents
-                if own.name == name and own.version in versions and own.version not in found
+                parent.version
+                for parent in parents
+                if parent.name == name
+                and parent.version in versions
+                and parent.version not in earlier
             ]
-            found.update(ways)
-    return found
+            earlier.update(ways)
+    return earlier

@@ -31,13 +31,13 @@ def fingerprint() -> Fingerprint:
 @cache
 def software_versions() -> dict[str, str]:
     """Return the installed versions of packages that can change a result."""
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @cache

@@ -31,10 +31,10 @@ def mark_format(root: Root) -> None:
 def check_format(root: Root) -> Root:
     """Return a root of this release's layout; ValueError for another says how to go on."""
     if root.exists(FILE):
-        found = read_record(root, root.join(FILE), FormatRecord)["format"]
-        if found != FORMAT:
+        layout = read_record(root, root.join(FILE), FormatRecord)["format"]
+        if layout != FORMAT:
             raise ValueError(
-                f"storage root: expected the layout {FORMAT} of this release, got {found} in "
+                f"storage root: expected the layout {FORMAT} of this release, got {layout} in "
                 f"{root.url}; install the release that wrote it, or choose another root"
             )
     elif not root.exists(LOG) and (root.names("datasets") or root.names("models")):

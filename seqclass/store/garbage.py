@@ -36,17 +36,17 @@ def collect_garbage(root: Root) -> list[str]:
 
 def _old_seeds(root: Root) -> list[str]:
     """Return seeds of trainings that nobody has resumed."""
-    found = (root.join(UNFINISHED, key) for key in root.names(UNFINISHED))
-    return [path for path in found if _youngest_s(root, path) > SEED_AGE_S]
+    paths = (root.join(UNFINISHED, key) for key in root.names(UNFINISHED))
+    return [path for path in paths if _youngest_s(root, path) > SEED_AGE_S]
 
 
 def _drafts(root: Root) -> list[str]:
     """Return files that were being written when their process was killed."""
     if not root.is_local:
         return []
-    found = (path for place in DRAFTED for path in
+    paths = (path for place in DRAFTED for path in
              glob.glob(os.path.join(glob.escape(root.path), place, ".*")))  # fmt: skip
-    return [path for path in found if _DRAFT.fullmatch(os.path.basename(path)) and _is_left(path)]
+    return [path for path in paths if _DRAFT.fullmatch(os.path.basename(path)) and _is_left(path)]
 
 
 def _is_left(path: str) -> bool:

@@ -90,7 +90,11 @@ def arrivals(inbox: Root) -> list[Arrival]:
 
 
 def _files(entries: list[tuple[str, Arrival | None]]) -> list[Arrival]:
-    return [own for _, own in entries if own and not own.name.lower().endswith(UNFINISHED)]
+    return [
+        arrival
+        for _, arrival in entries
+        if arrival and not arrival.name.lower().endswith(UNFINISHED)
+    ]
 
 
 def _entries(inbox: Root) -> list[tuple[str, Arrival | None]]:
@@ -102,7 +106,7 @@ def _entries(inbox: Root) -> list[tuple[str, Arrival | None]]:
 
 def subfolders(inbox: Root) -> list[str]:
     """Return the visible folders in an inbox, by name, whose files no sweep takes."""
-    return [n for n, own in _entries(inbox) if own is None and n not in (DONE, QUARANTINE)]
+    return [n for n, arrival in _entries(inbox) if arrival is None and n not in (DONE, QUARANTINE)]
 
 
 class InboxState(NamedTuple):
@@ -137,17 +141,17 @@ def _state(inbox: Root) -> InboxState | None:
 
 
 def _names_set_aside(inbox: Root, entries: list[tuple[str, Arrival | None]]) -> list[str]:
-    has_aside = any(name == QUARANTINE and own is None for name, own in entries)
+    has_aside = any(name == QUARANTINE and arrival is None for name, arrival in entries)
     return inbox.names(QUARANTINE) if has_aside else []
 
 
 def _listed(root: Root, *folder: str) -> list[tuple[str, dict[str, Any]]]:
     """Return name and properties of each visible entry of a folder in an object store."""
     try:
-        found = root.fs.ls(root.join(*folder) if folder else root.path, detail=True)
+        infos = root.fs.ls(root.join(*folder) if folder else root.path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    named = ((info["name"].rstrip("/").rpartition("/")[2], info) for info in found)
+    named = ((info["name"].rstrip("/").rpartition("/")[2], info) for info in infos)
     return [(name, info) for name, info in named if not name.startswith(".")]
 
 

@@ -24,11 +24,11 @@ def listing_tags(root: Root, *area: str, depth: int = 1) -> Tags:
 
     depth: number of folders that make a name.
     """
-    found, start = defaultdict[str, Any](hashlib.sha256), f"{root.join(*area)}/"
+    digests, start = defaultdict[str, Any](hashlib.sha256), f"{root.join(*area)}/"
     for path, info in sorted(root.fs.find(root.join(*area), detail=True).items()):
         name = "/".join(path.removeprefix(start).split("/")[:depth])
-        found[name].update(f"{path} {info['ETag']}\n".encode())
-    return {name: digest.hexdigest() for name, digest in found.items()}
+        digests[name].update(f"{path} {info['ETag']}\n".encode())
+    return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
 def read_facts(root: Root, file: str) -> dict[str, Any]:

@@ -38,9 +38,9 @@ def read_keras(path: str, where: str) -> Any:
         _check_archive(path)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        message = " ".join(str(error).split())[:200] or type(error).__name__
         raise DamagedError(
-            f"{where}: expected a network of stock Keras layers, got another file ({said}); "
+            f"{where}: expected a network of stock Keras layers, got another file ({message}); "
             "restore it, or take another version"
         ) from error
 

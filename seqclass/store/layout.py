@@ -72,7 +72,7 @@ LAYOUT = (
 )
 AREA_DEPTHS = {"prunings": 1, "scores": 3}
 """Number of names that lead to the folder of one item, if it is not two."""
-DRAFTED = sorted({"*/" * (len(own.steps) - 1) for own in LAYOUT if own.how != SEALED})
+DRAFTED = sorted({"*/" * (len(place.steps) - 1) for place in LAYOUT if place.how != SEALED})
 """Patterns of the folders in which files are first written as drafts."""
 
 
@@ -116,7 +116,7 @@ def _leads(place: Place, parts: Parts) -> int:
 
 def strangers(root: Root, *area: str) -> Damages:
     """Return links and paths that the layout doesn't list, in a folder of the store or in all."""
-    tops: list[Parts] = [area] if area else [(own,) for own in owned_names(root) if own != INBOX]
+    tops: list[Parts] = [area] if area else [(name,) for name in owned_names(root) if name != INBOX]
     return [
         {"path": root.join(*parts), "problem": problem}
         for top in tops
@@ -140,14 +140,14 @@ def _odd_file_or_folder(
     root: Root, parts: Parts, place: Place | None
 ) -> Iterator[tuple[Parts, str]]:
     path = root.join(*parts)
-    is_folder, is_way = root.fs.isdir(path), any(_leads(known, parts) for known in LAYOUT)
+    is_folder, is_way = root.fs.isdir(path), any(_leads(listed, parts) for listed in LAYOUT)
     if place is not None and is_folder:
         yield parts, "expected a file of the store, got a folder"
     elif place is None and not (is_folder and is_way):
         yield parts, "expected only what the store keeps there, nothing refers to it"
     elif is_folder:
-        for own in entries(root, path):
-            yield from _odd(root, (*parts, own.rpartition("/")[2]))
+        for entry in entries(root, path):
+            yield from _odd(root, (*parts, entry.rpartition("/")[2]))
 
 
 def within(root: Root, parts: Parts) -> Iterator[Parts]:
@@ -158,19 +158,21 @@ def within(root: Root, parts: Parts) -> Iterator[Parts]:
     if place is not None:
         if place.how in (SEALED, KEPT) and root.fs.exists(path):
             yield parts
-    elif any(_leads(known, parts) for known in LAYOUT):
-        for own in entries(root, path):
-            yield from within(root, (*parts, own.rpartition("/")[2]))
+    elif any(_leads(listed, parts) for listed in LAYOUT):
+        for entry in entries(root, path):
+            yield from within(root, (*parts, entry.rpartition("/")[2]))
 
 
 def sealed_folders(root: Root, kind: str) -> Iterator[Parts]:
     """Yield all sealed folders of a kind, including those that have lost their manifest."""
-    [own] = [p for p in LAYOUT if p.how == SEALED and re.fullmatch(p.steps[0], kind)]
+    [listed] = [p for p in LAYOUT if p.how == SEALED and re.fullmatch(p.steps[0], kind)]
     places: list[Parts] = [(kind,)]
-    for _ in own.steps[1:]:
+    for _ in listed.steps[1:]:
         places = [(*place, name) for place in places for name in root.names(*place)]
     for place in places:
-        if root.exists(*place, MANIFEST) or (_leads(own, place) and lacks_manifest(root, *place)):
+        if root.exists(*place, MANIFEST) or (
+            _leads(listed, place) and lacks_manifest(root, *place)
+        ):
             yield place
 
 
@@ -209,10 +211,10 @@ def _owned_parts(root: Root, place: str) -> list[str] | None:
     """
     if "::" in place:
         return []
-    wanted = open_root(place)
-    if not isinstance(wanted.fs, type(root.fs)):
+    other = open_root(place)
+    if not isinstance(other.fs, type(root.fs)):
         return None
-    path, base = _real(wanted, wanted.path), _real(root, root.path)
+    path, base = _real(other, other.path), _real(root, root.path)
     if path == base:
         return []
     parts = _below(path, base)

@@ -31,7 +31,7 @@ class Lease:
 
     def __init__(self, root: Root, path: str) -> None:
         self.root, self.path = root, path
-        self.own = uuid.uuid4().hex
+        self.token = uuid.uuid4().hex
         self._turn, self._tag, self._renewed_s = 0, "", -math.inf
         self._failure: Exception | None = None
         self._ended, self._renewal = threading.Event(), threading.Thread(target=self._renew)
@@ -45,13 +45,13 @@ class Lease:
             return False
         self._renewal.daemon = True
         self._renewal.start()
-        _held[self.own] = self
+        _held[self.token] = self
         return True
 
     def _write(self, tag: str | None) -> bool:
         before_s = _now_s()
         self._turn += 1
-        content = f"{self.own} {self._turn}".encode()
+        content = f"{self.token} {self._turn}".encode()
         written = objects.put(self.root.fs, self.path, content, tag)
         if written is not None:
             self._tag, self._renewed_s, self._failure = written, before_s, None
@@ -70,7 +70,7 @@ class Lease:
     def _has_own_word(self) -> bool:
         """Check whether an own write is there whose response was lost; the next one follows it."""
         seen = objects.see(self.root.fs, self.path)
-        if seen is None or not seen.content.startswith(self.own.encode()):
+        if seen is None or not seen.content.startswith(self.token.encode()):
             return False
         self._tag = seen.tag
         return True
@@ -93,7 +93,7 @@ class Lease:
         """End the lease now, unless another process has taken it over."""
         self._ended.set()
         self._renewal.join()
-        del _held[self.own]
+        del _held[self.token]
         if self.is_sure:
             with contextlib.suppress(Exception):  # it is free after a minute, and the work is done
                 objects.put(self.root.fs, self.path, FREE, self._tag)
@@ -148,8 +148,8 @@ def _try_to_hold(root: Root, path: str) -> Iterator[bool]:
         with exclusive(os.open(path, os.O_RDONLY)) as is_free:
             yield is_free
     else:
-        with _leased(root, f"{path}/.lock") as own:
-            yield own is not None
+        with _leased(root, f"{path}/.lock") as token:
+            yield token is not None
 
 
 def check_held(root: Root, *folder: str) -> None:
@@ -162,10 +162,10 @@ def check_held(root: Root, *folder: str) -> None:
 
 @contextlib.contextmanager
 def try_lock(root: Root, claim: str, *folder: str) -> Iterator[str | None]:
-    """Try to claim a folder for one purpose; gives the claim, or None if it is taken."""
+    """Try to claim a folder for one purpose; yields the holder's token, or None if it is taken."""
     path = root.join(*folder, f".{claim}.lock")
-    with (_locked if root.is_local else _leased)(root, path) as own:
-        yield own
+    with (_locked if root.is_local else _leased)(root, path) as token:
+        yield token
 
 
 def is_claimed(root: Root, claim: str, *folder: str) -> bool:
@@ -176,8 +176,8 @@ def is_claimed(root: Root, claim: str, *folder: str) -> bool:
         return seen is not None and seen.content != FREE and seen.age_s <= LEASE_S
     if not os.path.exists(path):
         return False
-    with _locked(root, path) as own:
-        return own is None
+    with _locked(root, path) as token:
+        return token is None
 
 
 @contextlib.contextmanager
@@ -208,15 +208,15 @@ def _leased(root: Root, path: str) -> Iterator[str | None]:
         yield None
         return
     try:
-        yield lease.own
+        yield lease.token
     finally:
         lease.give_up()
 
 
-def check_lease(root: Root, own: str) -> None:
-    """Refuse to go on under a claim that another holder may have taken."""
+def check_lease(root: Root, token: str) -> None:
+    """Refuse to go on under a claim, by its token, that another holder may have taken."""
     if not root.is_local:
-        _held[own].check()
+        _held[token].check()
 
 
 def run_exclusive(
@@ -232,16 +232,16 @@ def run_exclusive(
     failures: list[Exception] = []
     has_left_word = False
     while True:
-        with try_lock(root, claim, *folder) as own:
-            if own is not None:
+        with try_lock(root, claim, *folder) as token:
+            if token is not None:
                 _take_off(root, mark)
                 try:
-                    done.append(work(own))
+                    done.append(work(token))
                 except Exception as error:
                     failures.append(error)
-        if own is not None and root.fs.exists(mark):
+        if token is not None and root.fs.exists(mark):
             continue
-        if own is not None or has_left_word or done or failures:
+        if token is not None or has_left_word or done or failures:
             break
         replace_file(root, mark, b"")
         has_left_word = True

@@ -177,13 +177,13 @@ def entries_of(
     root: Root, name: str, bad: Damages | None = None, kind: str = MODELS
 ) -> list[Entry]:
     """Return sound entries in order, with their digests; damaged ones are added to ``bad``."""
-    found = []
+    entries = []
     for file in entry_files(root, name, kind):
         try:
-            found.append(read_entry(root, name, file, kind))
+            entries.append(read_entry(root, name, file, kind))
         except DamagedError as error:
             note(bad, _path(root, name, file, kind), error)
-    return sorted(found, key=lambda entry: entry.number)
+    return sorted(entries, key=lambda entry: entry.number)
 
 
 def registered(root: Root, name: str, kind: str) -> dict[str, str]:
@@ -200,8 +200,8 @@ def read_entry(root: Root, name: str, file: str, kind: str = MODELS) -> Entry:
     path = _path(root, name, file, kind)
     content = read_bytes(root, path)
     record = parse_record(path, content, ENTRIES[kind])
-    own = {key: value for key, value in record.items() if key != "sha256"}
-    if record["sha256"] != manifest_digest(own):
+    body = {key: value for key, value in record.items() if key != "sha256"}
+    if record["sha256"] != manifest_digest(body):
         raise DamagedError(
             f"{path}: expected the entry as it was written, it was altered; restore it from a "
             "copy, or remove it if what the entries before it say may hold"
@@ -243,11 +243,11 @@ def log_problems(root: Root, name: str, kind: str = MODELS) -> Damages:
     """Return entries that are damaged, missing, edited, forged, out of order or invalid."""
     bad = Damages()
     entries = entries_of(root, name, bad, kind)
-    found = Damages()
+    breaks = Damages()
     for before, entry in zip([None, *entries], entries, strict=False):
-        found += _break(root.join(LOG, kind, name), before, entry)
+        breaks += _break(root.join(LOG, kind, name), before, entry)
     named = {item["path"] for item in bad}
-    bad += [item for item in found if item["path"] not in named]
+    bad += [item for item in breaks if item["path"] not in named]
     return bad + _backwards(entries) + _unfounded(entries, kind)
 
 

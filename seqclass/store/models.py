@@ -93,8 +93,8 @@ def model_versions(root: Root, name: str) -> list[str]:
     """Return the committed versions of a name, oldest first; empty for an impossible name."""
     if not is_name(name):
         return []
-    found = (v for v in root.sealed_names("models", name) if re.fullmatch(r"v\d+", v))
-    return sorted(found, key=lambda v: int(v[1:]))
+    versions = (v for v in root.sealed_names("models", name) if re.fullmatch(r"v\d+", v))
+    return sorted(versions, key=lambda v: int(v[1:]))
 
 
 def read_model(root: Root, name: str, version: str) -> Model:

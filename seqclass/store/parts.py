@@ -171,10 +171,10 @@ class _Summary:
 
 def check_number_of_classes(names: Iterable[str]) -> None:
     """Refuse an implausible number of classes."""
-    if (found := len(list(names))) > MAX_CLASSES:
+    if (n_classes := len(list(names))) > MAX_CLASSES:
         raise ValueError(
-            f"label: expected at most {MAX_CLASSES:,} classes, got {found:,}; name the column of "
-            "the labels"
+            f"label: expected at most {MAX_CLASSES:,} classes, got {n_classes:,}; name the column "
+            "of the labels"
         )
 
 

@@ -105,61 +105,61 @@ def find_name(root: Root, ref: str) -> Reference:
             "version, or --all"
         )
     versions = ((ModelRef, model_versions), (DatasetRef, committed_versions))
-    found = [kind.parse(ref) for kind, of in versions if of(root, kind.parse(ref).name)]
-    if not found:
+    references = [kind.parse(ref) for kind, of in versions if of(root, kind.parse(ref).name)]
+    if not references:
         meant = did_you_mean(ref, [*root.names(MODELS), *root.names(DATASETS)])
         raise ValueError(
             f"REF: expected a model or dataset of {root.url}, got {ref!r}; {meant}"
             "'seqclass models' and 'seqclass datasets' list them"
         )
-    if len(found) > 1:
+    if len(references) > 1:
         raise ValueError(
             f"REF: expected a model or a dataset, got {ref!r}, which is both; write "
             f"models/{ref} or datasets/{ref}"
         )
-    return found[0]
+    return references[0]
 
 
-def plan_deletion(root: Root, wanted: Reference) -> tuple[list[Item], Reasons]:
+def plan_deletion(root: Root, target: Reference) -> tuple[list[Item], Reasons]:
     """Return all that goes with a name, and why what goes of it would else stay.
 
     ValueError if others need it, or a retraining works on it.
     """
-    if needing := _dependents(root, wanted):
+    if needing := _dependents(root, target):
         raise ValueError(
-            f"REF: expected what nothing needs, got {wanted}, needed by {', '.join(needing[:5])}"
+            f"REF: expected what nothing needs, got {target}, needed by {', '.join(needing[:5])}"
             f"{f' and {len(needing) - 5} more' if len(needing) > 5 else ''}; delete these first"
         )
-    if wanted.kind == DATASETS:
-        versions = dataset_versions(root, wanted.name)
-        return list(_items(root, {str(DatasetRef(wanted.name, v)): "" for v in versions})), {}
-    if is_claimed(root, RETRAINING, *wanted.parts[:2]):
+    if target.kind == DATASETS:
+        versions = dataset_versions(root, target.name)
+        return list(_items(root, {str(DatasetRef(target.name, v)): "" for v in versions})), {}
+    if is_claimed(root, RETRAINING, *target.parts[:2]):
         raise ValueError(
-            f"REF: expected a model on which no retraining works, got {wanted}; wait for its end"
+            f"REF: expected a model on which no retraining works, got {target}; wait for its end"
         )
-    refs = {version: str(ModelRef(wanted.name, version))
-            for version in model_versions(root, wanted.name)}  # fmt: skip
-    items = [*_beside_versions(root, wanted.name), *_items(root, dict.fromkeys(refs.values(), ""))]
-    reasons = _of_registry(root, wanted.name, PruneSpec.rollbacks)
+    refs = {version: str(ModelRef(target.name, version))
+            for version in model_versions(root, target.name)}  # fmt: skip
+    items = [*_beside_versions(root, target.name), *_items(root, dict.fromkeys(refs.values(), ""))]
+    reasons = _of_registry(root, target.name, PruneSpec.rollbacks)
     return items, {refs[version]: why for version, why in reasons.items() if version in refs}
 
 
-def _dependents(root: Root, wanted: Reference) -> list[str]:
+def _dependents(root: Root, target: Reference) -> list[str]:
     """Return the versions and retrainings of other models that need, or may need, a version of
     this name."""
-    found = []
+    dependents = []
     for name in root.names(MODELS):
-        if (MODELS, name) == (wanted.kind, wanted.name):
+        if (MODELS, name) == (target.kind, target.name):
             continue
         for version in model_versions(root, name):
             manifest = _manifest(root, ref := str(ModelRef(name, version)))
-            needs = needs_of(manifest) if manifest else [wanted]
-            if any((need.kind, need.name) == (wanted.kind, wanted.name) for need in needs):
-                found.append(ref)
+            needs = needs_of(manifest) if manifest else [target]
+            if any((need.kind, need.name) == (target.kind, target.name) for need in needs):
+                dependents.append(ref)
         settled = last_settled(root, name)
-        if settled and settled["dataset"].startswith(f"{wanted}@"):
-            found.append(f"the last retraining of models/{name}")
-    return found
+        if settled and settled["dataset"].startswith(f"{target}@"):
+            dependents.append(f"the last retraining of models/{name}")
+    return dependents
 
 
 def _beside_versions(root: Root, name: str) -> Iterator[Item]:
@@ -169,22 +169,22 @@ def _beside_versions(root: Root, name: str) -> Iterator[Item]:
             yield Item("/".join(parts), root.join(*parts))
 
 
-def delete_all(root: Root, wanted: Reference, reason: str, now: datetime) -> list[Item]:
+def delete_all(root: Root, target: Reference, reason: str, now: datetime) -> list[Item]:
     """Remove all versions of a name and what belongs to them; returns what was removed.
 
     First the log of a model says that it is deleted, or that of a dataset that no version
     is the newest: after a kill, ``prune`` removes what is left. The log stays.
     """
-    if wanted.kind == DATASETS:
-        with locked(root, DATASETS, wanted.name):
-            items, _ = plan_deletion(root, wanted)
-            give_up(root, wanted.name, reason, now)
+    if target.kind == DATASETS:
+        with locked(root, DATASETS, target.name):
+            items, _ = plan_deletion(root, target)
+            give_up(root, target.name, reason, now)
     else:
-        items, _ = plan_deletion(root, wanted)
-        if not is_deleted(root, wanted.name):
-            end_attempt(root, wanted.name)
+        items, _ = plan_deletion(root, target)
+        if not is_deleted(root, target.name):
+            end_attempt(root, target.name)
             grounds = MoveReason(actor(), reason, {"by": "hand"})
-            in_turn(root, wanted.name, lambda turn: end_champion(turn, grounds))
+            in_turn(root, target.name, lambda turn: end_champion(turn, grounds))
     removed = remove_items(root, PruneSpec(days=0), [item.ref for item in items], reason, now)
     return [item for item in removed if not item.why]
 
@@ -196,24 +196,24 @@ def _items(root: Root, reasons: Reasons) -> Iterator[Item]:
 
 def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -> Reasons:
     """Return why each version stays, by its reference; empty without a reason."""
-    found = Reasons()
+    reasons = Reasons()
     for name in root.names(MODELS):
         if is_deleted(root, name):
-            found |= {str(ModelRef(name, version)): "" for version in model_versions(root, name)}
+            reasons |= {str(ModelRef(name, version)): "" for version in model_versions(root, name)}
             continue
-        own = _of_registry(root, name, rollbacks)
+        registry_reasons = _of_registry(root, name, rollbacks)
         for version in model_versions(root, name):
             place = ModelRef(name, version)
-            found[str(place)] = own.get(version) or young(root.join(*place.parts))
-    for ref in [ref for ref, why in found.items() if why]:
-        while (ref := _began_with(root, ref)) in found and not found[ref]:
-            found[ref] = "a version that stays began with its weights"
-    return _with_doubt(root, found, found)
+            reasons[str(place)] = registry_reasons.get(version) or young(root.join(*place.parts))
+    for ref in [ref for ref, why in reasons.items() if why]:
+        while (ref := _began_with(root, ref)) in reasons and not reasons[ref]:
+            reasons[ref] = "a version that stays began with its weights"
+    return _with_doubt(root, reasons, reasons)
 
 
 def _with_doubt(root: Root, reasons: Reasons, models: Reasons) -> Reasons:
     """Add reasons: if the needs of a version that stays are unreadable, all the others stay too."""
-    there = {str(ModelRef(*own[1:])) for own in sealed_folders(root, MODELS)}
+    there = {str(ModelRef(*parts[1:])) for parts in sealed_folders(root, MODELS)}
     named = {
         str(ModelRef(name, version))
         for name in root.names(LOG, MODELS)
@@ -228,18 +228,18 @@ def _with_doubt(root: Root, reasons: Reasons, models: Reasons) -> Reasons:
 def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
     versions, champion = model_versions(root, name), champion_of(root, name)
     pinned = (read_policy(root, name) or {}).get("pins")
-    found = dict.fromkeys(map(str, pinned or ()), "pinned by the policy")
+    reasons = dict.fromkeys(map(str, pinned or ()), "pinned by the policy")
     if versions:
-        found[versions[-1]] = "the newest, whose number is not given again"
+        reasons[versions[-1]] = "the newest, whose number is not given again"
     for step, version in zip(range(1, rollbacks + 1), champions_before(root, name), strict=False):
-        found[version] = f"rollback goes back to it, step {step}"
+        reasons[version] = f"rollback goes back to it, step {step}"
     with contextlib.suppress(DamagedError):  # verify names it
         if question := open_question(root, name):
-            found[question.version] = "awaits approval"
+            reasons[question.version] = "awaits approval"
     if log_problems(root, name) or not registered(root, name, MODELS).keys() >= set(versions):
         damaged = "its log is damaged, and may lead back to it"
-        found = {**dict.fromkeys(versions, damaged), **found}
-    return {**found, **({champion: "champion"} if champion else {})}
+        reasons = {**dict.fromkeys(versions, damaged), **reasons}
+    return {**reasons, **({champion: "champion"} if champion else {})}
 
 
 def _began_with(root: Root, ref: str) -> str:
@@ -252,7 +252,7 @@ def reasons_of_datasets(
 ) -> Reasons:
     """Return why each dataset version stays if these model versions do."""
     needed = _needed(root, [ref for ref, why in models.items() if why])
-    found = Reasons()
+    reasons = Reasons()
     for name in root.names(DATASETS):
         versions = dataset_versions(root, name)
         going = is_given_up(root, name)
@@ -261,27 +261,27 @@ def reasons_of_datasets(
             place = DatasetRef(name, version)
             latest = "the newest of its name" if str(place) == newest else ""
             kept = latest or needed.get(str(place), "")
-            found[str(place)] = kept or ("" if going else young(root.join(*place.parts)))
-    return _with_doubt(root, found, models)
+            reasons[str(place)] = kept or ("" if going else young(root.join(*place.parts)))
+    return _with_doubt(root, reasons, models)
 
 
 def _needed(root: Root, kept: list[str]) -> Reasons:
-    found = Reasons()
+    reasons = Reasons()
     for name in root.names(MODELS):
         if settled := last_settled(root, name):
-            found[settled["dataset"]] = f"the last retraining of {name} looked at it"
+            reasons[settled["dataset"]] = f"the last retraining of {name} looked at it"
     for ref in kept:
         manifest = _manifest(root, ref)
         for need in needs_of(manifest) if manifest else ():
             if need.kind == DATASETS:
-                found[str(need)] = f"{ref} learned from it"
-    return found
+                reasons[str(need)] = f"{ref} learned from it"
+    return reasons
 
 
 def _manifest(root: Root, ref: str) -> ModelManifest | None:
-    wanted = ModelRef.parse(ref)
+    reference = ModelRef.parse(ref)
     try:
-        return read_model(root, wanted.name, wanted.version).manifest
+        return read_model(root, reference.name, reference.version).manifest
     except DamagedError:
         return None
 

@@ -64,12 +64,12 @@ def _move(root: Root, path: str, target: str) -> None:
 
 def quarantined_before(root: Root, name: str) -> DuplicateIndex:
     """Return the rows of a dataset's quarantine; files that can't be read are left out."""
-    found = DuplicateIndex()
+    index = DuplicateIndex()
     for file in root.names("datasets", name, QUARANTINE):
         with contextlib.suppress(OSError, ValueError, KeyError):  # verify names it
             table = read_table(root, root.join("datasets", name, QUARANTINE, file))
-            found.learn([table.drop_columns([REASON])])
-    return found
+            index.learn([table.drop_columns([REASON])])
+    return index
 
 
 def damaged_quarantines(root: Root, name: str) -> tuple[int, Damages]:

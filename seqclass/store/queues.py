@@ -38,8 +38,8 @@ def write_queue(
 ) -> None:
     """Seal questions about the rows of a dataset."""
     entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
-    file, known = {QUESTIONS: questions}, {"kind": "queue", "name": name, **description}
-    _seal(root, (QUEUES, name, entry), file, known, now)
+    file, record = {QUESTIONS: questions}, {"kind": "queue", "name": name, **description}
+    _seal(root, (QUEUES, name, entry), file, record, now)
 
 
 def write_labels(
@@ -51,8 +51,8 @@ def write_labels(
 ) -> None:
     """Seal the answers of people under a model's name and a digest; the first ones stay."""
     name, digest = place
-    said = {"kind": "labels", "name": name, **description}
-    _seal(root, (LABELS, name, digest), {ANSWERS: answers}, said, now)
+    record = {"kind": "labels", "name": name, **description}
+    _seal(root, (LABELS, name, digest), {ANSWERS: answers}, record, now)
 
 
 def _seal(
@@ -96,8 +96,8 @@ def _read(
         if manifest is None:
             continue
         try:
-            [found] = [own for own in manifest["files"] if own["path"] == file]
-            yield manifest, read_table(root, check_file(root, folder, found))
+            [file_entry] = [listed for listed in manifest["files"] if listed["path"] == file]
+            yield manifest, read_table(root, check_file(root, folder, file_entry))
         except (ValueError, KeyError, OSError) as error:
             problem = error if isinstance(error, DamagedError) else DamagedError(str(error))
             note(bad, folder, problem)

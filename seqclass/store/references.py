@@ -52,5 +52,5 @@ class StudyRef(Reference):
 
 def reference_of(text: str) -> Reference:
     """Read ``kind/name@version``, as ``str`` writes it."""
-    kinds = {known.kind: known for known in Reference.__subclasses__()}
+    kinds = {kind.kind: kind for kind in Reference.__subclasses__()}
     return kinds[text.partition("/")[0]].parse(text)

@@ -36,8 +36,9 @@ def open_model(root: Root, ref: str) -> Model:
 
     Without a champion, the error says why.
     """
-    wanted = ModelRef.parse(ref)
-    name, version, versions = wanted.name, wanted.version, model_versions(root, wanted.name)
+    reference = ModelRef.parse(ref)
+    name, version = reference.name, reference.version
+    versions = model_versions(root, name)
     if versions and version in ("", CHAMPION):
         version = need_champion(root, name, takes_version=True)
     if version in versions:
@@ -87,10 +88,12 @@ def check_model(root: Root, name: str, takes_version: bool = False) -> str:
 
 
 def _unknown(root: Root, ref: str, takes_version: bool) -> ValueError:
-    found = [ModelRef(n, v) for n in root.names("models") for v in model_versions(root, n)]
-    known = dict.fromkeys(own.short if takes_version else own.name for own in found)
+    references = [ModelRef(n, v) for n in root.names("models") for v in model_versions(root, n)]
+    choices = dict.fromkeys(
+        reference.short if takes_version else reference.name for reference in references
+    )
     meant = did_you_mean(ModelRef.parse(ref).name, root.names("models"))
-    every = ", ".join(known) or f"the models in {root.url}, which has none (--root names another)"
+    every = ", ".join(choices) or f"the models in {root.url}, which has none (--root names another)"
     return ValueError(
         f"MODEL: expected one of {every}, got {ref!r}; {meant}'seqclass models' lists them"
     )

@@ -14,13 +14,13 @@ VARIATIONS = range(0xFE00, 0xFE10)
 """Characters that select how the one before them is drawn."""
 
 
-def find_lookalikes(names: Iterable[str], known: Iterable[str] = ()) -> tuple[str, str] | None:
-    """Return two different names that look the same, not both of them known; else None.
+def find_lookalikes(names: Iterable[str], earlier: Iterable[str] = ()) -> tuple[str, str] | None:
+    """Return two different names that look the same, not both of them ``earlier``; else None.
 
     They look the same if only invisible characters, kinds of spaces, or composed and combining
     accents (Unicode's NFC and NFD) tell them apart.
     """
-    seen = {_look_of(name): name for name in known}
+    seen = {_look_of(name): name for name in earlier}
     for name in names:
         if (other := seen.setdefault(_look_of(name), name)) != name:
             return other, name
@@ -75,10 +75,10 @@ class DuplicateIndex:
     def judge(self, table: pa.Table) -> np.ndarray:
         """Return FRESH, REPEAT or CONFLICT for every row, ``(n,)``, and add the fresh rows."""
         ids, contents = row_digests(table)
-        names, first, own = np.unique(ids, return_index=True, return_inverse=True)
-        there, known = self._look_up(names)
-        known = np.where(there, known, contents[first])
-        verdict = np.where(known[own] == contents, REPEAT, CONFLICT)
+        names, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
+        there, indexed = self._look_up(names)
+        indexed = np.where(there, indexed, contents[first])
+        verdict = np.where(indexed[inverse] == contents, REPEAT, CONFLICT)
         verdict[first[~there]] = FRESH
         self._add(names[~there], contents[first[~there]])
         return verdict
@@ -86,16 +86,16 @@ class DuplicateIndex:
     def holds(self, table: pa.Table) -> np.ndarray:
         """Return whether the index has each row with this content, bool ``(n,)``."""
         ids, contents = row_digests(table)
-        there, known = self._look_up(ids)
-        return there & (known == contents)
+        there, indexed = self._look_up(ids)
+        return there & (indexed == contents)
 
     def _look_up(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        there, found = np.zeros(len(ids), dtype=bool), np.zeros(len(ids), dtype=np.uint64)
+        there, contents = np.zeros(len(ids), dtype=bool), np.zeros(len(ids), dtype=np.uint64)
         for run in self.runs:
             place = np.minimum(np.searchsorted(run[0], ids), run.shape[1] - 1)
             hit = run[0, place] == ids
-            found[hit], there = run[1, place[hit]], there | hit
-        return there, found
+            contents[hit], there = run[1, place[hit]], there | hit
+        return there, contents
 
     def _add(self, ids: np.ndarray, contents: np.ndarray) -> None:
         """Add a sorted run; runs are merged so that each is over twice as long as the next."""
@@ -127,8 +127,10 @@ def row_digests(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 
 def name_digests(names: pa.ChunkedArray) -> np.ndarray:
     """Return a digest of each name, ``(n,)`` uint64."""
-    found = [b"".join(_digest(name.encode()) for name in own.to_pylist()) for own in names.chunks]
-    return np.frombuffer(b"".join(found), np.uint64)
+    digests = [
+        b"".join(_digest(name.encode()) for name in chunk.to_pylist()) for chunk in names.chunks
+    ]
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def repeated_name(read: Callable[[], Iterable[pa.ChunkedArray]]) -> str | None:
@@ -156,7 +158,7 @@ def _bytes(column: pa.ChunkedArray) -> memoryview:
 
 
 def _digest(*parts: bytes | memoryview) -> bytes:
-    found = hashlib.blake2b(digest_size=8)
+    hasher = hashlib.blake2b(digest_size=8)
     for part in parts:
-        found.update(part)
-    return found.digest()
+        hasher.update(part)
+    return hasher.digest()

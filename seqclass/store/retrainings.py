@@ -47,9 +47,11 @@ def retrainings_of(root: Root, model: str, bad: Damages | None = None) -> list[R
 
     Damaged ones are left out, and added to ``bad``.
     """
-    folders = [root.join(RETRAININGS, model, own) for own in root.sealed_names(RETRAININGS, model)]
-    found = [read_retraining(root, folder, bad) for folder in folders]
-    return [record for record in found if record is not None]
+    folders = [
+        root.join(RETRAININGS, model, name) for name in root.sealed_names(RETRAININGS, model)
+    ]
+    records = [read_retraining(root, folder, bad) for folder in folders]
+    return [record for record in records if record is not None]
 
 
 def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> RetrainingRecord | None:
@@ -90,15 +92,15 @@ def last_settled(root: Root, model: str) -> RetrainingRecord | None:
 
 def suspect_labels(root: Root, records: list[RetrainingRecord]) -> set[Pair]:
     """Return rows, by id and label, whose labels were doubted and not trusted since."""
-    found: set[Pair] = set()
+    pairs: set[Pair] = set()
     for record in records:
         if record["trusted"]:
-            found.clear()
+            pairs.clear()
         for entry in record["files"]:
             if entry["path"] == SUSPECTS:
                 table = read_table(root, check_file(root, record["folder"], entry))
-                found |= set(zip(*(table[name].to_pylist() for name in COLUMNS), strict=True))
-    return found
+                pairs |= set(zip(*(table[name].to_pylist() for name in COLUMNS), strict=True))
+    return pairs
 
 
 def write_suspect_labels(root: Root, workspace: str, pairs: list[Pair]) -> None:
@@ -193,7 +195,7 @@ def attempted(root: Root) -> list[str]:
     """
     if not root.is_local:
         below = [root.parts_of(path)[1:] for path in root.fs.find(root.join(RETRAININGS))]
-        return sorted(own[0] for own in below if own[1:] == [ATTEMPT])
+        return sorted(parts[0] for parts in below if parts[1:] == [ATTEMPT])
     return [name for name in root.names(RETRAININGS) if root.fs.exists(_path(root, name))]
 
 

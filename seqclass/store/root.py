@@ -67,8 +67,8 @@ class Root:
 
     def names(self, *parts: str) -> list[str]:
         """Return the visible entries of a folder, sorted; empty if there is no such folder."""
-        found = (path.rpartition("/")[2] for path in entries(self, self.join(*parts)))
-        return sorted(name for name in found if not name.startswith("."))
+        names = (path.rpartition("/")[2] for path in entries(self, self.join(*parts)))
+        return sorted(name for name in names if not name.startswith("."))
 
     def sealed_names(self, *parts: str) -> list[str]:
         """Return the folders in a folder that have a manifest, sorted.
@@ -78,24 +78,24 @@ class Root:
         if self.is_local:
             return [name for name in self.names(*parts) if self.exists(*parts, name, MANIFEST)]
         below = [self.parts_of(path)[len(parts) :] for path in self.fs.find(self.join(*parts))]
-        return sorted(own[0] for own in below if own[1:] == [MANIFEST] and own[0][0] != ".")
+        return sorted(p[0] for p in below if p[1:] == [MANIFEST] and not p[0].startswith("."))
 
 
 def open_root(url: str | os.PathLike[str] | None = None) -> Root:
     """Open a root by path or URL; the default is ``SEQCLASS_STORAGE``, else
     ``storage/artifacts``."""
-    chosen = str(url or os.environ.get("SEQCLASS_STORAGE") or DEFAULT_ROOT)
-    if "://" not in chosen:
-        path = os.path.abspath(chosen)
+    url = str(url or os.environ.get("SEQCLASS_STORAGE") or DEFAULT_ROOT)
+    if "://" not in url:
+        path = os.path.abspath(url)
         return Root(LocalFileSystem(), path, path)
     try:
-        fs, path = fsspec.url_to_fs(chosen, use_listings_cache=False)
+        fs, path = fsspec.url_to_fs(url, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         raise ValueError(
-            f"storage root: expected a folder or a URL that fsspec can open, got {chosen!r} "
+            f"storage root: expected a folder or a URL that fsspec can open, got {url!r} "
             f"({error}); install that file system or choose another root"
         ) from error
-    return Root(fs, path.rstrip("/"), chosen)
+    return Root(fs, path.rstrip("/"), url)
 
 
 def is_name(name: str) -> bool:
@@ -113,9 +113,9 @@ def check_name(name: str, argument: str = "--name") -> str:
     return name
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean" for a message, with a blank at the end, if a known name is similar."""
-    close = difflib.get_close_matches(name, set(known) - {name}, 1)
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """Return "did you mean" for a message, with a blank at the end, if a candidate is similar."""
+    close = difflib.get_close_matches(name, set(candidates) - {name}, 1)
     return f"did you mean {close[0]!r}? " if close else ""
 
 
@@ -168,12 +168,12 @@ def check_file(root: Root, folder: str, entry: FileEntry) -> str:
         raise DamagedError(f"{path}: expected a file named by the manifest, it is missing")
     size = root.fs.size(path)
     try:
-        found = sha256_of(root, path) if size == entry.get("bytes", size) else "of another length"
+        digest = sha256_of(root, path) if size == entry.get("bytes", size) else "of another length"
     except PermissionError as error:
         raise DamagedError(
             f"{path}: expected a file that can be read ({error.strerror})"
         ) from error
-    if found != entry["sha256"]:
+    if digest != entry["sha256"]:
         raise DamagedError(_altered(path, entry))
     return path
 
@@ -218,13 +218,14 @@ def read_manifest(root: Root, folder: str, kind: type[Typed]) -> Typed:
         altered = True
     if altered:
         raise DamagedError(f"{path}: expected the manifest as it was written, it was altered")
-    found = _checked(path, manifest, kind)
+    checked = _checked(path, manifest, kind)
     for name in (entry["path"] for entry in manifest["files"]):
         if name in ("", "..") or "/" in name:
             raise DamagedError(f"{path}: expected files of this folder, got {name!r:.80}")
-    if manifest.get("version", own := folder.rpartition("/")[2]) != own:
-        raise DamagedError(f"{path}: expected version {own}, got {manifest['version']!r:.40}")
-    return found
+    version = folder.rpartition("/")[2]
+    if manifest.get("version", version) != version:
+        raise DamagedError(f"{path}: expected version {version}, got {manifest['version']!r:.40}")
+    return checked
 
 
 def check_unlinked(root: Root, folder: str) -> None:
@@ -384,7 +385,7 @@ def _temporary(path: str, content: bytes, durable: bool = True) -> Iterator[str]
 def entries(root: Root, folder: str) -> list[str]:
     """Return paths in a folder, including hidden ones; empty if there is no such folder."""
     try:
-        found = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
+        paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [path for path in found if path != folder]
+    return [path for path in paths if path != folder]

@@ -47,8 +47,8 @@ def dataset_schema(schema: pa.Schema) -> pa.Schema:
     """Return the stored schema for these columns: fixed, optional, then the channels."""
     channels = channels_of(schema)
     missing = [name for name in FIXED_COLUMNS if name not in schema.names]
-    known = {*KNOWN_COLUMNS, *channels}
-    strange = [name for name in schema.names if name not in known]
+    allowed = {*KNOWN_COLUMNS, *channels}
+    strange = [name for name in schema.names if name not in allowed]
     if missing or strange or not channels:
         raise ValueError(
             f"columns: expected {', '.join(FIXED_COLUMNS)} (with {', '.join(OPTIONAL_COLUMNS)} "

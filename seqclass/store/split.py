@@ -71,13 +71,13 @@ def read_split(root: Root, path: str) -> Split:
     """Read the split that ``write_split`` has stored."""
     with root.fs.open(path, "rb") as file:
         table = pq.read_table(file, columns=COLUMNS, read_dictionary=["class", "part"])
-    known, parts = (table[name].combine_chunks() for name in ("class", "part"))
-    classes = sorted(known.dictionary.to_pylist())
-    order = np.array([classes.index(name) for name in known.dictionary.to_pylist()], np.int32)
-    found = known.indices.fill_null(-1).to_numpy()
-    codes = np.where(found < 0, -1, order[found]).astype(np.int32)
+    labels, parts = (table[name].combine_chunks() for name in ("class", "part"))
+    classes = sorted(labels.dictionary.to_pylist())
+    order = np.array([classes.index(name) for name in labels.dictionary.to_pylist()], np.int32)
+    label_codes = labels.indices.fill_null(-1).to_numpy()
+    codes = np.where(label_codes < 0, -1, order[label_codes]).astype(np.int32)
     groups = None if table["group"].null_count else table["group"].to_numpy().astype(np.int64)
-    train, test = (np.flatnonzero(_is(parts, own)) for own in (TRAIN, TEST))
+    train, test = (np.flatnonzero(_is(parts, part)) for part in (TRAIN, TEST))
     return Split(classes, codes, groups, train, test)
 
 
@@ -97,7 +97,7 @@ def groups_of_tests(root: Root, path: str) -> dict[str, int] | None:
     return dict(zip(table["series_id"].to_pylist(), table["group"].to_pylist(), strict=True))
 
 
-def _is(parts: pa.DictionaryArray, own: str) -> np.ndarray:
+def _is(parts: pa.DictionaryArray, part: str) -> np.ndarray:
     """Return which rows are of a part, bool ``(n,)``."""
-    number = parts.dictionary.index(own).as_py()
+    number = parts.dictionary.index(part).as_py()
     return pc.equal(parts.indices, number).fill_null(False).to_numpy(zero_copy_only=False)

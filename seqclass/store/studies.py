@@ -89,27 +89,27 @@ def study_versions(root: Root, name: str) -> list[str]:
 
 def open_study(root: Root, ref: str) -> Study:
     """Find ``studies/<dataset>@<study>``; a bare name means the one made last."""
-    wanted = StudyRef.parse(ref)
+    reference = StudyRef.parse(ref)
     places = [
-        StudyRef(wanted.name, version)
-        for version in (study_versions(root, wanted.name) if wanted.name else [])
-        if version.startswith(wanted.version)
+        StudyRef(reference.name, version)
+        for version in (study_versions(root, reference.name) if reference.name else [])
+        if version.startswith(reference.version)
     ]
-    found = [
+    studies = [
         Study(root, p, read_manifest(root, root.join(*p.parts), StudyManifest)) for p in places
     ]
-    if not found:
-        known = [
+    if not studies:
+        choices = [
             StudyRef(name, version).short
             for name in root.names(STUDIES)
             for version in study_versions(root, name)
         ]
         raise ValueError(
             f"STUDY: expected one of "
-            f"{', '.join(known) or 'the studies in this root (it has none)'}, got {ref!r}; "
+            f"{', '.join(choices) or 'the studies in this root (it has none)'}, got {ref!r}; "
             "'seqclass stability DATASET' makes one"
         )
-    return max(found, key=lambda study: study.manifest["created"])
+    return max(studies, key=lambda study: study.manifest["created"])
 
 
 def commit_study(

@@ -109,15 +109,17 @@ def expand(paths: list[str], argument: str) -> list[str]:
 
     Refuse what is missing or not readable.
     """
-    found: list[str] = []
+    files: list[str] = []
     for path in paths:
         if os.path.isdir(path):
             inside = [os.path.join(path, name) for name in os.listdir(path)]
             folders = [p for p in inside if os.path.isdir(p) and not os.path.islink(p)]
-            readable = _readable(path) or [p for own in sorted(folders) for p in _readable(own)]
+            readable = _readable(path) or [
+                p for folder in sorted(folders) for p in _readable(folder)
+            ]
             if not readable:
                 raise refusal(argument, f"a folder with {_endings()} files", path, "add files")
-            found += _alone(readable) or readable
+            files += _alone(readable) or readable
         elif not os.path.isfile(path):
             raise ValueError(
                 f"{argument}: expected an existing file or folder, got {path!r}; check the path"
@@ -126,20 +128,20 @@ def expand(paths: list[str], argument: str) -> list[str]:
             raise ValueError(f"{argument}: expected a printable name, got {path!r}; rename it")
         else:
             _format(path)
-            found.append(path)
-    for path in found:
+            files.append(path)
+    for path in files:
         if format_by_content(path) is None:
             check_content(path)
-    return found
+    return files
 
 
 def _readable(folder: str) -> list[str]:
     """Return the files of a folder that a reader takes, sorted by name."""
     inside = sorted(os.path.join(folder, name) for name in os.listdir(folder))
-    found = [p for p in inside if _is_taken(p) and ending_of(p) != ".npy"]
-    for path in found:
+    files = [p for p in inside if _is_taken(p) and ending_of(p) != ".npy"]
+    for path in files:
         _check_regular(path)
-    return found
+    return files
 
 
 def _alone(paths: list[str]) -> list[str]:

@@ -198,8 +198,8 @@ def _array_tables(
             f"{x.dtype} of shape {x.shape}", "reshape the array",
         )  # fmt: skip
     n_channels = x.shape[2] if len(x.shape) == 3 else 1
-    for name, found in zip(("series", "steps", "channels"), (*x.shape, n_channels), strict=False):
-        reading.limits.check(x.path, name, found)
+    for name, size in zip(("series", "steps", "channels"), (*x.shape, n_channels), strict=False):
+        reading.limits.check(x.path, name, size)
     labels = _array_labels(x.path, y, x.shape[0])
     lengths = None if stated is None else _stated_lengths(stated, x, reading.limits)
     names, first = channel_names(n_channels), 0

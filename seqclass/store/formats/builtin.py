@@ -26,13 +26,13 @@ def _row_is_series(path: str, names: ColumnNames, limits: Limits) -> Understood:
 
 def _csv(path: str, names: ColumnNames, limits: Limits) -> Understood:
     check_header(path, limits)
-    found = dialect_of(path, names)
+    dialect = dialect_of(path, names)
     return {
         "layout": names.layout or "long",
-        "delimiter": SHOWN.get(found.delimiter, found.delimiter),
-        "decimal": found.decimal,
-        "encoding": found.encoding,
-        "columns": _parts(path, list(found.header), names),
+        "delimiter": SHOWN.get(dialect.delimiter, dialect.delimiter),
+        "decimal": dialect.decimal,
+        "encoding": dialect.encoding,
+        "columns": _parts(path, list(dialect.header), names),
     }
 
 
@@ -54,18 +54,18 @@ def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
     kept, roles = set(kept_columns(columns, names)), names.roles
     step = names.step or "step"
     why = dict.fromkeys(names.ignore, "left out by --ignore")
-    found = {
+    uses = {
         name: why.get(name, "left out, not in --channels")
         if name not in kept
         else "step" if name == step and names.layout != "wide"
         else roles.get(name, name if name in KNOWN_COLUMNS else "channel")
         for name in columns
     }  # fmt: skip
-    if names.layout == "wide" and "step" not in found:
-        own = [name for name, role in found.items() if role == "channel"]
-        for channel, steps in step_columns(path, own, names).items():
-            found |= dict.fromkeys(steps, f"step of {channel}")
-    return found
+    if names.layout == "wide" and "step" not in uses:
+        channels = [name for name, role in uses.items() if role == "channel"]
+        for channel, steps in step_columns(path, channels, names).items():
+            uses |= dict.fromkeys(steps, f"step of {channel}")
+    return uses
 
 
 def _no_footer(file: BinaryIO, size: int) -> str | None:

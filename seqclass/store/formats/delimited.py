@@ -95,15 +95,15 @@ def _left_out(dialect: Dialect, names: ColumnNames, kinds: Collection[str]) -> l
 
 def check_header(path: str, limits: Limits) -> None:
     """Refuse too many columns, counted in the bytes of the first line, since each costs memory."""
-    found, n_bytes = collections.Counter[str](), 0
+    counts, n_bytes = collections.Counter[str](), 0
     with open(path, "rb") as file:
         while piece := file.readline(BLOCK_BYTES):
             n_bytes += len(piece)
             limits.check(path, "line_bytes", n_bytes)
-            found.update({sign: piece.count(sign.encode()) for sign in DELIMITERS})
+            counts.update({sign: piece.count(sign.encode()) for sign in DELIMITERS})
             if piece.endswith(b"\n"):
                 break
-    limits.check(path, "channels", max(found.values(), default=0) + 1 - len(KNOWN_COLUMNS))
+    limits.check(path, "channels", max(counts.values(), default=0) + 1 - len(KNOWN_COLUMNS))
 
 
 def _first_kinds(path: str, dialect: Dialect, names: ColumnNames) -> dict[str, pa.DataType]:
@@ -114,18 +114,18 @@ def _first_kinds(path: str, dialect: Dialect, names: ColumnNames) -> dict[str, p
     with _opened(path, dialect, dict.fromkeys(kept, None) | text, names) as reader:
         schema = reader.schema
     step = None if names.layout == "wide" else step_of(header, names)
-    known = {*KNOWN_COLUMNS, step}
+    standard = {*KNOWN_COLUMNS, step}
     return {
         name: schema.field(name).type
-        if name in text or names.roles.get(name, name) in known
+        if name in text or names.roles.get(name, name) in standard
         else pa.float64()
         for name in kept
     }
 
 
 def _text_columns(names: ColumnNames) -> list[str]:
-    own = [given for given, role in names.roles.items() if role != "time"]
-    return [*own, *(name for name in TEXT if name != names.step)]
+    named = [given for given, role in names.roles.items() if role != "time"]
+    return [*named, *(name for name in TEXT if name != names.step)]
 
 
 def _next_kind(kind: pa.DataType) -> pa.DataType:

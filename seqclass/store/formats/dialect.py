@@ -118,9 +118,9 @@ def _delimiter(path: str, lines: list[str], unsure: list[Question]) -> str:
     most, *others = sorted(steady or [""], key=plain[0].count, reverse=True)
     if most and all(plain[0].count(most) >= TELLING * plain[0].count(s) for s in others):
         return most
-    found = " and ".join(repr(SHOWN.get(sign, sign)) for sign in present)
+    signs = " and ".join(repr(SHOWN.get(sign, sign)) for sign in present)
     words = " or ".join(option("--delimiter", "tab" if s == "\t" else s) for s in present)
-    ask(path, [*unsure, Question("one sign between columns", found, f"say which: {words}")])
+    ask(path, [*unsure, Question("one sign between columns", signs, f"say which: {words}")])
     return present[0]
 
 
@@ -162,10 +162,10 @@ def _decimal(
     points = [cell for cell in cells if POINT_NUMBER.fullmatch(cell)]
     if not commas and (delimiter != ";" or not points):
         return ".", []
-    said = commas or points
-    if (commas and points) or all(THREE_DIGITS.fullmatch(cell) for cell in said):
-        pair = f"{said[0]!r} and {points[0]!r}" if commas and points else repr(said[0])
+    numbers = commas or points
+    if (commas and points) or all(THREE_DIGITS.fullmatch(cell) for cell in numbers):
+        pair = f"{numbers[0]!r} and {points[0]!r}" if commas and points else repr(numbers[0])
         words = " or ".join(option("--decimal", sign) for sign in ",.")
         doubt = Question("one reading of its numbers", pair, f"say the decimal sign: {words}")
-        return said[0].strip("+-0123456789"), [doubt]
+        return numbers[0].strip("+-0123456789"), [doubt]
     return "," if commas else ".", []

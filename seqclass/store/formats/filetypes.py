@@ -57,9 +57,9 @@ def check_first_line(path: str, line: str) -> None:
 
 def _kind_of(path: str, head: bytes, ending: str, is_text: bool) -> tuple[str, str]:
     """Return the type of a file in words, and its right ending: its own if that may be right."""
-    for magic, found in KINDS.items():
+    for magic, kind in KINDS.items():
         if head.startswith(magic):
-            return found
+            return kind
     if head.startswith(b"PK\x03\x04"):
         return _archive(path, ending, is_text)
     expected = by_ending().get(ending)

@@ -34,8 +34,8 @@ def read_footers(paths: Sequence[str]) -> Iterator[Footer]:
     """
     for start in range(0, len(paths), AT_ONCE):
         some = paths[start : start + AT_ONCE]
-        for known in map(_look, some) if READER in os.environ else _looked_at_apart(some):
-            yield Footer(known["columns"], known["decoded"], [tuple(g) for g in known["groups"]])
+        for footer in map(_look, some) if READER in os.environ else _looked_at_apart(some):
+            yield Footer(footer["columns"], footer["decoded"], [tuple(g) for g in footer["groups"]])
 
 
 def _looked_at_apart(paths: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -45,12 +45,12 @@ def _looked_at_apart(paths: Sequence[str]) -> Iterator[dict[str, Any]]:
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     )
     try:
-        said, complaint = process.communicate(timeout=LIMIT_S)
+        output, complaint = process.communicate(timeout=LIMIT_S)
         reason = ([line.strip() for line in complaint.splitlines() if line.strip()] or [""])[-1]
     except subprocess.TimeoutExpired:
         process.kill()
-        said, reason = process.communicate()[0], f"a footer that takes longer than {LIMIT_S:g} s"
-    lines = said.splitlines()
+        output, reason = process.communicate()[0], f"a footer that takes longer than {LIMIT_S:g} s"
+    lines = output.splitlines()
     yield from map(json.loads, lines)
     if len(lines) < len(paths):
         raise ValueError(reason or "a footer that can't be read")

@@ -84,11 +84,11 @@ class IsolatedReader:
         After the last file it is also raised for facts that are not sure.
         """
         limits = limits or Limits()
-        request = {"names": asdict(names), "split": split, "keep_infinite": keep_infinite}
+        options = {"names": asdict(names), "split": split, "keep_infinite": keep_infinite}
         serial, records = 0, list[dict[str, Any]]()
         for group in file_groups(paths):
-            own = {**request, "paths": group, "serial": serial, "wanted": "rows"}
-            for reply, process in self._replies(own, limits):
+            request = {**options, "paths": group, "serial": serial, "wanted": "rows"}
+            for reply, process in self._replies(request, limits):
                 if "table" in reply:
                     yield self._passed_on(group[0], process.table(reply["table"]), records)
                 serial = reply.get("done", serial)
@@ -107,8 +107,8 @@ class IsolatedReader:
     def understood(self, path: str, names: ColumnNames, limits: Limits) -> Understood:
         """Return how one file is read: its form, and the role of each of its columns."""
         request = _request(path, names, "form")
-        [found] = [r["understood"] for r, _ in self._replies(request, limits) if "understood" in r]
-        return found
+        [form] = [r["understood"] for r, _ in self._replies(request, limits) if "understood" in r]
+        return form
 
     def read_labels(self, path: str, limits: Limits) -> Iterator[pa.Table]:
         """Yield the labels of one file as ``read_label_file`` does; at least one table."""
@@ -149,9 +149,9 @@ class IsolatedReader:
                 self._end()
 
 
-def _request(path: str, names: ColumnNames, wanted: str) -> dict[str, Any]:
+def _request(path: str, names: ColumnNames, answer: str) -> dict[str, Any]:
     return {"names": asdict(names), "split": None, "keep_infinite": True, "paths": [path],
-            "serial": 0, "wanted": wanted}  # fmt: skip
+            "serial": 0, "wanted": answer}  # fmt: skip
 
 
 def _check(path: str, reply: dict[str, Any], limits: Limits) -> None:
@@ -202,8 +202,8 @@ class _Process:
         try:
             self.reply()
         except (TimeoutError, _EndedError) as error:
-            said = f"no process to read files in starts: {error}"
-            raise OSError(errno.EAGAIN, said) from None
+            problem = f"no process to read files in starts: {error}"
+            raise OSError(errno.EAGAIN, problem) from None
         self._is_ready = True
 
     def reply(self) -> dict[str, Any]:
@@ -244,9 +244,9 @@ class _Process:
         code = self._popen.wait()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
-        said = f" ({lines[-1]})" if lines else ""
+        last_line = f" ({lines[-1]})" if lines else ""
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        return f"a process ended {how}{said}"
+        return f"a process ended {how}{last_line}"
 
     def end(self) -> None:
         """Kill the process, and any that it started."""

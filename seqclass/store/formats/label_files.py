@@ -42,11 +42,11 @@ def read_label_file(path: str, limits: Limits) -> Iterator[pa.Table]:
         tables = READERS.get(os.path.splitext(path)[1].lower(), _read_csv)(path, limits)
         pairs = (_checked(path, _distinct(table)) for table in tables)
         none = COLUMNS.empty_table()
-        found = _distinct(pa.concat_tables([none, *pairs], promote_options="default"))
-        limits.check(path, "series", len(found))
-        _refuse_two_labels(path, found)
-        for start in range(0, max(len(found), 1), BATCH_ROWS):
-            yield found.slice(start, BATCH_ROWS)
+        labels = _distinct(pa.concat_tables([none, *pairs], promote_options="default"))
+        limits.check(path, "series", len(labels))
+        _refuse_two_labels(path, labels)
+        for start in range(0, max(len(labels), 1), BATCH_ROWS):
+            yield labels.slice(start, BATCH_ROWS)
 
 
 def _distinct(table: pa.Table) -> pa.Table:
@@ -69,11 +69,13 @@ def _checked(path: str, table: pa.Table) -> pa.Table:
     return table
 
 
-def _refuse_two_labels(path: str, found: pa.Table) -> None:
-    if pc.count_distinct(found["series_id"], mode="all").as_py() == len(found):
+def _refuse_two_labels(path: str, labels: pa.Table) -> None:
+    if pc.count_distinct(labels["series_id"], mode="all").as_py() == len(labels):
         return
     seen: dict[str | None, str] = {}
-    for name, label in zip(found["series_id"].to_pylist(), found["label"].to_pylist(), strict=True):
+    for name, label in zip(
+        labels["series_id"].to_pylist(), labels["label"].to_pylist(), strict=True
+    ):
         if (other := seen.setdefault(name, label)) != label:
             both = f"{other!r} and {label!r} for {name!r}"
             raise refusal(path, "one label for every series", both, "correct the file")
@@ -98,7 +100,7 @@ def _read_csv(path: str, limits: Limits) -> Iterator[pa.Table]:
 def _delimiter(path: str) -> str:
     """Return the sign by which the header has both columns."""
     headers = {sign: _header(path, sign) for sign in DELIMITERS}
-    sign = next((sign for sign, own in headers.items() if {*NEEDED} <= {*own}), DELIMITERS[0])
+    sign = next((sign for sign, header in headers.items() if {*NEEDED} <= {*header}), DELIMITERS[0])
     _check_names(path, headers[sign])
     return sign
 
@@ -169,23 +171,22 @@ def _parsed_bytes(content: bytes) -> int:
 def _answers(path: str, tasks: list[dict[str, Any]]) -> Iterator[dict[str, str | None]]:
     for task in tasks:
         if "annotations" in task and isinstance(task.get("data"), dict):
-            given = [
-                own for own in _listed(path, task["annotations"]) if not own.get("was_cancelled")
-            ]
-            for own in given:
-                for label in _labels(path, own):
-                    yield _answer(path, task["data"].get("series_id"), label, own)
+            for annotation in _listed(path, task["annotations"]):
+                if annotation.get("was_cancelled"):
+                    continue
+                for label in _labels(path, annotation):
+                    yield _answer(path, task["data"].get("series_id"), label, annotation)
         elif label := task.get(LABEL):
-            own = {**task, "completed_by": task.get("annotator")}
-            yield _answer(path, task.get("series_id"), label, own)
+            annotation = {**task, "completed_by": task.get("annotator")}
+            yield _answer(path, task.get("series_id"), label, annotation)
 
 
-def _listed(path: str, found: object) -> list[dict[str, Any]]:
-    if not isinstance(found, list) or not all(isinstance(own, dict) for own in found):
+def _listed(path: str, value: object) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise refusal(
             path, "the JSON that Label Studio exports", "no list of objects", "export it again"
         )
-    return found
+    return value
 
 
 def _labels(path: str, annotation: Mapping[str, Any]) -> Iterator[object]:
@@ -219,8 +220,8 @@ def _time(annotation: Mapping[str, Any]) -> str | None:
         moment = datetime.fromisoformat(
             str(annotation.get("updated_at") or annotation.get("created_at"))
         )
-        known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return known.astimezone(UTC).isoformat()
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         return None
 

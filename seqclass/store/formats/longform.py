@@ -52,9 +52,9 @@ class SeriesIndex:
         """Return the code of every row's series; new codes follow the order of first rows."""
         self.labels.update(pc.unique(table["label"]).to_pylist())
         ids = table["series_id"].combine_chunks().dictionary_encode()
-        known = self.codes
-        own = np.array([known.setdefault(i, len(known)) for i in ids.dictionary.to_pylist()])
-        return own[ids.indices.to_numpy()]
+        codes = self.codes
+        distinct = np.array([codes.setdefault(i, len(codes)) for i in ids.dictionary.to_pylist()])
+        return distinct[ids.indices.to_numpy()]
 
     def count(self, codes: np.ndarray) -> int:
         """Count rows; returns the most rows that one of their series has so far."""
@@ -287,8 +287,8 @@ def _first_of_step(order: np.ndarray, again: np.ndarray) -> np.ndarray:
 
 
 def _channels(path: str, table: pa.Table, step: str | None) -> list[str]:
-    known = {*KNOWN_COLUMNS, step}
-    channels = [name for name in table.column_names if name not in known]
+    reserved = {*KNOWN_COLUMNS, step}
+    channels = [name for name in table.column_names if name not in reserved]
     if not channels:
         raise refusal(
             path, "at least one column of numbers besides series, label and step",

@@ -46,8 +46,8 @@ class FileOrder:
     def _clocks(self, table: pa.Table, codes: np.ndarray) -> dict[str, Content]:
         """Return ignored columns that may order the rows."""
         columns = table.column_names
-        known = {*kept_columns(columns, self.names), *self.names.roles}
-        left = {name: content_of(table[name]) for name in columns if name not in known}
+        used = {*kept_columns(columns, self.names), *self.names.roles}
+        left = {name: content_of(table[name]) for name in columns if name not in used}
         return {
             name: content
             for name, content in left.items()
@@ -74,8 +74,8 @@ class FileOrder:
 def _changes(column: pa.ChunkedArray, codes: np.ndarray) -> bool:
     """Check whether a column has several values in a series."""
     values = column.cast(pa.string()).combine_chunks().dictionary_encode().indices
-    own = pc.fill_null(values, -1).to_numpy(zero_copy_only=False)
-    return bool(((np.diff(own) != 0) & (np.diff(codes) == 0)).any())
+    value_codes = pc.fill_null(values, -1).to_numpy(zero_copy_only=False)
+    return bool(((np.diff(value_codes) != 0) & (np.diff(codes) == 0)).any())
 
 
 def readings_of(column: pa.ChunkedArray, content: Content) -> list[np.ndarray]:
@@ -86,10 +86,10 @@ def readings_of(column: pa.ChunkedArray, content: Content) -> list[np.ndarray]:
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return [as_floats(column)]
     if content.kind == "clock":
-        found = [parsed(column, ["%H:%M:%S", "%H:%M"])]
+        readings = [parsed(column, ["%H:%M:%S", "%H:%M"])]
     else:
-        found = [times_of(column, words) for words in content.dates or [None]]
-    return [as_floats(times) for times in found if times is not None] if None not in found else []
+        readings = [times_of(column, words) for words in content.dates or [None]]
+    return [] if None in readings else [as_floats(times) for times in readings if times is not None]
 
 
 def times_of(column: pa.ChunkedArray, dates: str | None) -> pa.ChunkedArray | None:

@@ -107,12 +107,12 @@ class Overview:
 
     def _add_channel(self, name: str, flat: np.ndarray) -> None:
         low, high, holes, n, infinite = self.channels.get(name, [np.inf, -np.inf, 0, 0, 0])
-        known, finite = flat[~np.isnan(flat)], flat[np.isfinite(flat)]
+        observed, finite = flat[~np.isnan(flat)], flat[np.isfinite(flat)]
         if len(finite):
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
         self.channels[name] = [
-            low, high, holes + len(flat) - len(known), n + len(flat),
-            infinite + len(known) - len(finite),
+            low, high, holes + len(flat) - len(observed), n + len(flat),
+            infinite + len(observed) - len(finite),
         ]  # fmt: skip
 
     @property
@@ -193,8 +193,8 @@ def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
         yield f"{n_series} series: a first champion needs about {FEW}, a fifth of which test"
 
 
-def _series(n: int, one: str, more: str) -> str:
-    return f"{n:,} series {one if n == 1 else more}"
+def _series(n: int, singular: str, plural: str) -> str:
+    return f"{n:,} series {singular if n == 1 else plural}"
 
 
 def _of_names(classes: Iterable[str]) -> Iterable[str]:
@@ -243,7 +243,7 @@ def _of_values(seen: Overview) -> Iterable[str]:
 
 
 def _of_channels(seen: Overview) -> Iterable[str]:
-    idle = {name: what for name, own in seen.channels.items() if (what := _idle(*own))}
+    idle = {name: what for name, figures in seen.channels.items() if (what := _idle(*figures))}
     for name, what in idle.items():
         is_all = len(idle) == len(seen.channels)
         yield f"channel {name!r} {what}: " + (

@@ -46,14 +46,14 @@ def ask(path: str, questions: Iterable[Question]) -> None:
 
 def role_questions(columns: list[str], names: ColumnNames) -> Iterator[Question]:
     """Ask for columns of ids, labels, groups, times and steps that are needed but missing."""
-    missing = {given: own for given, own in names.roles.items() if given not in columns}
+    missing = {given: role for given, role in names.roles.items() if given not in columns}
     if names.step is not None and names.layout != "wide" and names.step not in columns:
         missing[names.step] = "step"
     optional = {
         "series_id": names.layout == "folders" or (names.layout == "wide" and not names.series_id),
         "label": names.layout == "folders" or names.unlabelled,
     }
-    missing = {given: own for given, own in missing.items() if not optional.get(own)}
+    missing = {given: role for given, role in missing.items() if not optional.get(role)}
     if missing and len(columns) == 1 and (sign := re.search(r"[,;|\t]", columns[0])):
         words = option("--delimiter", "tab" if sign[0] == "\t" else sign[0])
         yield Question("several columns", repr(columns[0]), f"say {words}")
@@ -66,8 +66,8 @@ def role_questions(columns: list[str], names: ColumnNames) -> Iterator[Question]
 def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> str:
     likely = _likely(missing.values(), columns)
     roles = [
-        option(f"--{own.replace('_', '-')}-column", likely.get(own, "NAME"))
-        for own in missing.values()
+        option(f"--{role.replace('_', '-')}-column", likely.get(role, "NAME"))
+        for role in missing.values()
     ]
     cure = f"say which {'they are' if len(roles) > 1 else 'it is'}: {' '.join(roles)}"
     is_long = names.layout != "wide" and "step" not in missing.values()
@@ -219,7 +219,7 @@ def step_question(name: str, content: Content) -> Question:
 def _times(contents: dict[str, Content]) -> list[str]:
     """Return columns of times, readable ones first."""
     kinds = ("time", "odd time", "clock")
-    return [name for kind in kinds for name, own in contents.items() if own.kind == kind]
+    return [name for kind in kinds for name, content in contents.items() if content.kind == kind]
 
 
 def _texts(

@@ -141,8 +141,8 @@ def _limit_memory(most: int) -> None:
 def _data_bytes() -> int:
     """Return the memory of this process without mapped files; 0 if the system does not tell."""
     with contextlib.suppress(OSError), open("/proc/self/status") as status:
-        if found := re.search(r"VmData:\s*(\d+)", status.read()):
-            return int(found[1]) * 1024
+        if match := re.search(r"VmData:\s*(\d+)", status.read()):
+            return int(match[1]) * 1024
     return 0
 
 

@@ -57,14 +57,14 @@ class Limits:
     seconds: int = 120
     memory_bytes: int = 2**30
 
-    def check(self, path: str, name: str, found: int, of_what: str = "") -> None:
+    def check(self, path: str, name: str, count: int, of_what: str = "") -> None:
         """Refuse a file that has more of something than the limit of this name."""
         most = getattr(self, name)
-        if found > most:
+        if count > most:
             what = f"{name.replace('_', ' ')}{of_what and ' '}{of_what}"
             raise refusal(
-                path, f"at most {most:,} {what}", f"{found:,}",
-                f"if you trust the file, --limit {name}={found} takes it",
+                path, f"at most {most:,} {what}", f"{count:,}",
+                f"if you trust the file, --limit {name}={count} takes it",
             )  # fmt: skip
 
     def check_ratio(self, path: str, decoded_bytes: int) -> None:
@@ -80,13 +80,13 @@ def check_directory(path: str) -> None:
         file.seek(max(file.seek(0, os.SEEK_END) - END_BYTES, 0))
         tail = file.read()
     end = tail.rfind(b"PK\x05\x06")
-    found = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
+    n_bytes = int.from_bytes(tail[end + 12 : end + 16], "little") if end >= 0 else 0
     if end >= 76 and tail[end - 20 : end].startswith(b"PK\x06\x07"):  # of more than 4 GiB
-        found = int.from_bytes(tail[end - 36 : end - 28], "little")
-    if found > MAX_DIRECTORY_BYTES:
+        n_bytes = int.from_bytes(tail[end - 36 : end - 28], "little")
+    if n_bytes > MAX_DIRECTORY_BYTES:
         raise refusal(
             path, f"an archive's directory of at most {MAX_DIRECTORY_BYTES:,} bytes",
-            f"{found:,}", "put fewer members into it",
+            f"{n_bytes:,}", "put fewer members into it",
         )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def limits_of(choices: list[str]) -> Limits:
 
 def chosen_limits(kind: Callable[..., Chosen], choices: list[str]) -> Chosen:
     """Return a dataclass of limits with the given choices, each ``name=number``."""
-    names, chosen = list(inspect.signature(kind).parameters), {}
+    names, numbers = list(inspect.signature(kind).parameters), {}
     for choice in choices:
         name, _, number = choice.partition("=")
         if name not in names or not number.isdecimal() or not int(number):
@@ -105,8 +105,8 @@ def chosen_limits(kind: Callable[..., Chosen], choices: list[str]) -> Chosen:
                 f"--limit: expected NAME=NUMBER with a name out of {', '.join(names)}, "
                 f"got {choice!r}; correct it"
             )
-        chosen[name] = int(number)
-    return kind(**chosen)
+        numbers[name] = int(number)
+    return kind(**numbers)
 
 
 CHUNK_ROWS = 4096
@@ -172,33 +172,33 @@ class ColumnNames:
         """The standard names of series, label and further named columns, by the file's names."""
         given = {self.series_id or "series_id": "series_id", self.label or "label": "label"}
         more = {self.group: "group", self.time if self.time != self.step else None: "time"}
-        return given | {name: own for name, own in more.items() if name is not None}
+        return given | {name: role for name, role in more.items() if name is not None}
 
     @property
     def named(self) -> set[str | None]:
         """Columns that were named by their role; such a name counts beside ``ignore``."""
         return {self.series_id, self.label, self.step, self.group, self.time}
 
-    def given(self, own: str) -> str:
+    def given(self, standard: str) -> str:
         """Return the file's name of a standard column."""
-        return next((name for name, role in self.roles.items() if role == own), own)
+        return next((name for name, role in self.roles.items() if role == standard), standard)
 
     def merge(self, older: "ColumnNames") -> "ColumnNames":
         """Return these options, completed by the older ones."""
-        said = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(older, **{name: value for name, value in said.items() if value})
+        options = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(older, **{name: value for name, value in options.items() if value})
 
     def to_record(self) -> ReadingRecord:
         """Return the options for a manifest; ``names_of`` reads them."""
         kept = [f.name for f in fields(self) if f.name not in PER_IMPORT]
-        said = {name: value for name in kept if (value := getattr(self, name))}
-        return typed(ReadingRecord, said)
+        options = {name: value for name in kept if (value := getattr(self, name))}
+        return typed(ReadingRecord, options)
 
 
 def names_of(manifest: ImportSummary | ModelDescription) -> ColumnNames:
     """Return the options by which the files of a dataset or model were read, from its manifest."""
-    known = {field.name for field in fields(ColumnNames)}
-    stored: dict[str, Any] = {k: v for k, v in reading_of(manifest).items() if k in known}
+    options = {field.name for field in fields(ColumnNames)}
+    stored: dict[str, Any] = {k: v for k, v in reading_of(manifest).items() if k in options}
     lists = {k: tuple(v) for k, v in stored.items() if isinstance(v, list)}
     return ColumnNames(**{**stored, **lists})
 
@@ -241,11 +241,12 @@ def renamed(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     if names.layout == "folders":
         table = _named_by_place(path, table)
     present, new = table.column_names, names.roles
-    for given, own in new.items():
-        if given in present and given != own and own in present:
+    for given, standard in new.items():
+        if given in present and given != standard and standard in present:
             raise refusal(
-                path, f"no column {own!r} beside {given!r}", ", ".join(present),
-                f"leave it out with {option('--ignore', own)}, or leave out the word on {given!r}",
+                path, f"no column {standard!r} beside {given!r}", ", ".join(present),
+                f"leave it out with {option('--ignore', standard)}, or leave out the word on "
+                f"{given!r}",
             )  # fmt: skip
     table = table.rename_columns([new.get(name, name) for name in present])
     if "label" not in table.column_names:
@@ -270,8 +271,8 @@ def _named_by_place(path: str, table: pa.Table) -> pa.Table:
     """Name a series after its file, and its class after the file's folder."""
     folder, name = os.path.split(os.path.abspath(path))
     label = os.path.basename(folder)
-    own = {"series_id": f"{label}/{os.path.splitext(name)[0]}", "label": label}
-    for column, value in own.items():
+    columns = {"series_id": f"{label}/{os.path.splitext(name)[0]}", "label": label}
+    for column, value in columns.items():
         if column in table.column_names:
             raise refusal(
                 path, f"no column {column!r} where folders are the classes", "one",
@@ -295,20 +296,20 @@ def check_columns(path: str, present: list[str], names: ColumnNames) -> None:
             path, "a different name for every column", f"{again!r} twice",
             "rename one of the two, or write the names of the columns above where these are values",
         )  # fmt: skip
-    for words, wanted in (("--ignore", names.ignore), ("--channels", names.channels)):
-        missing = [name for name in wanted if name not in present]
+    for words, columns in (("--ignore", names.ignore), ("--channels", names.channels)):
+        missing = [name for name in columns if name not in present]
         if missing and not (words == "--ignore" and names.unlabelled):
             raise refusal(path, f"a column {missing[0]!r}", ", ".join(present), f"correct {words}")
 
 
 def kept_columns(present: list[str], names: ColumnNames) -> list[str]:
     """Return the columns of a file that are used, in its order."""
-    own = {*names.roles, names.step, "step", *KNOWN_COLUMNS}
+    needed = {*names.roles, names.step, "step", *KNOWN_COLUMNS}
     return [
         name
         for name in present
         if (name not in names.ignore or name in names.named)
-        and (not names.channels or name in names.channels or name in own)
+        and (not names.channels or name in names.channels or name in needed)
     ]
 
 

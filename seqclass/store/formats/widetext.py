@@ -56,8 +56,11 @@ def _rows(
 ) -> pa.Table:
     values = np.stack(
         [
-            np.stack([float_column(path, table[c], c, rows, reading.keep_infinite) for c in own], 1)
-            for own in steps.values()
+            np.stack(
+                [float_column(path, table[c], c, rows, reading.keep_infinite) for c in step_names],
+                1,
+            )
+            for step_names in steps.values()
         ],
         axis=2,
     )
@@ -78,20 +81,20 @@ def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str,
     ``x_0, x_1, …, y_0, y_1, …`` are two channels, as are ``0_x, 0_y, 1_x, 1_y, …``. Columns whose
     names are numbers or times, or have no number, are all steps of one channel.
     """
-    own = [n for n in columns if n not in {*KNOWN_COLUMNS, "step"}]
-    if not own:
+    steps = [n for n in columns if n not in {*KNOWN_COLUMNS, "step"}]
+    if not steps:
         raise refusal(path, "a column of numbers per step", ", ".join(columns), "add the steps")
-    found = {name: _place(name) for name in own}
-    if _are_moments(path, own) or not any(re.search(r"\d", name) for name in own):
-        return {"value": own}
-    if odd := [name for name, place in found.items() if place is None]:
+    places = {name: _place(name) for name in steps}
+    if _are_moments(path, steps) or not any(re.search(r"\d", name) for name in steps):
+        return {"value": steps}
+    if odd := [name for name, place in places.items() if place is None]:
         raise refusal(
             path, "one number in the name of every step's column", ", ".join(map(repr, odd)),
             f"leave out what is no step with {option('--ignore', *odd)}, or say "
             f"what it is, such as --label-column NAME, or name the steps x_0, x_1, …",
         )  # fmt: skip
     groups: dict[str, list[tuple[int, str]]] = {}
-    for name, place in found.items():
+    for name, place in places.items():
         if place is not None:
             groups.setdefault(place[0], []).append((place[1], name))
     _check_order(path, groups)
@@ -111,16 +114,16 @@ def _place(name: str) -> tuple[str, int] | None:
     return None
 
 
-def _are_moments(path: str, own: list[str]) -> bool:
+def _are_moments(path: str, names: list[str]) -> bool:
     """Check whether the names are numbers or times; decreasing ones are refused."""
-    content = content_of_texts(own)
+    content = content_of_texts(names)
     if content.odd is not None or content.kind not in ("number", "time", "clock"):
         return False
-    [*readings] = readings_of(pa.chunked_array([own]), content)
+    [*readings] = readings_of(pa.chunked_array([names]), content)
     for moments in readings:
         back = np.diff(moments) <= 0
         if back.any():
-            _refuse_order(path, own[int(back.argmax()) + 1], own[int(back.argmax())])
+            _refuse_order(path, names[int(back.argmax()) + 1], names[int(back.argmax())])
     return bool(readings)
 
 

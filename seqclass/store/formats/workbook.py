@@ -83,8 +83,8 @@ def read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
     except (OSError, RefusalError):
         raise
     except Exception as error:  # openpyxl has no kind of its own for XML that it can't take
-        said = " ".join(str(error).split())
-        raise refusal(path, "an Excel workbook", said, "save it again as .xlsx") from error
+        reason = " ".join(str(error).split())
+        raise refusal(path, "an Excel workbook", reason, "save it again as .xlsx") from error
 
 
 def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
@@ -93,16 +93,18 @@ def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
     book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
     try:
         filled = {sheet.title: sheet for sheet in book.worksheets if next(_rows(sheet), None)}
-        wanted = names.sheet
-        if wanted is None and len(filled) != 1:
+        title = names.sheet
+        if title is None and len(filled) != 1:
             raise refusal(
                 path, "one sheet with cells", ", ".join(map(repr, filled)) or "none",
                 "say which with --sheet NAME",
             )  # fmt: skip
-        if wanted is not None and wanted not in filled:
-            known = ", ".join(map(repr, filled))
-            raise refusal(path, f"a sheet {wanted!r}", known or "none", "correct --sheet")
-        sheet = filled[wanted] if wanted else next(iter(filled.values()))
+        if title is not None and title not in filled:
+            raise refusal(
+                path, f"a sheet {title!r}", ", ".join(map(repr, filled)) or "none",
+                "correct --sheet",
+            )  # fmt: skip
+        sheet = filled[title] if title else next(iter(filled.values()))
         rows = _rows(sheet)
         header = ["" if cell is None else str(cell).strip() for cell in next(rows, ())]
         limits.check(path, "channels", len(header))
