@@ -76,17 +76,17 @@ def compare_versions(models: list[Model]) -> Comparison:
             f"MODEL: expected versions with common test rows, {' and '.join(names)} have none; "
             "compare versions whose splits share rows"
         )
-    said = [[own[pair] for pair in common] for own in answers]
-    classes = sorted({label for _, label in common}.union(*said))
+    predictions = [[by_pair[pair] for pair in common] for by_pair in answers]
+    classes = sorted({label for _, label in common}.union(*predictions))
     codes = {label: code for code, label in enumerate(classes)}
     truth = np.array([codes[label] for _, label in common])
-    coded = [np.array([codes[label] for label in own]) for own in said]
+    coded = [np.array([codes[label] for label in labels]) for labels in predictions]
     groups = _groups(models, [name for name, _ in common])
-    sides = [Answers(truth, coded[0], own, groups) for own in coded]
+    sides = [Answers(truth, coded[0], challenger, groups) for challenger in coded]
     standings = [
-        replace(_standing(name, own, classes), goal=metrics.get("goal"),
+        replace(_standing(name, side, classes), goal=metrics.get("goal"),
                 by_goal=metrics.get("by_goal", {}))
-        for name, own, metrics in zip(names, sides, map(_metrics, models), strict=True)
+        for name, side, metrics in zip(names, sides, map(_metrics, models), strict=True)
     ]  # fmt: skip
     rows = Counter(label for _, label in common)
     made = datetime.now(UTC).isoformat()
@@ -123,47 +123,47 @@ def _origin(root: Root, ref: str) -> str:
 def _answers(model: Model) -> dict[Pair, str]:
     with model.root.fs.open(model.path(ANSWERS), "rb") as file:
         table = pq.read_table(file, columns=["series_id", "label", "prediction"])
-    ids, labels, said = (table[name].to_pylist() for name in table.column_names)
-    return dict(zip(zip(ids, labels, strict=True), said, strict=True))
+    ids, labels, predictions = (table[name].to_pylist() for name in table.column_names)
+    return dict(zip(zip(ids, labels, strict=True), predictions, strict=True))
 
 
 def _groups(models: list[Model], ids: list[str]) -> np.ndarray | None:
     """Return the groups ``(n,)`` of common test rows by the first stored split; None without."""
-    model = next((own for own in models if own.has(SPLIT)), None)
-    found = model and groups_of_tests(model.root, model.path(SPLIT))
-    return np.array([found[name] for name in ids]) if found else None
+    model = next((m for m in models if m.has(SPLIT)), None)
+    groups = model and groups_of_tests(model.root, model.path(SPLIT))
+    return np.array([groups[name] for name in ids]) if groups else None
 
 
 def _standing(name: str, answers: Answers, classes: list[str]) -> Standing:
-    found = compare_paired(answers, len(classes), seed=0)
-    recalls = {label: own["challenger"] for label, own in recalls_of(answers, classes).items()}
-    scores = found["challenger"]
+    paired = compare_paired(answers, len(classes), seed=0)
+    recalls = {label: r["challenger"] for label, r in recalls_of(answers, classes).items()}
+    scores = paired["challenger"]
     plain = Standing(name, scores["macro_f1"], scores["accuracy"], recalls)
     if answers.challenger is answers.champion:
         return plain
-    low, high = found["interval"]
-    return Standing(name, plain.macro_f1, plain.accuracy, recalls, found["won"], found["lost"],
-                    found["difference"], (low, high), _verdict(found))  # fmt: skip
+    low, high = paired["interval"]
+    return Standing(name, plain.macro_f1, plain.accuracy, recalls, paired["won"], paired["lost"],
+                    paired["difference"], (low, high), _verdict(paired))  # fmt: skip
 
 
-def _verdict(found: Paired) -> str:
-    if found["better_p"] < ALPHA:
-        return f"better beyond chance (p {found['better_p']:.2g})"
-    if found["worse_p"] < ALPHA:
-        return f"worse beyond chance (p {found['worse_p']:.2g})"
+def _verdict(paired: Paired) -> str:
+    if paired["better_p"] < ALPHA:
+        return f"better beyond chance (p {paired['better_p']:.2g})"
+    if paired["worse_p"] < ALPHA:
+        return f"worse beyond chance (p {paired['worse_p']:.2g})"
     return "no difference beyond chance"
 
 
-def write_comparison(root: Root, found: Comparison) -> str:
+def write_comparison(root: Root, comparison: Comparison) -> str:
     """Write the page, the JSON beside it and the links to it; returns the page's path."""
-    content = json.dumps(found.versions).encode()
+    content = json.dumps(comparison.versions).encode()
     digest = hashlib.sha256(content).hexdigest()[:16]
     path = root.join(COMPARISONS, digest)
-    versions = [ModelRef.parse(own) for own in found.versions]
-    reports = {own.short: f"../models/{own.name}/{own.version}/report.html"
-               for own in versions if has_report(root, own.name, own.version)}  # fmt: skip
-    page = render("comparison", "../", found=found, reports=reports, beside=f"{digest}.json",
-                  names=sorted({own.name for own in versions}))  # fmt: skip
-    write_pages(root, [(f"{path}.html", page), (f"{path}.json", record_bytes(found))])
+    versions = [ModelRef.parse(short) for short in comparison.versions]
+    reports = {v.short: f"../models/{v.name}/{v.version}/report.html"
+               for v in versions if has_report(root, v.name, v.version)}  # fmt: skip
+    page = render("comparison", "../", comparison=comparison, reports=reports,
+                  beside=f"{digest}.json", names=sorted({v.name for v in versions}))  # fmt: skip
+    write_pages(root, [(f"{path}.html", page), (f"{path}.json", record_bytes(comparison))])
     refresh(root, [f"{COMPARISONS}/{digest}"])
     return f"{path}.html"

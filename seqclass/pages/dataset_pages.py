@@ -53,14 +53,14 @@ class Gathered:
     high: float = -np.inf
     total: float = 0.0
     squares: float = 0.0
-    known: int = 0
-    seen: int = 0
+    n_finite: int = 0
+    n_seen: int = 0
 
     def add(self, values: np.ndarray) -> None:
         """Add the values of a table."""
         finite = values[np.isfinite(values)].astype(np.float64)
-        self.seen += len(values)
-        self.known += len(finite)
+        self.n_seen += len(values)
+        self.n_finite += len(finite)
         if len(finite):
             self.low, self.high = min(self.low, finite.min()), max(self.high, finite.max())
             self.total += float(finite.sum())
@@ -68,11 +68,11 @@ class Gathered:
 
     def channel(self, name: str) -> Channel:
         """Return the statistics of all values added so far."""
-        missing = 1 - self.known / self.seen
-        if not self.known:
+        missing = 1 - self.n_finite / self.n_seen
+        if not self.n_finite:
             return Channel(name, None, None, None, None, missing)
-        mean = self.total / self.known
-        sd = max(self.squares / self.known - mean**2, 0.0) ** 0.5
+        mean = self.total / self.n_finite
+        sd = max(self.squares / self.n_finite - mean**2, 0.0) ** 0.5
         return Channel(name, float(self.low), float(self.high), mean, sd, missing)
 
 
@@ -96,11 +96,11 @@ class _Look:
             self.channels.setdefault(name, Gathered()).add(flat[name])
         stop = 0
         columns = (table[name].to_pylist() for name in ("series_id", "label", "n_steps"))
-        for own, label, n_steps in zip(*columns, strict=True):
+        for series_id, label, n_steps in zip(*columns, strict=True):
             start, stop = stop, stop + n_steps
             if label is not None and self._is_wanted(label):
                 values = {n: resampled(flat[n][start:stop], POINTS) for n in names[:MAX_CHANNELS]}
-                self.examples.setdefault(label, []).append(Example(own, n_steps, values))
+                self.examples.setdefault(label, []).append(Example(series_id, n_steps, values))
 
     def _is_wanted(self, label: str) -> bool:
         total = self.dataset.manifest["classes"].get(label)
@@ -127,7 +127,7 @@ def profile(dataset: Dataset) -> DatasetProfile:
         n_series=manifest["n_series"],
         n_steps=(manifest["n_steps"][0], manifest["n_steps"][1]),
         lengths=tuple(_histogram(np.concatenate(look.lengths))),
-        channels=tuple(found.channel(name) for name, found in look.channels.items()),
+        channels=tuple(gathered.channel(name) for name, gathered in look.channels.items()),
         classes=tuple(
             ClassProfile(label, count, _typical(look.examples[label]) if label in shown else ())
             for label, count in manifest["classes"].items()
@@ -162,19 +162,20 @@ def _typical(examples: list[Example]) -> tuple[Example, ...]:
         return ()
     shapes = np.stack([_shape(example) for example in examples])
     shapes = shapes[:, ~np.isnan(shapes).all(axis=0)]
-    known = (~np.isnan(shapes)).sum(axis=1)
-    is_whole = bool((known == shapes.shape[1]).all())  # what minds holes takes five times as long
+    n_values = (~np.isnan(shapes)).sum(axis=1)
+    # NumPy's functions that leave out NaN take five times as long.
+    is_whole = bool((n_values == shapes.shape[1]).all())
     median, sd = (np.median, np.std) if is_whole else (np.nanmedian, np.nanstd)
     middle, spread = median(shapes, axis=0), sd(shapes, axis=0) + 1e-9
-    apart = np.nansum(np.square((shapes - middle) / spread), axis=1) / np.maximum(known, 1)
+    apart = np.nansum(np.square((shapes - middle) / spread), axis=1) / np.maximum(n_values, 1)
     apart[_are_stuck(examples)] = np.inf
-    order = np.argsort(np.where(known > 0, apart, np.inf), kind="stable")
+    order = np.argsort(np.where(n_values > 0, apart, np.inf), kind="stable")
     return tuple(examples[number] for number in order[:EXAMPLES])
 
 
 def _are_stuck(examples: list[Example]) -> np.ndarray:
     """Mark the examples that are flat in a channel that moves in most of the others."""
-    flat = np.array([[_is_flat(own) for own in example.values.values()] for example in examples])
+    flat = np.array([[_is_flat(v) for v in example.values.values()] for example in examples])
     return (flat & (flat.mean(axis=0) < 0.5)).any(axis=1)
 
 
@@ -184,7 +185,7 @@ def _is_flat(values: Sequence[float | None]) -> bool:
 
 def _shape(example: Example) -> np.ndarray:
     channels = [np.array(values, dtype=np.float64) for values in example.values.values()]
-    return np.concatenate([own[_coarse(len(own))] for own in channels])
+    return np.concatenate([channel[_coarse(len(channel))] for channel in channels])
 
 
 @cache
@@ -193,14 +194,14 @@ def _coarse(n: int) -> np.ndarray:
     return (np.linspace(0, 1, COARSE) * (n - 1)).round().astype(int)
 
 
-def sketches(found: DatasetProfile) -> tuple[Sketch, ...]:
+def sketches(profile: DatasetProfile) -> tuple[Sketch, ...]:
     """Return small pictures of the first classes: the first channel of typical series."""
     drawn = []
-    for own in found.classes[:SKETCHES]:
-        if own.examples:
-            values = next(iter(own.examples[0].values.values()))
+    for class_profile in profile.classes[:SKETCHES]:
+        if class_profile.examples:
+            values = next(iter(class_profile.examples[0].values.values()))
             coarse = [values[i] for i in np.linspace(0, len(values) - 1, COARSE).astype(int)]
-            drawn.append(Sketch(own.label, path_of(coarse, *SKETCH_SIZE)))
+            drawn.append(Sketch(class_profile.label, path_of(coarse, *SKETCH_SIZE)))
     return tuple(drawn)
 
 
@@ -218,17 +219,17 @@ def write_dataset_pages(
     versions = tuple(_versions(root, name, before, bad))
     if not versions:
         return DatasetSummary(name, "", (), _damage(bad)), None
-    newest = latest_version(root, name, [own.version for own in versions])
+    newest = latest_version(root, name, [version.version for version in versions])
     summary = DatasetSummary(name, newest, versions)
-    known = {own.version for own in before.versions} if before else set()
+    previous = {version.version for version in before.versions} if before else set()
     standing = {newest, before.newest if before else ""}
-    found = None
-    for own in versions:
-        if own.version not in known or own.version in standing:
-            found = _write_version(root, summary, own.version, bad) or found
+    profile = None
+    for version in versions:
+        if version.version not in previous or version.version in standing:
+            profile = _write_version(root, summary, version.version, bad) or profile
     summary = replace(summary, damaged=_damage(bad))
     write_pages(root, [(f"{folder}/index.json", record_bytes(summary))], durable=not anew)
-    return summary, _entry(summary, found)
+    return summary, _entry(summary, profile)
 
 
 def _damage(bad: Damages) -> tuple[Damage, ...]:
@@ -238,10 +239,10 @@ def _damage(bad: Damages) -> tuple[Damage, ...]:
 def _versions(
     root: Root, name: str, before: DatasetSummary | None, bad: Damages
 ) -> list[DatasetVersion]:
-    known = {} if before is None else {own.version: own for own in before.versions}
+    earlier = {} if before is None else {version.version: version for version in before.versions}
     there = committed_versions(root, name)
-    found = [known.get(version) or _version(root, name, version, bad) for version in there]
-    return sorted(filter(None, found), key=lambda own: (own.made, own.version))
+    versions = [earlier.get(version) or _version(root, name, version, bad) for version in there]
+    return sorted(filter(None, versions), key=lambda version: (version.made, version.version))
 
 
 def _version(root: Root, name: str, version: str, bad: Damages) -> DatasetVersion | None:
@@ -250,10 +251,10 @@ def _version(root: Root, name: str, version: str, bad: Damages) -> DatasetVersio
     if manifest is None:
         return None
     parents = [DatasetRef.parse(parent).version for parent in manifest.get("parents", [])]
-    chosen = manifest["source"].get(CHOSEN_FROM)
-    parent = None if chosen else next(iter(parents), None)
+    chosen_from = manifest["source"].get(CHOSEN_FROM)
+    parent = None if chosen_from else next(iter(parents), None)
     sizes = manifest["n_series"], manifest["classes"]
-    return DatasetVersion(version, manifest["created"], *sizes, parent, chosen)
+    return DatasetVersion(version, manifest["created"], *sizes, parent, chosen_from)
 
 
 def _write_version(
@@ -261,43 +262,43 @@ def _write_version(
 ) -> DatasetProfile | None:
     """Write the page of a version, and of the dataset if it is the newest; rows are read once."""
     folder = root.join("datasets", summary.name)
-    found = read_page_record(root, f"{folder}/{version}.json", DatasetProfile)
-    is_new, is_newest = found is None, version == summary.newest
-    if found is None:
-        try:
-            found = profile(open_dataset(root, f"{summary.name}@{version}"))
-        except (DamagedError, OSError) as error:
-            note(bad, f"{folder}/{version}", error)
-            return None
-    content = record_bytes(found)
-    if is_new:
+    stored = read_page_record(root, f"{folder}/{version}.json", DatasetProfile)
+    try:
+        shown = stored or profile(open_dataset(root, f"{summary.name}@{version}"))
+    except (DamagedError, OSError) as error:
+        note(bad, f"{folder}/{version}", error)
+        return None
+    content, is_newest = record_bytes(shown), version == summary.newest
+    if stored is None:
         write_pages(root, [(f"{folder}/{version}.json", content)], durable=False)
-    pages = [f"{folder}/{own}" for own in [f"{version}.html"] + ["index.html"] * is_newest]
+    pages = [f"{folder}/{page}" for page in [f"{version}.html"] + ["index.html"] * is_newest]
     made_of = [summary, content.decode()]
-    keep_pages(root, pages, made_of, lambda: _page(summary, found))
-    return found if is_newest else None
+    keep_pages(root, pages, made_of, lambda: _page(summary, shown))
+    return shown if is_newest else None
 
 
-def _page(summary: DatasetSummary, found: DatasetProfile) -> str:
+def _page(summary: DatasetSummary, profile: DatasetProfile) -> str:
     return render(
         "dataset",
         HOME,
         summary=summary,
-        found=found,
-        look=list(_doubts(found)),
+        profile=profile,
+        look=list(_doubts(profile)),
         max_classes=MAX_CLASSES,
         max_channels=MAX_CHANNELS,
-        sections=list(_sections(found)),
-        change=_change(summary, found),
-        class_bars=_bars((own.label, own.count) for own in found.classes),
-        length_bars=_bars((_steps(own.first, own.last), own.count) for own in found.lengths),
+        sections=list(_sections(profile)),
+        change=_change(summary, profile),
+        class_bars=_bars((c.label, c.count) for c in profile.classes),
+        length_bars=_bars(
+            (_steps(length.first, length.last), length.count) for length in profile.lengths
+        ),
     )
 
 
-def _sections(found: DatasetProfile) -> Iterator[str]:
+def _sections(profile: DatasetProfile) -> Iterator[str]:
     """Yield a section on the files of each format that has facts."""
     for facts in all_facts():
-        if lines := [line for line in found.recordings if facts.knows(line)]:
+        if lines := [line for line in profile.recordings if facts.knows(line)]:
             yield facts.section(lines)
 
 
@@ -311,42 +312,42 @@ def _bars(counts: Iterable[tuple[str, int]]) -> list[Bar]:
     return [Bar(name, count / most, f"{count:,}", "ours") for name, count in named]
 
 
-def _doubts(found: DatasetProfile) -> Iterator[str]:
+def _doubts(profile: DatasetProfile) -> Iterator[str]:
     """Yield the problems that a training on this dataset would have."""
-    few = [own.label for own in found.classes if own.count < FEW]
+    few = [c.label for c in profile.classes if c.count < FEW]
     if few:
         yield f"Fewer than {FEW} series: {', '.join(few)}. Their scores will say little."
-    if found.copies:
-        yield f"{found.copies} series are copies of others: those on both sides of a split leak."
-    for channel in found.channels:
+    if profile.copies:
+        yield f"{profile.copies} series are copies of others: those on both sides of a split leak."
+    for channel in profile.channels:
         if channel.lowest is not None and channel.lowest == channel.highest:
             yield f"Channel {channel.name} never changes: it tells nothing."
         elif channel.missing > 0.5:
             yield f"Channel {channel.name} lacks {channel.missing:.0%} of its values."
 
 
-def _change(summary: DatasetSummary, found: DatasetProfile) -> Change | None:
-    own = {version.version: version for version in summary.versions}
-    now = own[found.version]
-    then = own.get(now.parent or "")
+def _change(summary: DatasetSummary, profile: DatasetProfile) -> Change | None:
+    versions = {version.version: version for version in summary.versions}
+    now = versions[profile.version]
+    then = versions.get(now.parent or "")
     if then is None:
         return None
     labels = {**then.classes, **now.classes}
-    classes = {own: now.classes.get(own, 0) - then.classes.get(own, 0) for own in labels}
+    classes = {label: now.classes.get(label, 0) - then.classes.get(label, 0) for label in labels}
     return Change(then.version, now.n_series - then.n_series, classes)
 
 
-def _entry(summary: DatasetSummary, found: DatasetProfile | None) -> DatasetEntry | None:
-    if found is None:
+def _entry(summary: DatasetSummary, profile: DatasetProfile | None) -> DatasetEntry | None:
+    if profile is None:
         return None
     return DatasetEntry(
         name=summary.name,
         version=summary.newest,
-        made=found.made,
+        made=profile.made,
         n_versions=len(summary.versions),
-        n_series=found.n_series,
-        n_steps=found.n_steps,
-        n_channels=len(found.channels),
-        n_classes=len(found.classes),
-        sketches=sketches(found),
+        n_series=profile.n_series,
+        n_steps=profile.n_steps,
+        n_channels=len(profile.channels),
+        n_classes=len(profile.classes),
+        sketches=sketches(profile),
     )

@@ -74,25 +74,23 @@ def digest(root: Root, since: datetime, until: datetime) -> Digest:
     def within(moment: str) -> bool:
         return start <= moment < stop
 
-    models = [found for name in root.names("models") if (found := _model(root, name)) is not None]
+    models = [model for name in root.names("models") if (model := _model(root, name)) is not None]
     decided = [(m.name, move) for m in models for move in m.decisions if within(move.time)]
     looked = [(m.name, look) for m in models for look in m.retrainings if within(look.time)]
     return Digest(
         since=start,
         until=stop,
-        arrived=tuple(own for own in _arrived(root) if within(own.made)),
+        arrived=tuple(a for a in _arrived(root) if within(a.made)),
         answered=tuple(_answered(root, since, until)),
         trained=tuple(
-            Trained(ModelRef(m.name, own.version).short, own.made, own.macro_f1, own.refused)
+            Trained(ModelRef(m.name, v.version).short, v.made, v.macro_f1, v.refused)
             for m in models
-            for own in m.versions
-            if within(own.made)
+            for v in m.versions
+            if within(v.made)
         ),
         decided=tuple(sorted(decided, key=lambda item: item[1].time)),
         looked=tuple(sorted(looked, key=lambda item: item[1].time)),
-        removed=tuple(
-            ref for own in removals(root) if within(own["time"]) for ref in own["removed"]
-        ),
+        removed=tuple(ref for r in removals(root) if within(r["time"]) for ref in r["removed"]),
     )
 
 
@@ -102,14 +100,15 @@ def _model(root: Root, name: str) -> ModelSummary | None:
 
 def _arrived(root: Root) -> Iterator[Arrived]:
     for name in root.names("datasets"):
-        found = read_page_record(root, root.join("datasets", name, SUMMARY), DatasetSummary)
-        sizes = {own.version: own.n_series for own in found.versions} if found else {}
-        for own in found.versions if found else ():
-            if own.chosen_from:
+        summary = read_page_record(root, root.join("datasets", name, SUMMARY), DatasetSummary)
+        versions = summary.versions if summary else ()
+        sizes = {v.version: v.n_series for v in versions}
+        for v in versions:
+            if v.chosen_from:
                 continue  # its rows arrived before
-            before = sizes.get(own.parent) if own.parent else 0
-            added = None if before is None else own.n_series - before
-            yield Arrived(DatasetRef(name, own.version).short, own.made, own.n_series, added)
+            before = sizes.get(v.parent) if v.parent else 0
+            added = None if before is None else v.n_series - before
+            yield Arrived(DatasetRef(name, v.version).short, v.made, v.n_series, added)
 
 
 def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered]:
@@ -127,11 +126,11 @@ def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered
         yield Answered(version, rows, unknown)
 
 
-def write_digest(root: Root, found: Digest) -> str:
+def write_digest(root: Root, record: Digest) -> str:
     """Write the page, the JSON beside it and its link; returns the page's path."""
-    name = f"{found.since[:10]}-to-{found.until[:10]}"
-    page = render("digest", "../", found=found, beside=f"{name}.json")
+    name = f"{record.since[:10]}-to-{record.until[:10]}"
+    page = render("digest", "../", digest=record, beside=f"{name}.json")
     path = root.join(DIGESTS, name)
-    write_pages(root, [(f"{path}.json", record_bytes(found)), (f"{path}.html", page)])
+    write_pages(root, [(f"{path}.json", record_bytes(record)), (f"{path}.html", page)])
     refresh(root, [])
     return f"{path}.html"

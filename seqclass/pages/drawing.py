@@ -25,14 +25,14 @@ def _path(
     values: Sequence[float | None], width: int, height: int
 ) -> tuple[str, tuple[float, float]]:
     """Return the path as ``path_of`` does, with the lowest and the highest value."""
-    own = np.array(values, np.float64)
-    there = ~np.isnan(own)
-    known = own[there]
-    if not len(known):
+    numbers = np.array(values, np.float64)
+    there = ~np.isnan(numbers)
+    observed = numbers[there]
+    if not len(observed):
         return "", (0.0, 0.0)
-    low, high = float(known.min()), float(known.max())
+    low, high = float(observed.min()), float(observed.max())
     extent, bottom = (high - low, height) if high > low else (1.0, height / 2)
-    drawn = np.rint(bottom - height * ((known - low) / extent)).astype(int)
+    drawn = np.rint(bottom - height * ((observed - low) / extent)).astype(int)
     return _pen(width, there.tobytes()) % tuple(drawn.tolist()), (low, high)
 
 
@@ -98,8 +98,8 @@ def _strips(shade: tuple[float, ...], left: float, step: float, height: int) -> 
     for level, strip in zip(levels, _strip_paths(len(shade), left, step, height), strict=True):
         drawn.setdefault(level, []).append(strip)
     return "".join(
-        f'<path class="shade" d="{"".join(own)}" opacity="{level / 20:g}"/>'
-        for level, own in sorted(drawn.items())
+        f'<path class="shade" d="{"".join(strips)}" opacity="{level / 20:g}"/>'
+        for level, strips in sorted(drawn.items())
         if level > 0
     )
 
@@ -153,7 +153,8 @@ class Axes:
 
 def lines(curves: dict[str, Points], label: str, axes: Axes) -> Markup:
     """Draw curves by name in one picture; label: a description in words."""
-    drawn = (axes.line(f"line c{n % 5}", own, name) for n, (name, own) in enumerate(curves.items()))
+    numbered = enumerate(curves.items())
+    drawn = (axes.line(f"line c{n % 5}", points, name) for n, (name, points) in numbered)
     return _svg(WIDTH, HEIGHT, label, axes.drawn() + "".join(drawn), "chart")
 
 

@@ -62,21 +62,23 @@ def refresh(root: Root, refs: Iterable[str]) -> str:
     catalogue are added, and removed items are taken out.
     """
     with locked(root):
-        known = read_page_record(root, root.join(INDEX), Catalogue)
-        there = _names(root)
-        known = known or Catalogue()
-        listed = {(kind, name) for kind in (*KINDS, COMPARISONS) for name in getattr(known, kind)}
-        listed |= {(kind, name) for kind, _, name in (key.partition("/") for key in known.damaged)}
-        changed = (listed ^ there) | {_key(ref) for ref in refs}
-        return _write(root, known, changed | _answered(root, known, changed), anew=False)
+        catalogue = read_page_record(root, root.join(INDEX), Catalogue) or Catalogue()
+        listed = {
+            (kind, name) for kind in (*KINDS, COMPARISONS) for name in getattr(catalogue, kind)
+        }
+        listed |= {
+            (kind, name) for kind, _, name in (key.partition("/") for key in catalogue.damaged)
+        }
+        changed = (listed ^ _names(root)) | {_key(ref) for ref in refs}
+        return _write(root, catalogue, changed | _answered(root, catalogue, changed), anew=False)
 
 
-def _answered(root: Root, known: Catalogue, changed: set[Key]) -> set[Key]:
+def _answered(root: Root, catalogue: Catalogue, changed: set[Key]) -> set[Key]:
     """Return models with stored answers to rows whose labels a changed dataset may hold."""
     names = {name for kind, name in changed if kind == "datasets"}
     models = {
-        name for name, own in known.models.items()
-        if own.champion and DatasetRef.parse(own.champion.dataset).name in names
+        name for name, entry in catalogue.models.items()
+        if entry.champion and DatasetRef.parse(entry.champion.dataset).name in names
     }  # fmt: skip
     return {("models", name) for name in models if root.names(SCORES, name)}
 
@@ -96,51 +98,52 @@ def _key(ref: str) -> Key:
     return kind, rest.partition("@")[0]
 
 
-def _write(root: Root, known: Catalogue, changed: set[Key], anew: bool) -> str:
+def _write(root: Root, catalogue: Catalogue, changed: set[Key], anew: bool) -> str:
     compared = {key for key in changed if key[0] == COMPARISONS}
-    known, models = _with_comparisons(root, known, {name for _, name in compared})
+    catalogue, models = _with_comparisons(root, catalogue, {name for _, name in compared})
     for key in sorted((changed - compared) | models):
-        known = _updated(root, known, key, anew)
+        catalogue = _updated(root, catalogue, key, anew)
     keep_list(root)
-    page = render("index", "", all=known, digests=_files(root, DIGESTS, ".html"))
-    write_pages(root, [(root.join(INDEX), record_bytes(known)), (root.join(PAGE), page)])
+    page = render("index", "", all=catalogue, digests=_files(root, DIGESTS, ".html"))
+    write_pages(root, [(root.join(INDEX), record_bytes(catalogue)), (root.join(PAGE), page)])
     return root.join(PAGE)
 
 
-def _with_comparisons(root: Root, known: Catalogue, names: set[str]) -> tuple[Catalogue, set[Key]]:
+def _with_comparisons(
+    root: Root, catalogue: Catalogue, names: set[str]
+) -> tuple[Catalogue, set[Key]]:
     """Return the catalogue with these comparisons as they are now, and the models in them."""
-    before, found = known.comparisons, known.comparisons
+    before, after = catalogue.comparisons, catalogue.comparisons
     for name in names:
         path = root.join(COMPARISONS, f"{name}.json")
-        found = _with(found, name, read_page_record(root, path, ComparisonEntry))
-    stand = {
-        m for name in names for own in (before, found) if name in own for m in own[name].models
-    }
-    return replace(known, comparisons=found), {("models", m) for m in stand & set(known.models)}
+        after = _with(after, name, read_page_record(root, path, ComparisonEntry))
+    compared = [side[name] for side in (before, after) for name in names if name in side]
+    models = {model for entry in compared for model in entry.models} & set(catalogue.models)
+    return replace(catalogue, comparisons=after), {("models", model) for model in models}
 
 
-def _updated(root: Root, known: Catalogue, key: Key, anew: bool) -> Catalogue:
+def _updated(root: Root, catalogue: Catalogue, key: Key, anew: bool) -> Catalogue:
     kind, name = key
-    found: Any
+    entry: Any
     if kind == "models":
-        compared = [item for item in known.compared if name in item[1].models]
+        compared = [item for item in catalogue.compared if name in item[1].models]
         model = write_model_pages(root, name, anew, compared)
-        found, damaged = entry_of(model) if model.versions else None, model.damaged
+        entry, damaged = entry_of(model) if model.versions else None, model.damaged
     elif kind == "datasets":
-        dataset, found = write_dataset_pages(root, name, anew)
+        dataset, entry = write_dataset_pages(root, name, anew)
         damaged = dataset.damaged
     else:
-        found, damaged = _studies(root, name)
-    return replace(known, **{
-        kind: _with(getattr(known, kind), name, found),
-        "damaged": _with(known.damaged, f"{kind}/{name}", damaged),
+        entry, damaged = _studies(root, name)
+    return replace(catalogue, **{
+        kind: _with(getattr(catalogue, kind), name, entry),
+        "damaged": _with(catalogue.damaged, f"{kind}/{name}", damaged),
     })  # fmt: skip
 
 
-def _with(entries: dict[str, Any], name: str, found: Any) -> dict[str, Any]:
+def _with(entries: dict[str, Any], name: str, entry: Any) -> dict[str, Any]:
     """Return the entries with this one under its name, or without it if it is None."""
-    others = {key: own for key, own in entries.items() if key != name}
-    return dict(sorted({**others, name: found}.items())) if found else others
+    others = {key: other for key, other in entries.items() if key != name}
+    return dict(sorted({**others, name: entry}.items())) if entry else others
 
 
 def _studies(root: Root, name: str) -> tuple[tuple[StudyEntry, ...], tuple[Damage, ...]]:
@@ -165,7 +168,7 @@ def write_model_pages(root: Root, name: str, anew: bool, compared: Compared = ()
     summary = summarize(root, name, before)
     if not summary.versions:
         return summary
-    if changed := [own for own in map(summary.version, _changed(before, summary)) if own]:
+    if changed := [v for v in map(summary.version, _changed(before, summary)) if v]:
         newest = with_reports(root, summary)
         for version in changed:
             with contextlib.suppress(DamagedError, TemplateError, *ODD):  # verify tells of it
@@ -177,13 +180,14 @@ def write_model_pages(root: Root, name: str, anew: bool, compared: Compared = ()
 
 def _changed(before: ModelSummary | None, now: ModelSummary) -> Iterable[str]:
     """Return the versions whose report is missing or shows an outdated standing."""
-    known = {} if before is None else {version.version: version for version in before.versions}
-    fresh = [version.version for version in now.versions if version.version not in known]
+    previous = set() if before is None else {version.version for version in before.versions}
+    fresh = [version.version for version in now.versions if version.version not in previous]
     if before is None:
         return fresh
-    told = {move.candidate for move in now.moves if move not in before.moves}
-    moved = told | ({before.champion, now.champion} if before.champion != now.champion else set())
-    return [*fresh, *(number for number in sorted(filter(None, moved)) if number in known)]
+    moved = {move.candidate for move in now.moves if move not in before.moves}
+    if before.champion != now.champion:
+        moved |= {before.champion, now.champion}
+    return [*fresh, *(number for number in sorted(filter(None, moved)) if number in previous)]
 
 
 def _page(root: Root, summary: ModelSummary, compared: Compared) -> str:
@@ -203,8 +207,8 @@ def _page(root: Root, summary: ModelSummary, compared: Compared) -> str:
 
 def _bars(shifts: tuple[Shift, ...]) -> list[Bar]:
     return [
-        Bar(own.what, own.shift, f"{own.shift:.3f} (p {own.adjusted_p:.1g})", "hot" * own.drifted)
-        for own in shifts
+        Bar(s.what, s.shift, f"{s.shift:.3f} (p {s.adjusted_p:.1g})", "hot" * s.drifted)
+        for s in shifts
     ]
 
 
@@ -220,7 +224,7 @@ def entry_of(summary: ModelSummary) -> ModelEntry:
         since=summary.since,
         last=summary.decisions[-1] if summary.decisions else None,
         doubted=summary.doubted,
-        drifted=tuple(own.what for own in looks[-1].shifts if own.drifted) if looks else (),
+        drifted=tuple(shift.what for shift in looks[-1].shifts if shift.drifted) if looks else (),
         barred=summary.barred,
         awaits=summary.awaits,
     )

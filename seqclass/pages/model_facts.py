@@ -54,7 +54,7 @@ def facts_of_models(root: Root) -> dict[str, ModelFacts]:
         facts = kept.get(name)
         if facts is None or not facts.tags or facts.tags != _tags_of(tags, name, facts.dataset):
             bad = Damages()
-            facts = _found(root, name, name in scored, bad)
+            facts = _read(root, name, name in scored, bad)
             facts = replace(facts, tags={} if bad else _tags_of(tags, name, facts.dataset))
         every[name] = facts
     return every
@@ -62,9 +62,9 @@ def facts_of_models(root: Root) -> dict[str, ModelFacts]:
 
 def _kept(root: Root) -> Iterator[tuple[str, ModelFacts]]:
     adapter = TypeAdapter(ModelFacts)
-    for name, own in read_facts(root, FACTS).items():
+    for name, record in read_facts(root, FACTS).items():
         with contextlib.suppress(ValidationError):
-            yield name, adapter.validate_python(own)
+            yield name, adapter.validate_python(record)
 
 
 def _listings(root: Root, is_scored: bool) -> Tags:
@@ -81,21 +81,21 @@ def _tags_of(tags: Tags, name: str, dataset: str) -> Tags:
     return {key: tags[key] for key in keys if key in tags}
 
 
-def _found(root: Root, name: str, is_scored: bool, bad: Damages) -> ModelFacts:
+def _read(root: Root, name: str, is_scored: bool, bad: Damages) -> ModelFacts:
     """Read the facts of a model; what is damaged is left out and added to ``bad``."""
-    own = ModelFacts()
+    facts = ModelFacts()
     try:
         records = retrainings_of(root, name, bad)
         times = [record["waited_s"] for record in records]
         decisions = Counter(record["decision"] for record in records)
-        own = ModelFacts(decisions=dict(decisions), waited=(len(times), sum(times)))
+        facts = ModelFacts(decisions=dict(decisions), waited=(len(times), sum(times)))
         since, seconds = champion_since(root, name), _trained_s(root, name)
         if since is not None:
             datetime.fromisoformat(since)
-        own = replace(own, since=since, trained_s=seconds)
+        facts = replace(facts, since=since, trained_s=seconds)
     except ODD as error:
         note(bad, root.join("models", name), error)
-    return _with_truth(root, name, own, bad) if is_scored else own
+    return _with_truth(root, name, facts, bad) if is_scored else facts
 
 
 def _trained_s(root: Root, name: str) -> float | None:
@@ -117,8 +117,8 @@ def _with_truth(root: Root, name: str, facts: ModelFacts, bad: Damages) -> Model
     truth, answers, delays = truth_told(root, name, bad), list[Answers](), []
     for version, like in ((v.version, v.like) for v in (truth.versions if truth else ()) if v.like):
         by_answer = {"": like.every, **like.by_answer}
-        answers += [(version, answer, one.rows, one.realised, one.estimated)
-                    for answer, one in by_answer.items()]  # fmt: skip
+        answers += [(version, answer, realised.rows, realised.realised, realised.estimated)
+                    for answer, realised in by_answer.items()]  # fmt: skip
         delays += [(version, "0.5", like.delay_median_s), (version, "0.9", like.delay_90_s)]
     return replace(
         facts, answers=tuple(answers), delays=tuple(delays), dataset=labelled_dataset(root, name)

@@ -80,23 +80,23 @@ ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """Errors raised by a record of an unexpected form; the version is shown without it."""
 
 
-def summarize(root: Root, name: str, known: ModelSummary | None = None) -> ModelSummary:
-    """Summarise a model; files that a known summary covers are not read again."""
-    known = known or ModelSummary(name, None, None)
+def summarize(root: Root, name: str, earlier: ModelSummary | None = None) -> ModelSummary:
+    """Summarise a model; files that the earlier summary covers are not read again."""
+    earlier = earlier or ModelSummary(name, None, None)
     bad = Damages()
     state = _state(root, name, bad)
     champion, policy = state["champion"], policy_shown(root, name, state["policy"], bad)
     return replace(
-        known,
+        earlier,
         champion=champion,
         since=state["since"],
-        versions=tuple(_versions(root, known, bad)),
-        moves=_moves(root, known, bad),
-        retrainings=tuple(_retrainings(root, known, bad)),
+        versions=tuple(_versions(root, earlier, bad)),
+        moves=_moves(root, earlier, bad),
+        retrainings=tuple(_retrainings(root, earlier, bad)),
         policy=policy,
         awaits=_awaits(root, name, state["question"], policy or {}),
-        truth=truth_of(root, name, known.truth, bad),
-        label_doubts=_label_doubts(root, name, champion, known.label_doubts),
+        truth=truth_of(root, name, earlier.truth, bad),
+        label_doubts=_label_doubts(root, name, champion, earlier.label_doubts),
         damaged=tuple(Damage(**item) for item in bad),
         barred=None if champion else refusal_of_newest(root, name),
     )
@@ -108,16 +108,16 @@ def truth_told(root: Root, name: str, bad: Damages | None = None) -> Truth | Non
     The record of the model's page is used if neither answers nor dataset versions have come since.
     """
     record = read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
-    known = record.truth if record else None
-    return truth_of(root, name, known, Damages() if bad is None else bad)
+    earlier = record.truth if record else None
+    return truth_of(root, name, earlier, Damages() if bad is None else bad)
 
 
 def _label_doubts(
-    root: Root, name: str, champion: str | None, known: LabelDoubts | None
+    root: Root, name: str, champion: str | None, earlier: LabelDoubts | None
 ) -> LabelDoubts | None:
     """Return the labels that a champion doubts; None if its answers can't be read."""
-    if champion is None or (known is not None and known.version == champion):
-        return known if champion else None
+    if champion is None or (earlier is not None and earlier.version == champion):
+        return earlier if champion else None
     try:
         held = held_answers(read_model(root, name, champion))
     except (OSError, *ODD):  # verify tells of it
@@ -147,11 +147,11 @@ def _awaits(root: Root, name: str, number: int | None, policy: Mapping[str, str]
     return Awaited(question.version, question.reason, until, asked, owner)
 
 
-def _versions(root: Root, known: ModelSummary, bad: Damages) -> Iterator[Version]:
-    for number in model_versions(root, known.name):
-        found = known.version(number) or read_version(root, known.name, number, bad)
-        if found is not None:
-            yield found
+def _versions(root: Root, earlier: ModelSummary, bad: Damages) -> Iterator[Version]:
+    for number in model_versions(root, earlier.name):
+        version = earlier.version(number) or read_version(root, earlier.name, number, bad)
+        if version is not None:
+            yield version
 
 
 def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | None:
@@ -201,23 +201,23 @@ def _with_tests(version: Version, model: Model) -> Version:
     )
 
 
-def _moves(root: Root, known: ModelSummary, bad: Damages) -> tuple[Move, ...]:
-    there = {move.entry: move for move in known.moves}
-    found = []
-    for entry in entry_files(root, known.name):
+def _moves(root: Root, earlier: ModelSummary, bad: Damages) -> tuple[Move, ...]:
+    there = {move.entry: move for move in earlier.moves}
+    moves = []
+    for entry in entry_files(root, earlier.name):
         try:
-            found.append(there.get(entry) or _move(root, known.name, entry))
+            moves.append(there.get(entry) or _move(root, earlier.name, entry))
         except DamagedError as error:
-            note(bad, root.join(LOG, "models", known.name, entry), error)
-    return tuple(sorted(found, key=lambda move: move.number))
+            note(bad, root.join(LOG, "models", earlier.name, entry), error)
+    return tuple(sorted(moves, key=lambda move: move.number))
 
 
 def _move(root: Root, name: str, entry: str) -> Move:
-    found = read_entry(root, name, entry)
-    record = found.record
+    logged = read_entry(root, name, entry)
+    record = logged.record
     return Move(
         entry=entry,
-        number=found.number,
+        number=logged.number,
         time=record["time"],
         what=record["what"],
         before=record["from"],
@@ -230,42 +230,42 @@ def _move(root: Root, name: str, entry: str) -> Move:
     )
 
 
-def _retrainings(root: Root, known: ModelSummary, bad: Damages) -> Iterator[Retraining]:
-    there = {look.entry: look for look in known.retrainings}
-    for entry in root.names(RETRAININGS, known.name):
+def _retrainings(root: Root, earlier: ModelSummary, bad: Damages) -> Iterator[Retraining]:
+    there = {look.entry: look for look in earlier.retrainings}
+    for entry in root.names(RETRAININGS, earlier.name):
         if entry in there:
             yield there[entry]
-        elif root.exists(RETRAININGS, known.name, entry, MANIFEST):
-            folder = root.join(RETRAININGS, known.name, entry)
-            found = read_retraining(root, folder, bad)
+        elif root.exists(RETRAININGS, earlier.name, entry, MANIFEST):
+            folder = root.join(RETRAININGS, earlier.name, entry)
+            record = read_retraining(root, folder, bad)
             try:
-                if found is not None:
-                    yield _retraining(root, entry, found)
+                if record is not None:
+                    yield _retraining(root, entry, record)
             except (OSError, *ODD) as error:
                 note(bad, folder, error)
 
 
-def _retraining(root: Root, entry: str, found: RetrainingRecord) -> Retraining:
-    files = [file["path"] for file in found["files"]]
-    doubted = _table(root, found, SUSPECTS) if SUSPECTS in files else []
-    drift = _table(root, found, DRIFT_TABLE) if DRIFT_TABLE in files else []
+def _retraining(root: Root, entry: str, record: RetrainingRecord) -> Retraining:
+    files = [file["path"] for file in record["files"]]
+    doubted = _table(root, record, SUSPECTS) if SUSPECTS in files else []
+    drift = _table(root, record, DRIFT_TABLE) if DRIFT_TABLE in files else []
     keys = ("what", "shift", "adjusted_p", "drifted")
     return Retraining(
         entry=entry,
-        time=found["created"],
-        decision=found["decision"],
-        reasons=tuple(found["reasons"]),
-        seen=tuple(found["seen"]),
-        dataset=found["dataset"],
-        new_rows=found["new_rows"],
-        challenger=found["challenger"],
+        time=record["created"],
+        decision=record["decision"],
+        reasons=tuple(record["reasons"]),
+        seen=tuple(record["seen"]),
+        dataset=record["dataset"],
+        new_rows=record["new_rows"],
+        challenger=record["challenger"],
         doubted=len(doubted),
-        trusted=found["trusted"],
+        trusted=record["trusted"],
         suspects=tuple((row["series_id"], row["label"]) for row in doubted[:MAX_SUSPECTS]),
         shifts=tuple(Shift(**{key: row[key] for key in keys}) for row in drift[:MAX_SHIFTS]),
     )
 
 
-def _table(root: Root, found: RetrainingRecord, file: str) -> list[dict[str, Any]]:
-    with root.fs.open(f"{found['folder']}/{file}", "rb") as opened:
+def _table(root: Root, record: RetrainingRecord, file: str) -> list[dict[str, Any]]:
+    with root.fs.open(f"{record['folder']}/{file}", "rb") as opened:
         return pq.read_table(opened).to_pylist()

@@ -95,13 +95,13 @@ class Shift:
 class Bar:
     """A line of a bar chart.
 
-    value: its length, in [0, 1]. said: its number as text. kind: ``ours``, ``hot``, or neither.
+    value: its length, in [0, 1]. text: its number as text. kind: ``ours``, ``hot``, or neither.
     interval: 95%, on the same scale.
     """
 
     name: str
     value: float
-    said: str
+    text: str
     kind: str = ""
     interval: Ends | None = None
 
@@ -177,7 +177,7 @@ class ModelSummary:
 
     def version(self, number: str | None) -> Version | None:
         """Return a version by its number, or None."""
-        return next((own for own in self.versions if own.version == number), None)
+        return next((version for version in self.versions if version.version == number), None)
 
     @property
     def decisions(self) -> tuple[Move, ...]:

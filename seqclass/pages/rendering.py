@@ -55,7 +55,7 @@ def _environment(folder: Path = PAGES) -> Environment:
 def _plain(value: Any) -> Any:
     """Remove characters that change the direction of text; markup is returned as it is."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+        return STEERING.sub(lambda match: match[0].encode("unicode_escape").decode(), value)
     return value
 
 
@@ -102,8 +102,8 @@ def keep_pages(root: Root, paths: Iterable[str], made_of: Any, draw: Callable[[]
 
     made_of: everything that decides the content of the page, as JSON and records.
     """
-    told = json.dumps(made_of, default=vars, sort_keys=True, ensure_ascii=False)
-    inputs = _code() + told.encode(errors="replace")
+    text = json.dumps(made_of, default=vars, sort_keys=True, ensure_ascii=False)
+    inputs = _code() + text.encode(errors="replace")
     page = None
     for path in paths:
         there = _there(root, path)
@@ -122,7 +122,7 @@ def _marked(page: bytes, inputs: bytes) -> bytes:
 def _code() -> bytes:
     """Return the digest of the code that draws pages; another release draws them again."""
     files = sorted(Path(__file__).parent.glob("*.*"))
-    drawing = b"".join(own.read_bytes() for own in files if own.suffix in (".py", ".j2"))
+    drawing = b"".join(path.read_bytes() for path in files if path.suffix in (".py", ".j2"))
     return hashlib.sha256(drawing).digest()
 
 

@@ -59,10 +59,10 @@ def trust_of(
     grave = [*_grave(metrics, refused), *_doubted(retrained)]
     doubts = [*_newest(metrics, retrained), *_doubts(metrics, stability)]
     level: Level = "no" if grave else "care" if doubts else "yes"
-    found = metrics["metrics"]
-    low, high = found["intervals"]["accuracy"]
+    scores = metrics["metrics"]
+    low, high = scores["intervals"]["accuracy"]
     sentence = (
-        f"{OPENINGS[level]}: {found['accuracy']:.1%} of {metrics['test_rows']:,} series"
+        f"{OPENINGS[level]}: {scores['accuracy']:.1%} of {metrics['test_rows']:,} series"
         f"{of_groups(metrics)} that it was not trained on are answered correctly (95%: {low:.1%} "
         f"to {high:.1%}), {_beside(metrics)}; {_seeds(stability)}."
     )
@@ -78,8 +78,10 @@ def best_baseline(metrics: "Metrics") -> tuple[str, dict[str, float]] | None:
 def weakest_class(metrics: "Metrics") -> Weakest | None:
     """Return the class of the lowest recall; None if every test series is found."""
     rows = metrics["metrics"]["per_class"].items()
-    found = [Weakest(label, row["recall"], row["support"]) for label, row in rows if row["support"]]
-    return min((own for own in found if own.recall < 1), key=lambda own: own.recall, default=None)
+    classes = [
+        Weakest(label, row["recall"], row["support"]) for label, row in rows if row["support"]
+    ]
+    return min((c for c in classes if c.recall < 1), key=lambda c: c.recall, default=None)
 
 
 def worth_of(metrics: "Metrics") -> Iterator[str]:
@@ -156,15 +158,15 @@ def _doubts(metrics: "Metrics", stability: "Stability") -> Iterator[str]:
 def _rare(metrics: "Metrics") -> Iterator[str]:
     """Yield a sentence that names the classes with very few test rows, the rarest first."""
     per_class = metrics["metrics"]["per_class"]
-    found = sorted((row["support"], label) for label, row in per_class.items()
-                   if row["support"] < FEW_ROWS)  # fmt: skip
-    counted = [(label, f"{n} row{'s' * (n != 1)}") for n, label in found[:MAX_NAMED]]
-    if len(found) == 1:
+    rare = sorted((row["support"], label) for label, row in per_class.items()
+                  if row["support"] < FEW_ROWS)  # fmt: skip
+    counted = [(label, f"{n} row{'s' * (n != 1)}") for n, label in rare[:MAX_NAMED]]
+    if len(rare) == 1:
         [(label, rows)] = counted
         yield f"Class {label} was tested on {rows}, so its recall says little."
-    elif found:
+    elif rare:
         named = ", ".join(f"{label} on {rows}" for label, rows in counted)
-        more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
+        more = f" and {len(rare) - MAX_NAMED} more" if len(rare) > MAX_NAMED else ""
         yield f"Classes were tested on very few rows, so their recall says little: {named}{more}."
 
 

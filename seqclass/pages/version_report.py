@@ -60,7 +60,7 @@ def write_report(
     model = read_model(root, summary.name, version.version)
     if not model.has(DRAWINGS):
         return
-    others = [own for own in newest if own != version.version]
+    others = [other for other in newest if other != version.version]
     dataset = dataset_link(root, version.dataset, HOME)
     moves = _moves_of(summary, version.version)
     standing = [summary.champion, summary.since, version, others, dataset, moves]
@@ -74,13 +74,13 @@ def write_report(
 
 def _moves_of(summary: ModelSummary, number: str) -> dict[str, Move | None]:
     """Return the moves that last made a version the champion and last refused it."""
-    told: dict[str, Move | None] = {"led": None, "barred": None}
+    moves: dict[str, Move | None] = {"led": None, "barred": None}
     for move in summary.moves:
         if move.what in MOVES and move.after == number:
-            told["led"] = move
+            moves["led"] = move
         if move.what == "refuse" and move.candidate == number:
-            told["barred"] = move
-    return told
+            moves["barred"] = move
+    return moves
 
 
 def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -> str:
@@ -110,19 +110,19 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
 
 def dataset_link(root: Root, ref: str, home: str) -> str | None:
     """Return the path from ``home`` to a dataset version's page, or None without one."""
-    own = DatasetRef.parse(ref)
-    exists = root.exists("datasets", own.name, f"{own.version}.html")
-    return f"{home}datasets/{own.name}/{own.version}.html" if exists else None
+    reference = DatasetRef.parse(ref)
+    exists = root.exists("datasets", reference.name, f"{reference.version}.html")
+    return f"{home}datasets/{reference.name}/{reference.version}.html" if exists else None
 
 
 def with_reports(root: Root, summary: ModelSummary) -> list[str]:
     """Return the newest versions that have a report, or will have one."""
-    newest = [own.version for own in summary.versions[-MAX_OTHERS:]]
+    newest = [version.version for version in summary.versions[-MAX_OTHERS:]]
     place = ("models", summary.name)
     return [
-        own
-        for own in newest
-        if has_report(root, summary.name, own) or root.exists(*place, own, DRAWINGS)
+        number
+        for number in newest
+        if has_report(root, summary.name, number) or root.exists(*place, number, DRAWINGS)
     ]
 
 
@@ -138,35 +138,35 @@ def loading_lines(model: Model) -> str:
     )
 
 
-def _scores(found: "Metrics") -> dict[str, Any]:
-    metrics = found["metrics"]
+def _scores(record: "Metrics") -> dict[str, Any]:
+    metrics = record["metrics"]
     scores: Mapping[str, object] = metrics
     rows, confidence, accuracy = zip(*metrics["reliability"], strict=True)
-    possible = found["decision"]["possible"] or [1.0] * len(found["classes"])
+    possible = record["decision"]["possible"] or [1.0] * len(record["classes"])
     return {
-        "score_bars": _bars(found),
+        "score_bars": _bars(record),
         "score_rows": [
             (label, scores[key], metrics["intervals"].get(key))
             for key, label in SCORE_NAMES.items()
         ],
-        "mistakes": _mistakes(found) if len(found["classes"]) > MAX_MATRIX else None,
-        "weakest": weakest_class(found),
+        "mistakes": _mistakes(record) if len(record["classes"]) > MAX_MATRIX else None,
+        "weakest": weakest_class(record),
         "few_references": too_few_references(
-            found["references"], found["decision"]["unfamiliar"]
+            record["references"], record["decision"]["unfamiliar"]
         ),
         "all_right": metrics["accuracy"] == 1,
-        "worth": list(worth_of(found)),
+        "worth": list(worth_of(record)),
         "reliability": list(zip(confidence, accuracy, strict=True)),
         "weights": rows,
         "reliability_axes": Axes("mean confidence of a bin", "accuracy", (0, 1), (0, 1),
                                  guide=[(0, 0), (1, 1)]),
-        "goal": found["goal"],
-        "by_goal": found["by_goal"],
-        "costs": found["decision"]["costs"],
-        "ambiguity": ambiguity_rule(found["decision"]),
-        "risk_curve": [(1 - x, 1 - y) for x, y in reversed(found["abstention"]["curve"])],
-        "risk_axes": _risk_axes(found["abstention"]),
-        "too_few": [label for label, p in zip(found["classes"], possible, strict=True) if not p],
+        "goal": record["goal"],
+        "by_goal": record["by_goal"],
+        "costs": record["decision"]["costs"],
+        "ambiguity": ambiguity_rule(record["decision"]),
+        "risk_curve": [(1 - x, 1 - y) for x, y in reversed(record["abstention"]["curve"])],
+        "risk_axes": _risk_axes(record["abstention"]),
+        "too_few": [label for label, p in zip(record["classes"], possible, strict=True) if not p],
     }  # fmt: skip
 
 
@@ -180,9 +180,9 @@ class Mistake:
     support: int
 
 
-def _mistakes(found: "Metrics") -> list[Mistake]:
+def _mistakes(record: "Metrics") -> list[Mistake]:
     """Return the most frequent mistakes, for models whose whole matrix would not fit."""
-    confusion, names = np.array(found["metrics"]["confusion"]), found["classes"]
+    confusion, names = np.array(record["metrics"]["confusion"]), record["classes"]
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[: min(MAX_MATRIX, (wrong > 0).sum())]
     pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
@@ -190,26 +190,26 @@ def _mistakes(found: "Metrics") -> list[Mistake]:
             for row, column in pairs]  # fmt: skip
 
 
-def _bars(found: "Metrics") -> list[Bar]:
-    own = found["metrics"]
-    low, high = own["intervals"]["macro_f1"]
-    said = f"{own['macro_f1']:.4f} ({low:.4f} to {high:.4f})"
-    return [Bar("this model", own["macro_f1"], said, "ours", (low, high))] + [
+def _bars(record: "Metrics") -> list[Bar]:
+    metrics = record["metrics"]
+    low, high = metrics["intervals"]["macro_f1"]
+    text = f"{metrics['macro_f1']:.4f} ({low:.4f} to {high:.4f})"
+    return [Bar("this model", metrics["macro_f1"], text, "ours", (low, high))] + [
         Bar(words(name), scores["macro_f1"], score(scores["macro_f1"]))
-        for name, scores in found["baselines"].items()
+        for name, scores in record["baselines"].items()
     ]
 
 
-def _risk_axes(found: "AbstentionScores") -> Axes:
-    highest = max((1 - accuracy for _, accuracy in found["curve"]), default=0.0)
+def _risk_axes(abstention: "AbstentionScores") -> Axes:
+    highest = max((1 - accuracy for _, accuracy in abstention["curve"]), default=0.0)
     top = max(math.ceil(10 * highest) / 10, 0.1)
     return Axes("share unknown", "share of answers that are wrong", (0, 1), (0, top),
-                mark=1 - found["coverage"])  # fmt: skip
+                mark=1 - abstention["coverage"])  # fmt: skip
 
 
 def _curves(drawings: Drawings) -> dict[str, Any]:
     """Return the curves with enough points to draw, over common axes."""
-    curves = {name: own for name, own in drawings.curves.items() if len(own) >= MIN_POINTS}
+    curves = {name: points for name, points in drawings.curves.items() if len(points) >= MIN_POINTS}
     if not curves:
         return {"curves": {}, "curve_axes": None}
     every = [point for points in curves.values() for point in points]
