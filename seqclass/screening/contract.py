@@ -113,11 +113,11 @@ def describe(values: np.ndarray, lengths: np.ndarray) -> SeriesValues:
 def _longest_runs(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Return the most consecutive equal observed values of every series ``(n,)``."""
     series = np.repeat(np.arange(len(lengths)), lengths)[~np.isnan(values)]
-    known, longest = values[~np.isnan(values)], np.zeros(len(lengths), dtype=np.int64)
-    if len(known):
-        is_new = (np.diff(known) != 0) | (np.diff(series) != 0)
+    observed, longest = values[~np.isnan(values)], np.zeros(len(lengths), dtype=np.int64)
+    if len(observed):
+        is_new = (np.diff(observed) != 0) | (np.diff(series) != 0)
         starts = np.flatnonzero(np.append(True, is_new))
-        np.maximum.at(longest, series[starts], np.diff(np.append(starts, len(known))))
+        np.maximum.at(longest, series[starts], np.diff(np.append(starts, len(observed))))
     return longest
 
 
@@ -322,7 +322,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 
 def policy_of(choices: list[str]) -> Policy:
     """Return the policy with the given choices, each ``kind=action``."""
-    chosen: dict[str, str] = {}
+    actions: dict[str, str] = {}
     for choice in choices:
         kind, _, action = choice.partition("=")
         if kind not in ACTIONS or not action:
@@ -330,5 +330,5 @@ def policy_of(choices: list[str]) -> Policy:
                 f"--policy: expected KIND=ACTION with a kind out of {', '.join(ACTIONS)}, "
                 f"got {choice!r}; correct it"
             )
-        chosen[kind] = action
-    return Policy(**chosen)  # type: ignore[arg-type]
+        actions[kind] = action
+    return Policy(**actions)  # type: ignore[arg-type]

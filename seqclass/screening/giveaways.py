@@ -37,8 +37,8 @@ class SampledSeries:
             columns = {name: columns[name] for name in names}
             self.table = self.table.select(names)
         self._ranks = np.append(self._ranks, ranks[taken])
-        own = pa.table(columns)
-        self.table = own if self.table is None else pa.concat_tables([self.table, own])
+        sample = pa.table(columns)
+        self.table = sample if self.table is None else pa.concat_tables([self.table, sample])
         self._shrink(self.table, spare=2)
 
     def _shrink(self, table: pa.Table, spare: int = 1) -> None:

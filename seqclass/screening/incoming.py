@@ -98,12 +98,12 @@ def tables_of(
         yield from reader.read_files(test_paths, spec.columns, "test", kept, spec.limits)
 
 
-def check_trainable(found: Contract, n_series: int) -> None:
+def check_trainable(contract: Contract, n_series: int) -> None:
     """Refuse a dataset that can't be trained on; series without any label may still be scored."""
-    classes = list(found.classes)
-    if all(channel.low is None for channel in found.channels.values()):
+    classes = list(contract.classes)
+    if all(channel.low is None for channel in contract.channels.values()):
         raise ValueError(
-            f"PATH: expected numbers, got no value in {', '.join(found.channels)}; look at "
+            f"PATH: expected numbers, got no value in {', '.join(contract.channels)}; look at "
             "how they are written with 'seqclass inspect PATH'"
         )
     if classes and (len(classes) < 2 or n_series < 3):

@@ -62,8 +62,11 @@ class Violation:
 
 def infinite_violations(channels: dict[str, SeriesValues]) -> list[Violation]:
     """Return series with an infinite value, by channel."""
-    found = [Violation("infinite", f"{name} infinite", v.infinite) for name, v in channels.items()]
-    return [violation for violation in found if violation.rows.any()]
+    return [
+        Violation("infinite", f"{name} infinite", values.infinite)
+        for name, values in channels.items()
+        if values.infinite.any()
+    ]
 
 
 def series_violations(
@@ -73,40 +76,44 @@ def series_violations(
     channels: dict[str, SeriesValues],
 ) -> list[Violation]:
     """Return violations of single series: class, length, range, holes and frozen channels."""
-    known = {None, *contract.classes}
-    new = np.array([bool(contract.classes) and label not in known for label in labels])
+    allowed = {None, *contract.classes}
+    new = np.array([bool(contract.classes) and label not in allowed for label in labels])
     shortest, longest = contract.n_steps
     low, high = -(-shortest // LENGTH_FACTOR), longest * LENGTH_FACTOR
-    found = [
+    violations = [
         Violation("new_class", f"a label other than {', '.join(contract.classes)}", new),
         Violation("length", f"not {low} to {high} steps", (lengths < low) | (lengths > high)),
     ]
     for name, values in channels.items():
         if name in contract.channels:
-            found += _channel_violations(name, contract.channels[name], values)
-    return [violation for violation in found if violation.rows.any()]
+            violations += _channel_violations(name, contract.channels[name], values)
+    return [violation for violation in violations if violation.rows.any()]
 
 
 def _channel_violations(name: str, channel: Channel, values: SeriesValues) -> list[Violation]:
     most = channel.most_missing + HOLES_MARGIN
-    found = [Violation("holes", f"{name} missing in more than {most:.0%}", values.missing > most)]
-    found.append(Violation("frozen", f"{name} constant", channel.is_stuck(values)))
+    violations = [
+        Violation("holes", f"{name} missing in more than {most:.0%}", values.missing > most),
+        Violation("frozen", f"{name} constant", channel.is_stuck(values)),
+    ]
     if channel.low is not None and channel.high is not None:
         largest = max(abs(channel.low), abs(channel.high))
         margin = RANGE_MARGIN * max(channel.high - channel.low, RESOLUTION * largest)
         low, high = channel.low - margin, channel.high + margin
         outside = ((values.low < low) | (values.high > high)) & ~values.infinite
-        found.append(Violation("out_of_range", f"{name} outside {low:.6g} to {high:.6g}", outside))
-    return found
+        violations.append(
+            Violation("out_of_range", f"{name} outside {low:.6g} to {high:.6g}", outside)
+        )
+    return violations
 
 
-def whole_violations(contract: Contract, found: Contract) -> list[tuple[str, str]]:
+def whole_violations(contract: Contract, incoming: Contract) -> list[tuple[str, str]]:
     """Return kind and description of the violations that only all new rows together show."""
-    shared = [name for name in contract.channels if name in found.channels]
+    shared = [name for name in contract.channels if name in incoming.channels]
     violations = []
     for name in shared:
-        old, new = contract.channels[name], found.channels[name]
-        if found.n_series >= UNIT_SERIES and (what := _other_unit(old, new)):
+        old, new = contract.channels[name], incoming.channels[name]
+        if incoming.n_series >= UNIT_SERIES and (what := _other_unit(old, new)):
             violations.append(("other_unit", f"{name} {what}"))
         if new.missing > max(2 * old.missing, old.missing + RATE_MARGIN):
             what = f"{name} missing in {new.missing:.1%} instead of {old.missing:.1%} of the values"
@@ -160,8 +167,8 @@ class Tally:
         ids = list(ids)
         self.counts[kind] += len(ids)
         self.words.setdefault(kind, what)
-        own = self.examples.setdefault(kind, [])
-        own += ids[: EXAMPLES - len(own)]
+        examples = self.examples.setdefault(kind, [])
+        examples += ids[: EXAMPLES - len(examples)]
 
     def __str__(self) -> str:
         return ", ".join(self._line(kind, count) for kind, count in self.counts.items())
@@ -234,24 +241,24 @@ class Screening:
 
     def passing(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """Yield the rows that pass; ValueError, after the last row, if the policy refuses them."""
-        found: Profile | None = None
+        profile: Profile | None = None
         for table in tables:
             self.repeated_steps += dropped_steps(table)
             if self.terms.append:
                 table = _with_facts(table, self.terms.columns or ())
             schema = dataset_schema(table.schema)
-            if found is None:
+            if profile is None:
                 _check_columns(self.terms, schema.names)
-                found = Profile()
+                profile = Profile()
             table = table.select(schema.names).cast(schema)
             check_form(table, channels_of(schema))
-            kept = self._screened(table, found)
+            kept = self._screened(table, profile)
             self.seen, self.kept = self.seen + len(table), self.kept + len(kept)
             self.classes.update(filter(None, pc.unique(kept["label"]).to_pylist()))
             if len(kept):
                 yield kept
         self.quarantine.close()
-        self._refuse(found)
+        self._refuse(profile)
         _check_names(self.terms, self.classes)
 
     @property
@@ -259,7 +266,7 @@ class Screening:
         """Number of series that were quarantined or refused, without repeats of existing ones."""
         return self.seen - self.kept - self.repeats
 
-    def _screened(self, table: pa.Table, found: Profile) -> pa.Table:
+    def _screened(self, table: pa.Table, profile: Profile) -> pa.Table:
         verdict = self.duplicates.judge(table)
         again = verdict == REPEAT
         self.repeats += int(again.sum())
@@ -268,7 +275,7 @@ class Screening:
             return table
         conflict = verdict[~again] == CONFLICT
         words = "the id of another series with other content"
-        violations = [Violation("duplicate_id", words, conflict), *self._violations(table, found)]
+        violations = [Violation("duplicate_id", words, conflict), *self._violations(table, profile)]
         aside, reasons = self._sorted_out(table["series_id"], violations)
         if aside.any():
             rows = _rows(table, aside)
@@ -276,13 +283,13 @@ class Screening:
             self.set_aside_again += int(self.terms.set_aside.holds(rows).sum())
         return _rows(table, ~aside)
 
-    def _violations(self, table: pa.Table, found: Profile) -> list[Violation]:
+    def _violations(self, table: pa.Table, profile: Profile) -> list[Violation]:
         lengths, labels = table["n_steps"].to_numpy(), table["label"].to_pylist()
         values, contract = _values(table), self.terms.contract
         if contract is None:
             described = {name: describe(flat, lengths) for name, flat in values.items()}
             return infinite_violations(described)
-        described = found.add(lengths, labels, values)
+        described = profile.add(lengths, labels, values)
         violations = infinite_violations(described)
         return violations + series_violations(contract, lengths, labels, described)
 
@@ -292,22 +299,22 @@ class Screening:
         """Mark the rows that do not pass ``(n,)``, and give the reasons."""
         aside, reasons = np.zeros(len(ids), dtype=bool), dict[int, list[str]]()
         for kind in dict.fromkeys(violation.kind for violation in violations):
-            own = [violation for violation in violations if violation.kind == kind]
-            rows = np.logical_or.reduce([violation.rows for violation in own])
+            of_kind = [violation for violation in violations if violation.kind == kind]
+            rows = np.logical_or.reduce([violation.rows for violation in of_kind])
             action = self.terms.policy.action(kind)
             if action == "accept" or not rows.any():
                 continue
             tally = self.refused if action == "refuse" else self.quarantined
-            tally.add(kind, ids.filter(pa.array(rows)).to_pylist(), own[0].what)
+            tally.add(kind, ids.filter(pa.array(rows)).to_pylist(), of_kind[0].what)
             aside |= rows
-            for violation in own:
+            for violation in of_kind:
                 for row in np.flatnonzero(violation.rows).tolist():
                     reasons.setdefault(row, []).append(f"{kind}: {violation.what}")
         return aside, {row: "; ".join(why) for row, why in reasons.items()}
 
-    def _refuse(self, found: Profile | None) -> None:
-        if found is not None and found.n_series:
-            _check_whole(self.terms, found.contract())
+    def _refuse(self, profile: Profile | None) -> None:
+        if profile is not None and profile.n_series:
+            _check_whole(self.terms, profile.contract())
         if self.refused.counts:
             kind = next(iter(self.refused.counts))
             keep = f"series that keep the contract of {self.terms.ref}"
@@ -335,27 +342,27 @@ def _with_facts(table: pa.Table, columns: Iterable[str]) -> pa.Table:
 
 def _check_columns(terms: ValidationContext, columns: list[str]) -> None:
     """Refuse rows that can't be added to the others, or whose columns differ."""
-    known = terms.columns
-    if known is None:
+    existing = terms.columns
+    if existing is None:
         return
-    changed = [("new_column", name) for name in columns if name not in known]
-    changed += [("missing_column", name) for name in known if name not in (*columns, *FACTS)]
+    changed = [("new_column", name) for name in columns if name not in existing]
+    changed += [("missing_column", name) for name in existing if name not in (*columns, *FACTS)]
     wrong = [(kind, name) for kind, name in changed
              if terms.append or terms.policy.action(kind) == "refuse"]  # fmt: skip
     if wrong:
         say = f", or say {_policies(dict(wrong), 'accept')}"
         others = " without --append" if terms.append else say
         raise ValueError(
-            f"PATH: expected the columns {', '.join(known)} of {terms.ref}, got "
+            f"PATH: expected the columns {', '.join(existing)} of {terms.ref}, got "
             f"{', '.join(f'{kind} {name!r}' for kind, name in wrong)}; correct the files, or "
             f"import under another --name{others}"
         )
 
 
-def _check_whole(terms: ValidationContext, found: Contract) -> None:
+def _check_whole(terms: ValidationContext, incoming: Contract) -> None:
     if terms.contract is None:
         return
-    wrong = [(kind, what) for kind, what in whole_violations(terms.contract, found)
+    wrong = [(kind, what) for kind, what in whole_violations(terms.contract, incoming)
              if terms.policy.action(kind) == "refuse"]  # fmt: skip
     if wrong:
         raise ValueError(
@@ -372,9 +379,9 @@ def _policies(kinds: Iterable[str], action: str) -> str:
 
 def _check_names(terms: ValidationContext, classes: set[str]) -> None:
     """Refuse too many classes for a dataset, and new classes that look like existing ones."""
-    known = set(terms.contract.classes) if terms.contract else set()
-    check_number_of_classes(known | classes)
-    if alike := find_lookalikes(sorted(classes - known), known):
+    existing = set(terms.contract.classes) if terms.contract else set()
+    check_number_of_classes(existing | classes)
+    if alike := find_lookalikes(sorted(classes - existing), existing):
         raise ValueError(
             "PATH: expected classes that can be told apart, got "
             f"{' and '.join(map(ascii, alike))}; write them alike"
@@ -388,12 +395,12 @@ def _rows(table: pa.Table, rows: np.ndarray) -> pa.Table:
 
 def counts_of(*screenings: Screening) -> SetAside:
     """Return the counts of rows that did not pass; ``quarantine``: where the first of them lie."""
-    quarantined = sum((one.quarantined.counts for one in screenings), Counter[str]())
-    places = (one.quarantine.place for one in screenings)
+    quarantined = sum((screening.quarantined.counts for screening in screenings), Counter[str]())
+    places = (screening.quarantine.place for screening in screenings)
     return {
-        "rejected": sum(one.rejected for one in screenings),
-        "repeats": sum(one.repeats for one in screenings),
-        "repeated_steps": sum(one.repeated_steps for one in screenings),
+        "rejected": sum(screening.rejected for screening in screenings),
+        "repeats": sum(screening.repeats for screening in screenings),
+        "repeated_steps": sum(screening.repeated_steps for screening in screenings),
         "quarantined": dict(quarantined),
         "quarantine": next((place for place in places if place), None),
     }
