@@ -21,7 +21,7 @@ from seqclass.store.scores import ScoreSet, score_folders
 from seqclass.store.tables import read_table
 
 
-class Known(NamedTuple):
+class StoredAnswer(NamedTuple):
     """A stored answer: class, probability, and the id of the nearest training series."""
 
     answer: str
@@ -34,14 +34,14 @@ class Question:
     """A row for a person to label, and why.
 
     sureness: probability of its label, or of the answer where it has no label. label: the present
-    one. known: the model's answer, if it is stored.
+    one. stored: the model's answer, if it is stored.
     """
 
     series_id: str
     why: str
     sureness: float
     label: str | None
-    known: Known | None
+    stored: StoredAnswer | None
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,22 @@ def questions_of(sources: Sources, again: bool, bad: Damages) -> list[Question]:
     """
     model = sources.model
     done = {
-        own
+        series_id
         for _, table in read_labels(model.root, model.name, bad)
-        for own in table["series_id"].to_pylist()
+        for series_id in table["series_id"].to_pylist()
     }
     if not again:
         asked = read_queued(model.root, model.name, bad)
-        done.update(own for _, table in asked for own in table["series_id"].to_pylist())
-    found: dict[str, Question] = {}
+        done.update(series_id for _, table in asked for series_id in table["series_id"].to_pylist())
+    questions: dict[str, Question] = {}
     for part in (_unknown(sources), _suspected(sources), _doubted(sources, bad)):
-        for own in part:
-            before = found.get(own.series_id)
-            if own.series_id not in done and (before is None or own.sureness < before.sureness):
-                found[own.series_id] = own
-    return sorted(found.values(), key=lambda own: (own.sureness, own.series_id))
+        for question in part:
+            before = questions.get(question.series_id)
+            if question.series_id not in done and (
+                before is None or question.sureness < before.sureness
+            ):
+                questions[question.series_id] = question
+    return sorted(questions.values(), key=lambda question: (question.sureness, question.series_id))
 
 
 def _answers(model: Model, bad: Damages) -> Iterator[pa.Table]:
@@ -109,15 +111,15 @@ def _unknown(sources: Sources) -> Iterator[Question]:
     for table in sources.answers:
         for row in table.filter(pc.equal(table["answer"], UNKNOWN)).to_pylist():
             if sources.labels.get(row["series_id"], "") is None:
-                known = _known(row)
+                stored = _stored_answer(row)
                 why = f"unknown: {row['reason']}"
-                yield Question(row["series_id"], why, known.probability, None, known)
+                yield Question(row["series_id"], why, stored.probability, None, stored)
 
 
-def _known(row: Mapping[str, object]) -> Known:
+def _stored_answer(row: Mapping[str, object]) -> StoredAnswer:
     nearest = cast(list[str], row.get("nearest") or [])
     confidence = float(cast(float, row["confidence"]))
-    return Known(str(row["prediction"]), confidence, next(iter(nearest), None))
+    return StoredAnswer(str(row["prediction"]), confidence, next(iter(nearest), None))
 
 
 def _suspected(sources: Sources) -> Iterator[Question]:
@@ -127,16 +129,16 @@ def _suspected(sources: Sources) -> Iterator[Question]:
         ("label doubted: taken for", held.suspected, held.joint.meant),
         ("label unlikely: more probable is", held.unlikely, held.probabilities.argmax(axis=1)),
     )
-    for said, rows, codes in kinds:
+    for doubt, rows, codes in kinds:
         for row in rows.tolist():
-            own, label, code = held.ids[row], held.classes[held.y[row]], codes[row]
-            if sources.labels.get(own) != label:
+            series_id, label, code = held.ids[row], held.classes[held.y[row]], codes[row]
+            if sources.labels.get(series_id) != label:
                 continue
             chance = float(held.probabilities[row, code])
-            known = Known(held.classes[code], chance, nearest.get(own))
+            stored = StoredAnswer(held.classes[code], chance, nearest.get(series_id))
             sureness = float(held.probabilities[row, held.y[row]])
-            why = f"{said} {known.answer}"
-            yield Question(own, why, sureness, label, known)
+            why = f"{doubt} {stored.answer}"
+            yield Question(series_id, why, sureness, label, stored)
 
 
 def _nearest_of_tests(model: Model) -> dict[str, str | None]:
@@ -152,12 +154,12 @@ def _doubted(sources: Sources, bad: Damages) -> Iterator[Question]:
     doubted = {name: label for name, label in pairs if labels.get(name) == label}
     ids = pa.array(sorted(doubted), pa.string())
     answers = {
-        row["series_id"]: _known(row)
+        row["series_id"]: _stored_answer(row)
         for table in sources.answers
         for row in table.filter(pc.is_in(table["series_id"], ids)).to_pylist()
     }
     for series_id, label in doubted.items():
-        known, sureness = answers.get(series_id), 1 / len(model.manifest["classes"])
-        if known is not None:
-            sureness = known.probability if known.answer == label else 1 - known.probability
-        yield Question(series_id, "label doubted by a retraining", sureness, label, known)
+        stored, sureness = answers.get(series_id), 1 / len(model.manifest["classes"])
+        if stored is not None:
+            sureness = stored.probability if stored.answer == label else 1 - stored.probability
+        yield Question(series_id, "label doubted by a retraining", sureness, label, stored)

@@ -45,7 +45,7 @@ class Queue:
     @property
     def reasons(self) -> dict[str, int]:
         """Numbers of questions by the kind of their reason."""
-        return dict(Counter(own.why.partition(":")[0] for own in self.questions))
+        return dict(Counter(question.why.partition(":")[0] for question in self.questions))
 
 
 def queue_of(model: Model, limit: int, again: bool, bad: Damages) -> Queue:
@@ -110,15 +110,15 @@ def keep_queue(model: Model, queue: Queue, now: datetime) -> None:
     """Store what is asked, so that it is not asked again."""
     rows = [
         {
-            "series_id": own.series_id,
-            "why": own.why,
-            "sureness": own.sureness,
-            "label": own.label,
-            "answer": own.known.answer if own.known else None,
-            "probability": own.known.probability if own.known else None,
-            "nearest": own.known.nearest if own.known else None,
+            "series_id": question.series_id,
+            "why": question.why,
+            "sureness": question.sureness,
+            "label": question.label,
+            "answer": question.stored.answer if question.stored else None,
+            "probability": question.stored.probability if question.stored else None,
+            "nearest": question.stored.nearest if question.stored else None,
         }
-        for own in queue.questions
+        for question in queue.questions
     ]
     description = {"model": queue.model, "dataset": queue.dataset, "reasons": queue.reasons}
     write_queue(model.root, model.name, pa.Table.from_pylist(rows, COLUMNS), description, now)

@@ -80,7 +80,7 @@ def read_answers(path: str, by: str, now: datetime, limits: Limits) -> list[Answ
 
 
 def check_answers(
-    answers: Iterable[Answer], known: Collection[str], classes: Collection[str]
+    answers: Iterable[Answer], ids: Collection[str], classes: Collection[str]
 ) -> list[Answer]:
     """Return the answers, each series once; ValueError for an id that the dataset lacks, for
     another class, or for a series with two labels.
@@ -89,14 +89,14 @@ def check_answers(
     """
     meant: dict[str, Answer] = {}
     for answer in answers:
-        answer = answer._replace(series_id=_id_meant(answer.series_id, known))
+        answer = answer._replace(series_id=_id_meant(answer.series_id, ids))
         label = meant.setdefault(answer.series_id, answer).label
         if label != answer.label:
             raise ValueError(
                 f"ANSWERS: expected one label for every series, got {printable(label)!r} and "
                 f"{printable(answer.label)!r} for {printable(answer.series_id)!r}; correct the file"
             )
-    strange = [series_id for series_id in meant if series_id not in known]
+    strange = [series_id for series_id in meant if series_id not in ids]
     if strange:
         raise ValueError(
             "ANSWERS: expected ids of the dataset, got "
@@ -112,12 +112,12 @@ def check_answers(
     return list(meant.values())
 
 
-def _id_meant(series_id: str, known: Collection[str]) -> str:
+def _id_meant(series_id: str, ids: Collection[str]) -> str:
     """Return the id that a file means; ValueError if it may be two ids."""
     bare = series_id.removeprefix("'")
-    if bare == series_id or bare not in known:
+    if bare == series_id or bare not in ids:
         return series_id
-    if series_id not in known:
+    if series_id not in ids:
         return bare
     if inert(bare) == series_id:
         raise ValueError(
@@ -170,7 +170,7 @@ def take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
     """Correct labels in a new version of the model's dataset."""
     with locked(model.root, "datasets", dataset_name(model)):
         given = read_given(model, spec, now)
-        confirmed = sum(given.before[own.series_id] == own.label for own in given.answers)
+        confirmed = sum(given.before[answer.series_id] == answer.label for answer in given.answers)
         dataset = given.newest
         outcome: Relabelled = {
             "model": model.ref,
@@ -236,7 +236,7 @@ def _key(digest: str, dataset: Dataset) -> str:
 def _write(given: Given, spec: LabelsSpec) -> Dataset:
     """Write the rows with their new labels as the newest version."""
     parent, profile = given.parent, Profile()
-    labels = {own.series_id: own.label for own in given.answers}
+    labels = {answer.series_id: answer.label for answer in given.answers}
 
     def remarks() -> ImportSummary:
         return {
@@ -254,14 +254,14 @@ def _write(given: Given, spec: LabelsSpec) -> Dataset:
 def _relabelled(tables: Iterator[pa.Table], labels: Mapping[str, str]) -> Iterator[pa.Table]:
     for table in tables:
         pairs = zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True)
-        new = pa.array([labels.get(own, label) for own, label in pairs], pa.string())
+        new = pa.array([labels.get(series_id, label) for series_id, label in pairs], pa.string())
         yield table.set_column(table.column_names.index("label"), "label", new)
 
 
 def _record(model: Model, given: Given, outcome: Relabelled, key: str, now: datetime) -> None:
     """Leave an entry in the model's log, and keep the answers, both once for each key."""
     root = model.root
-    people = sorted({own.by for own in given.answers})
+    people = sorted({answer.by for answer in given.answers})
     evidence = {"by": "hand", "answers": key, "people": people[:20], **outcome}
 
     def write(turn: Turn) -> None:
@@ -271,6 +271,6 @@ def _record(model: Model, given: Given, outcome: Relabelled, key: str, now: date
             write_remark(turn, LABELLED, grounds)
 
     in_turn(root, model.name, write)
-    rows = [{**own._asdict(), "before": given.before.get(own.series_id)} for own in given.answers]
+    rows = [{**a._asdict(), "before": given.before.get(a.series_id)} for a in given.answers]
     table = pa.Table.from_pylist(rows, COLUMNS)
     write_labels(root, (model.name, key), table, {**outcome, "sha256": given.digest}, now)

@@ -46,8 +46,8 @@ def write_sheet(queue: Queue, ending: str, out: str) -> list[str]:
     if ending == ".csv":
         contents = {out: _csv(queue)}
     else:
-        tasks = [json.dumps(_task(queue, own, row), ensure_ascii=False, allow_nan=False)
-                 for own, row in _rows(queue)]  # fmt: skip
+        tasks = [json.dumps(_task(queue, question, row), ensure_ascii=False, allow_nan=False)
+                 for question, row in _rows(queue)]  # fmt: skip
         written = "[\n" + ",\n".join(tasks) + "\n]\n"
         contents = {_configuration_of(out): configuration(queue), out: written}
     for path, content in contents.items():
@@ -61,9 +61,9 @@ def _configuration_of(out: str) -> str:
 
 
 def _rows(queue: Queue) -> Iterator[tuple[Question, dict[str, Any]]]:
-    for number, own in enumerate(queue.questions):
+    for number, question in enumerate(queue.questions):
         [row] = queue.series.slice(number, 1).to_pylist()
-        yield own, row
+        yield question, row
 
 
 def _csv(queue: Queue) -> str:
@@ -75,16 +75,16 @@ def _csv(queue: Queue) -> str:
     out = csv.writer(buffer, lineterminator="\n")
     out.writerow(["series_id", LABEL, *SAID])
     for question in queue.questions:
-        out.writerow([inert(question.series_id), UNANSWERED, *map(inert, _told(question))])
+        out.writerow([inert(question.series_id), UNANSWERED, *map(inert, _cells(question))])
     return buffer.getvalue()
 
 
-def _told(own: Question) -> list[str]:
-    known = own.known
+def _cells(question: Question) -> list[str]:
+    stored = question.stored
     answer = ["", "", ""]
-    if known is not None:
-        answer = [known.answer, f"{known.probability:.4f}", known.nearest or ""]
-    return [own.why, own.label or "", *answer]
+    if stored is not None:
+        answer = [stored.answer, f"{stored.probability:.4f}", stored.nearest or ""]
+    return [question.why, question.label or "", *answer]
 
 
 def inert(text: str) -> str:
@@ -93,19 +93,19 @@ def inert(text: str) -> str:
     return f"'{text}" if runs else text
 
 
-def _task(queue: Queue, own: Question, row: dict[str, Any]) -> dict[str, Any]:
+def _task(queue: Queue, question: Question, row: dict[str, Any]) -> dict[str, Any]:
     """Return a task of Label Studio; a missing value is null."""
     series: dict[str, list[float | None]] = {TIME: list(range(row["n_steps"]))}
     for channel in queue.channels:
         series[channel] = [None if math.isnan(v) else v for v in row[channel]]
-    told = dict(zip(SAID, _told(own), strict=True))
-    task: dict[str, Any] = {"data": {"series_id": own.series_id, **told, SERIES: series}}
-    if own.known is not None:
+    cells = dict(zip(SAID, _cells(question), strict=True))
+    task: dict[str, Any] = {"data": {"series_id": question.series_id, **cells, SERIES: series}}
+    if question.stored is not None:
         choice = {"from_name": LABEL, "to_name": SERIES, "type": "choices",
-                  "value": {"choices": [own.known.answer]}}  # fmt: skip
+                  "value": {"choices": [question.stored.answer]}}  # fmt: skip
         task["predictions"] = [
-            {"model_version": queue.model.removeprefix("models/"), "score": own.known.probability,
-             "result": [choice]}
+            {"model_version": queue.model.removeprefix("models/"),
+             "score": question.stored.probability, "result": [choice]}
         ]  # fmt: skip
     return task
 

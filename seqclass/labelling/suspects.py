@@ -42,11 +42,12 @@ def confident_joint(probabilities: np.ndarray, y: np.ndarray) -> ConfidentJoint:
     classes that pass, the most probable one is meant.
     """
     n_classes = probabilities.shape[1]
-    own = probabilities[np.arange(len(y)), y]
+    self_confidence = probabilities[np.arange(len(y)), y]
     rows = np.bincount(y, minlength=n_classes)
-    sums = np.bincount(y, own, minlength=n_classes)
+    sums = np.bincount(y, self_confidence, minlength=n_classes)
     few = rows < LEAST_ROWS
-    thresholds = np.where(few, own.mean() if len(y) else 1.0, sums / np.maximum(rows, 1))
+    mean = self_confidence.mean() if len(y) else 1.0
+    thresholds = np.where(few, mean, sums / np.maximum(rows, 1))
     passing = np.where(probabilities >= thresholds - SLACK, probabilities, -1.0)
     meant = np.where(passing.max(axis=1) < 0, -1, passing.argmax(axis=1))
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)
@@ -90,8 +91,8 @@ class HeldAnswers:
         """Numbers of suspects by the class of their label, then by the class they are taken for."""
         counts = self.joint.counts - np.diag(np.diag(self.joint.counts))
         return {
-            self.classes[own]: {self.classes[k]: int(counts[own, k]) for k in np.flatnonzero(row)}
-            for own, row in enumerate(counts)
+            self.classes[code]: {self.classes[k]: int(counts[code, k]) for k in np.flatnonzero(row)}
+            for code, row in enumerate(counts)
             if row.any()
         }
 

@@ -78,10 +78,10 @@ class _Came:
     since: dict[str, datetime] = field(default_factory=dict)
 
 
-def truth_of(root: Root, name: str, known: Truth | None, bad: Damages) -> Truth | None:
+def truth_of(root: Root, name: str, earlier: Truth | None, bad: Damages) -> Truth | None:
     """Compare a model's answers with labels that came later; None if it has answered nothing.
 
-    The known truth is returned if there are neither new answers nor new versions of its dataset.
+    ``earlier`` is returned if there are neither new answers nor new versions of its dataset.
     """
     folders = score_folders(root, name)
     if not folders:
@@ -90,14 +90,14 @@ def truth_of(root: Root, name: str, known: Truth | None, bad: Damages) -> Truth 
     there = sorted(root.names("datasets", dataset)) if dataset else []
     made_of = json.dumps([folders, there, _newest(root, dataset)])
     digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
-    if known is not None and known.of == digest:
-        return known
+    if earlier is not None and earlier.of == digest:
+        return earlier
     scored = list(_scored(root, folders, bad))
     came = _came(root, dataset, scored)
-    versions = dict.fromkeys(own.version for own in scored)
-    found = [_of_version(root, name, v, [o for o in scored if o.version == v], came)
+    versions = dict.fromkeys(partition.version for partition in scored)
+    truths = [_of_version(root, name, v, [o for o in scored if o.version == v], came)
              for v in sorted(versions, key=lambda v: int(v[1:]))]  # fmt: skip
-    return Truth(digest, tuple(own for own in found if own.like or own.unlike))
+    return Truth(digest, tuple(truth for truth in truths if truth.like or truth.unlike))
 
 
 def _newest(root: Root, dataset: str) -> str:
@@ -132,28 +132,28 @@ def _came(root: Root, dataset: str, scored: list[_Scored]) -> _Came:
     if not dataset or not scored:
         return came
     ids = pa.chunked_array(
-        [c for own in scored for c in own.table["series_id"].chunks], pa.string()
+        [c for partition in scored for c in partition.table["series_id"].chunks], pa.string()
     )
     newest = _newest(root, dataset)  # a change taken back makes an older version the newest
-    for version in sorted(dataset_versions(root, dataset), key=lambda own: own == newest):
+    for version in sorted(dataset_versions(root, dataset), key=lambda v: v == newest):
         try:
-            own = open_dataset(root, str(DatasetRef(dataset, version)))
-            pairs = _labels(own, ids.unique())
+            opened = open_dataset(root, str(DatasetRef(dataset, version)))
+            pairs = _labels(opened, ids.unique())
         except (ValueError, OSError):  # verify names it
             continue
-        moment = datetime.fromisoformat(own.manifest["created"])
+        moment = datetime.fromisoformat(opened.manifest["created"])
         came.labels |= pairs
         came.since |= {row: min(moment, came.since.get(row, moment)) for row in pairs}
     return came
 
 
 def _labels(dataset: Dataset, ids: pa.Array) -> dict[str, str]:
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for table in dataset.tables(["series_id", "label"]):
-        known = pc.and_(pc.is_in(table["series_id"], ids), pc.is_valid(table["label"]))
-        own = table.filter(known)
-        found |= zip(own["series_id"].to_pylist(), own["label"].to_pylist(), strict=True)
-    return found
+        is_labelled = pc.and_(pc.is_in(table["series_id"], ids), pc.is_valid(table["label"]))
+        rows = table.filter(is_labelled)
+        labels |= zip(rows["series_id"].to_pylist(), rows["label"].to_pylist(), strict=True)
+    return labels
 
 
 def _of_version(
@@ -162,10 +162,10 @@ def _of_version(
     """Add up the partitions that are like the version's test rows, and those that are not."""
     tested = _tested(root, name, version)
     like, unlike = Outcomes(), Outcomes()
-    for own in scored:
-        doubted = tested is None or drift_of(tested[1], sureness_of(own.table)) is not None
-        found = _outcomes(own, came)
-        like, unlike = (like, unlike + found) if doubted else (like + found, unlike)
+    for partition in scored:
+        doubted = tested is None or drift_of(tested[1], sureness_of(partition.table)) is not None
+        outcomes = _outcomes(partition, came)
+        like, unlike = (like, unlike + outcomes) if doubted else (like + outcomes, unlike)
     shift = tested[0] if tested else None
     return VersionTruth(version, realised_of(like, shift), realised_of(unlike, None))
 
@@ -186,15 +186,16 @@ def _tested(root: Root, name: str, version: str) -> tuple[float, Confidence] | N
     return float(right.mean() - sure.confidence.mean()), sure
 
 
-def _outcomes(own: _Scored, came: _Came) -> Outcomes:
+def _outcomes(partition: _Scored, came: _Came) -> Outcomes:
     """Tally a partition's answers whose first label came after them."""
-    known = own.table.filter(pc.is_in(own.table["series_id"], pa.array([*came.since], pa.string())))
+    ids = pa.array([*came.since], pa.string())
+    labelled = partition.table.filter(pc.is_in(partition.table["series_id"], ids))
     tallies, delays = dict[str, Tally](), Counter[int]()
-    columns = (known[name].to_pylist() for name in ("series_id", "prediction", "confidence"))
+    columns = (labelled[name].to_pylist() for name in ("series_id", "prediction", "confidence"))
     for name, answer, confidence in zip(*columns, strict=True):
-        delay_s = (came.since[name] - own.at).total_seconds()
+        delay_s = (came.since[name] - partition.at).total_seconds()
         if delay_s >= 0:
-            one = Tally(1, int(came.labels[name] == answer), confidence)
-            tallies[answer] = tallies.get(answer, Tally()) + one
+            tally = Tally(1, int(came.labels[name] == answer), confidence)
+            tallies[answer] = tallies.get(answer, Tally()) + tally
             delays[round(delay_s)] += 1
-    return Outcomes(tallies, delays, len(own.table) - len(known))
+    return Outcomes(tallies, delays, len(partition.table) - len(labelled))

@@ -46,13 +46,13 @@ def test_each_question_says_what_is_known(queue: Queue) -> None:
     found = {own.series_id: own for own in queue.questions}
     turned, unknown = found["s003"], found["t0101"]
     assert turned.label == "up"
-    assert turned.known is not None
-    assert (turned.known.answer, turned.known.nearest) == ("down", "s050")
-    assert turned.known.probability == pytest.approx(0.98)
+    assert turned.stored is not None
+    assert (turned.stored.answer, turned.stored.nearest) == ("down", "s050")
+    assert turned.stored.probability == pytest.approx(0.98)
     assert turned.sureness == pytest.approx(0.02)
     assert unknown.label is None
-    assert unknown.known is not None
-    assert (unknown.why, unknown.known.nearest) == ("unknown: ambiguous", "s001")
+    assert unknown.stored is not None
+    assert (unknown.why, unknown.stored.nearest) == ("unknown: ambiguous", "s001")
     assert found[DOUBTED].sureness == 0.5
 
 

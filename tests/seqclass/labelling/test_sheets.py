@@ -97,7 +97,7 @@ def test_label_studio_gets_tasks_answers_and_a_configuration(queue: Queue, tmp_p
     assert not any(math.isnan(v) for v in first["data"]["series"]["value"])
     [said] = first["predictions"]
     assert said["model_version"] == "toy@v1"
-    assert said["score"] == pytest.approx(queue.questions[0].known.probability)
+    assert said["score"] == pytest.approx(queue.questions[0].stored.probability)
     view = ElementTree.parse(tmp_path / "tasks.xml").getroot()  # noqa: S314 - our own file
     drawn, choices = view.find("TimeSeries"), view.find("Choices")
     assert drawn is not None
