@@ -39,5 +39,5 @@ def _training_within(
     if given is not None and policy is None:
         return given
     is_there = champion_of(root, name) is not None
-    known = spec_of(open_model(root, name)) if is_there else TrainingSpec()
-    return training_under(policy, given, known)
+    champion_spec = spec_of(open_model(root, name)) if is_there else TrainingSpec()
+    return training_under(policy, given, champion_spec)

@@ -37,56 +37,56 @@ class Answer:
             raise ValueError("reason: expected words for the audit, got none; say why")
 
 
-def answer(ref: str, said: Answer, root: Root) -> Move:
+def answer(ref: str, reply: Answer, root: Root) -> Move:
     """Let a version that awaits approval become champion, or decline it."""
-    move = answer_question(root, ref, said)
-    if said.approve and not move["moved"]:
+    move = answer_question(root, ref, reply)
+    if reply.approve and not move["moved"]:
         raise ValueError(f"MODEL: expected a version that the policy lets in, got {ref}: "
                          f"{move['refused']}; decline it, or change the policy")  # fmt: skip
     logger.info("%s: %s", ref, "approved" if move["moved"] else "declined")
     return move
 
 
-def answer_question(root: Root, ref: str, said: Answer, now: datetime | None = None) -> Move:
+def answer_question(root: Root, ref: str, reply: Answer, now: datetime | None = None) -> Move:
     """Carry out a person's answer, with an entry in the log.
 
     ValueError if the version awaits no approval, or its time is over. If the present policy refuses
     the version, it is not approved, and the question stays open.
     """
-    wanted = ModelRef.parse(ref)
-    name = check_model(root, wanted.name, takes_version=True)
+    model = ModelRef.parse(ref)
+    name = check_model(root, model.name, takes_version=True)
 
     def decide(turn: Turn) -> Move:
         moment = turn.moment(now)
-        question = _question_about(root, wanted, moment)
+        question = _question_about(root, model, moment)
         evidence = {"by": "hand", "question": question.number}
-        grounds = MoveReason(said.actor, said.reason, evidence, moment)
+        grounds = MoveReason(reply.actor, reply.reason, evidence, moment)
         champion = champion_of(root, name)
         move = moved_to(name, champion, question.version)
-        decision = decide_version(open_model(root, wanted.short), champion)
-        if said.approve and isinstance(decision, Refuse):
+        decision = decide_version(open_model(root, model.short), champion)
+        if reply.approve and isinstance(decision, Refuse):
             return {**move, "moved": False, "refused": refused_by(list(decision.reasons))}
-        if said.approve:
+        if reply.approve:
             move_champion(turn, question.version, grounds)
         else:
             write_refusal(turn, question.version, grounds)
-        return {**move, "moved": said.approve}
+        return {**move, "moved": reply.approve}
 
     return in_turn(root, name, decide)
 
 
-def _question_about(root: Root, wanted: ModelRef, now: datetime) -> Question:
-    question = open_question(root, wanted.name)
-    if question is None or question.version != wanted.version:
-        waits = f"{wanted.name}@{question.version} does" if question else "none does"
+def _question_about(root: Root, model: ModelRef, now: datetime) -> Question:
+    question = open_question(root, model.name)
+    if question is None or question.version != model.version:
+        waits = f"{model.name}@{question.version} does" if question else "none does"
         raise ValueError(
-            f"MODEL: expected a version that awaits approval, got {wanted.short!r}; {waits} of "
-            f"{wanted.name}, and 'seqclass history {wanted.name}' tells who became champion"
+            f"MODEL: expected a version that awaits approval, got {model.short!r}; {waits} of "
+            f"{model.name}, and 'seqclass history {model.name}' tells who became champion"
         )
     if question.is_over(now):
         raise ValueError(
             f"MODEL: expected an answer until {question.until:%Y-%m-%d %H:%M:%S} UTC, got one "
-            f"later; {wanted.short} counts as declined"
+            f"later; {model.short} counts as declined"
         )
     return question
 

@@ -39,9 +39,9 @@ SAME_IN_EVERY_TRY = (ANSWERS, COMPARISON, HISTORY)
 def choose_rows(new_data: NewData, spec: RetrainSpec, root: Root) -> str:
     """Return the dataset to train on: the latest, or its rows without doubted and old ones."""
     latest = open_checked(root, new_data.latest)
-    chosen = choose(latest, new_data.doubted, spec)
-    logger.info("%s: %d rows", chosen.ref, chosen.manifest["n_series"])
-    return chosen.ref
+    dataset = choose(latest, new_data.doubted, spec)
+    logger.info("%s: %d rows", dataset.ref, dataset.manifest["n_series"])
+    return dataset.ref
 
 
 def choose(latest: Dataset, doubted: Collection[str], spec: RetrainSpec) -> Dataset:
@@ -58,10 +58,10 @@ def choose(latest: Dataset, doubted: Collection[str], spec: RetrainSpec) -> Data
         "window_rows": spec.window_rows,
         "doubted": len(table) - len(rows),
     }
-    chosen = f"{latest.manifest['name'][:56]}.chosen"
+    name = f"{latest.manifest['name'][:56]}.chosen"
     remarks = ImportSummary(parents=[latest.ref], reading=reading_of(latest.manifest))
     provenance = Provenance(source, remarks=lambda: remarks)
-    return write_rows(latest.root, chosen, _taken(latest, kept), provenance)
+    return write_rows(latest.root, name, _taken(latest, kept), provenance)
 
 
 def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:
@@ -74,8 +74,8 @@ def _by_age(table: pa.Table, rows: np.ndarray) -> np.ndarray:
 def _taken(dataset: Dataset, rows: np.ndarray) -> Iterator[pa.Table]:
     start = 0
     for table in dataset.tables():
-        own = rows[(rows >= start) & (rows < start + len(table))] - start
-        yield table.take(pa.array(own))
+        part = rows[(rows >= start) & (rows < start + len(table))] - start
+        yield table.take(pa.array(part))
         start += len(table)
 
 

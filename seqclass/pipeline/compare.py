@@ -133,27 +133,27 @@ def pair_with(
     channels = candidate.dataset.channels
     if not set(theirs) & set(classes) or not set(champion.manifest["channels"]) <= set(channels):
         return {**UNPAIRED, "incomparable": _other(champion)}, _none()
-    known = open_dataset(root, known_dataset(champion.manifest))
-    is_same = known.manifest["digest"] == latest.manifest["digest"]
-    new = set() if is_same else {i for i, _ in pairs_of(latest) - pairs_of(known)}
+    previous = open_dataset(root, known_dataset(champion.manifest))
+    is_same = previous.manifest["digest"] == latest.manifest["digest"]
+    new = set() if is_same else {i for i, _ in pairs_of(latest) - pairs_of(previous)}
     old_ids, new_ids = _frozen_ids(champion, new, candidate)
-    wanted = (old_ids, new_ids, new_ids & set(fresh))
+    id_sets = (old_ids, new_ids, new_ids & set(fresh))
     every = sorted({*theirs, *classes})
     sides = (
         Side(champion.path("model.keras"), champion.manifest["channels"], theirs,
              Decision(**champion.manifest["decision"])),
         Side(candidate.path("model.keras"), channels, classes, Decision(**metrics["decision"])),
     )  # fmt: skip
-    old, newest, of_fresh = _answers(latest, wanted, every, sides)
+    old, newest, of_fresh = _answers(latest, id_sets, every, sides)
     seed = candidate.training.split_seed
-    found: PairedEvidence = {
+    evidence: PairedEvidence = {
         "incomparable": None,
         "new_rows": len(new),
         "old": compare_paired(old, len(every), seed) if len(old) else None,
         "newest": compare_paired(newest, len(every), seed) if len(newest) else None,
         "recalls": {"old": recalls_of(old, every), "newest": recalls_of(newest, every)},
     }
-    return found, of_fresh
+    return evidence, of_fresh
 
 
 def _other(champion: Model) -> str:
@@ -176,11 +176,11 @@ def _frozen_ids(champion: Model, new: set[str], candidate: Candidate) -> tuple[s
     dataset is new: its old label is no evidence.
     """
     root = champion.root
-    own = open_dataset(root, champion.manifest["dataset"])
+    champions_rows = open_dataset(root, champion.manifest["dataset"])
     tested = set(ids_of(root, champion.path(ANSWERS))) - new
     newest = set(ids_of(root, candidate.path(ANSWERS))) & new
     learned = _trained_on(candidate.dataset, candidate.split, tested)
-    return tested - learned, newest - _trained_on(own, split_of(champion), newest)
+    return tested - learned, newest - _trained_on(champions_rows, split_of(champion), newest)
 
 
 def _trained_on(dataset: Dataset, split: Split, among: set[str]) -> set[str]:
@@ -190,31 +190,31 @@ def _trained_on(dataset: Dataset, split: Split, among: set[str]) -> set[str]:
 
 
 def _answers(
-    latest: Dataset, wanted: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
+    latest: Dataset, id_sets: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
 ) -> list[Answers]:
     """Predict the rows with each of these sets of ids by champion and challenger."""
     table = latest.labels()
     number = {name: code for code, name in enumerate(classes)}
-    every = pa.array([*set().union(*wanted)], pa.string())
+    every = pa.array([*set().union(*id_sets)], pa.string())
     named = pc.is_in(table["series_id"], every)
     rows = np.flatnonzero(pc.and_(named, pc.is_in(table["label"], pa.array(classes))))
     if not len(rows):
-        return [_none() for _ in wanted]
+        return [_none() for _ in id_sets]
     table = table.take(pa.array(rows))
     ids, labels = (table[name].to_pylist() for name in ("series_id", "label"))
     jobs = [(latest, rows, side.path, side.channels) for side in sides]
-    found = workers().run([(answer_rows, job) for job in jobs])
+    outputs = workers().run([(answer_rows, job) for job in jobs])
     codes = [
-        predict_labels(own["probabilities"], side.rule)
-        for own, side in zip(found, sides, strict=True)
+        predict_labels(output["probabilities"], side.rule)
+        for output, side in zip(outputs, sides, strict=True)
     ]
-    said = [
-        np.array([number[side.classes[code]] for code in own])
-        for own, side in zip(codes, sides, strict=True)
+    predicted = [
+        np.array([number[side.classes[code]] for code in side_codes])
+        for side_codes, side in zip(codes, sides, strict=True)
     ]
     truth = np.array([number[label] for label in labels])
-    answers = Answers(truth, said[0], said[1], groups_of(table))
-    return [answers.take(np.array([name in some for name in ids])) for some in wanted]
+    answers = Answers(truth, predicted[0], predicted[1], groups_of(table))
+    return [answers.take(np.array([name in ids_of_set for name in ids])) for ids_of_set in id_sets]
 
 
 def _none() -> Answers:

@@ -38,7 +38,7 @@ class NewData:
     """
 
     champion: str
-    known: str
+    trained_on: str
     judged: str
     latest: str
     fresh: frozenset[str] = frozenset()
@@ -78,8 +78,8 @@ def detect_new_data(name: str, spec: RetrainSpec, now: datetime, root: Root) -> 
     new_data = find_new_data(root, name, spec, now, bad)
     for item in bad:
         logger.warning("left out, damaged: %s: %s", item["path"], item["problem"])
-    found = new_data.waiting or f"{new_data.rows} new rows in {new_data.latest}"
-    logger.info("%s: %s", new_data.champion, found)
+    outcome = new_data.waiting or f"{new_data.rows} new rows in {new_data.latest}"
+    logger.info("%s: %s", new_data.champion, outcome)
     return new_data
 
 
@@ -117,7 +117,7 @@ def look_at_undecided(
     ``look`` gets a name and the rows, and returns None for nothing. Returns the results by name,
     and the names of models that can't be read.
     """
-    found, damaged = dict[str, Found](), list[str]()
+    results, damaged = dict[str, Found](), list[str]()
     for name in root.names("models"):
         try:
             latest = undecided(root, name)
@@ -126,8 +126,8 @@ def look_at_undecided(
             damaged.append(name)
             logger.warning("%s: %s", name, error)
         else:
-            found |= {} if seen is None else {name: seen}
-    return found, damaged
+            results |= {} if seen is None else {name: seen}
+    return results, damaged
 
 
 def undecided(root: Root, name: str) -> Dataset | None:
@@ -147,11 +147,11 @@ def undecided(root: Root, name: str) -> Dataset | None:
 def _standing(root: Root, name: str) -> tuple[NewData, Dataset]:
     """Return the champion with the rows that trained it, were judged last, and are newest."""
     champion = open_model(root, name)
-    known = known_dataset(champion.manifest)
-    latest = open_dataset(root, DatasetRef.parse(known).name)
+    trained_on = known_dataset(champion.manifest)
+    latest = open_dataset(root, DatasetRef.parse(trained_on).name)
     settled = last_settled(root, name)
-    judged = settled["dataset"] if settled else known
-    return NewData(champion.ref, known, judged, latest.ref), latest
+    judged = settled["dataset"] if settled else trained_on
+    return NewData(champion.ref, trained_on, judged, latest.ref), latest
 
 
 def attempt_at(root: Root, new_data: NewData) -> Attempt | None:
@@ -190,8 +190,8 @@ def _with_ids(
 
     If labels are trusted now, all of them are fresh, and none is doubted.
     """
-    pairs, known = pairs_of(latest), {new_data.known, new_data.judged}
-    new = pairs.difference(*(pairs_of(open_dataset(root, ref)) for ref in known))
+    pairs, old = pairs_of(latest), {new_data.trained_on, new_data.judged}
+    new = pairs.difference(*(pairs_of(open_dataset(root, ref)) for ref in old))
     doubted = pairs & suspects
     if spec.trust_labels:
         new, doubted = new | doubted, set()
@@ -215,7 +215,7 @@ def _too_few(new_data: NewData, spec: RetrainSpec) -> str | None:
 
 def _nothing_new(new_data: NewData) -> str | None:
     latest = new_data.latest
-    if latest == new_data.known:
+    if latest == new_data.trained_on:
         return f"the champion learnt from the newest rows, {latest}"
     if latest == new_data.judged:
         return f"the last retraining looked at the newest rows, {latest}"

@@ -91,53 +91,53 @@ def evaluate(
 
     by_member: what ``answer_test_rows`` returns for each seed of the candidate.
     """
-    dataset, chosen, spec = candidate.dataset, candidate.split, candidate.training
+    dataset, split, spec = candidate.dataset, candidate.split, candidate.training
     root, records, best = dataset.root, assembled.seeds, assembled.best
     decision = rule_of(assembled.ensemble or best)
-    said = _answers(candidate, dataset, chosen, assembled, by_member, decision)
-    answers, by_seed, baselines = said.registered, said.by_seed, said.baselines
-    y, n_classes = chosen.codes[chosen.test], len(chosen.classes)
-    seeds = [_scored_seed(record, said, y, chosen.classes) for record in records]
+    predicted = _answers(candidate, dataset, split, assembled, by_member, decision)
+    answers, by_seed, baselines = predicted.registered, predicted.by_seed, predicted.baselines
+    y, n_classes = split.codes[split.test], len(split.classes)
+    seeds = [_scored_seed(record, predicted, y, split.classes) for record in records]
     labels = predict_labels(answers.probabilities, decision)
     held_back = held_back_probabilities(candidate, assembled)
-    scored = _scored(answers, decision, chosen, spec, held_back)
+    scored = _scored(answers, decision, split, spec, held_back)
     codes = {r["seed"]: predict_labels(by_seed[r["seed"]], rule_of(r)) for r in records}
-    tested = Answered(y, labels, baselines, [*codes.values()], np.ones(len(y)), chosen.test_groups)
+    tested = Answered(y, labels, baselines, [*codes.values()], np.ones(len(y)), split.test_groups)
     held = answered_held_back(candidate, records)
     evidence = evidence_of(tested, held, spec.limits, n_classes, spec.split_seed)
     metrics: Metrics = {
         **scored,
         "registered_seed": None if assembled.ensemble else best["seed"],
-        "lstm": next(own for own in seeds if own["seed"] == best["seed"])["lstm"],
-        **_committee(best, said.members[best["seed"]], labels, chosen),
-        "out_of_fold": _out_of_fold(candidate, chosen, best),
+        "lstm": next(seed for seed in seeds if seed["seed"] == best["seed"])["lstm"],
+        **_committee(best, predicted.members[best["seed"]], labels, split),
+        "out_of_fold": _out_of_fold(candidate, split, best),
         "set_coverage": spec.abstention.set_coverage,
         "baselines": {k: label_scores(v, y, n_classes) for k, v in baselines.items()},
         "evidence": evidence,
-        "split": describe_split(dataset, chosen, spec),
-        "leaks": leaks_of(dataset, chosen, find_auxiliary(dataset, chosen, spec)),
+        "split": describe_split(dataset, split, spec),
+        "leaks": leaks_of(dataset, split, find_auxiliary(dataset, split, spec)),
         "symbols": _symbols(dataset.channels, records),
-        **explain(dataset, chosen, answers, labels, candidate.workspace),
+        **explain(dataset, split, answers, labels, candidate.workspace),
         "ensemble": _ensemble(assembled, scored["metrics"], seeds),
     }
     _write_json(root.fs, candidate.path(METRICS), metrics)
-    references = _references(dataset, chosen, best)
+    references = _references(dataset, split, best)
     _write_table(root.fs, candidate.path(REFERENCES), references)
-    table = predictions(dataset, chosen, answers, decision, codes, references)
+    table = predictions(dataset, split, answers, decision, codes, references)
     _write_table(root.fs, candidate.path(ANSWERS), table)
     _write_table(root.fs, candidate.path(HELD), held_back_table(candidate, held_back))
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
-    of_seeds = SeedAnswers(by_row, y, names, n_classes, chosen.test_groups)
+    of_seeds = SeedAnswers(by_row, y, names, n_classes, split.test_groups)
     restarts = [seed["restarts"] for seed in seeds]
-    found: Stability = {
+    stability: Stability = {
         "seeds": seeds, **agreement_of(seeds, of_seeds, spec.limits, spec.split_seed)
     }  # fmt: skip
-    found["refused"] = stability_gate(
+    stability["refused"] = stability_gate(
         **evidence["seeds"], restarts=restarts, n_classes=n_classes, limits=spec.limits
     )
-    _write_json(root.fs, candidate.path(STABILITY), found)
+    _write_json(root.fs, candidate.path(STABILITY), stability)
     logger.info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
-    return Evaluated(metrics, found)
+    return Evaluated(metrics, stability)
 
 
 def read_evaluated(root: Root, folder: str) -> Evaluated:
@@ -149,15 +149,15 @@ def read_evaluated(root: Root, folder: str) -> Evaluated:
 
 
 def _committee(
-    best: SeedRecord, alone: dict[str, np.ndarray], labels: np.ndarray, chosen: Split
+    best: SeedRecord, alone: dict[str, np.ndarray], labels: np.ndarray, split: Split
 ) -> Committee:
     """Return the contribution of each member of the best seed, and its number of references."""
     answered: AnsweredAlone = {
         "alone": alone,
         "committee": _mixed(best, alone, "weight", best["committee_temperature"]),
         "registered": labels,
-        "y": chosen.codes[chosen.test],
-        "groups": chosen.test_groups,
+        "y": split.codes[split.test],
+        "groups": split.test_groups,
     }
     return {
         "committee": contribution_of(best["members"], answered),
@@ -167,19 +167,19 @@ def _committee(
 
 
 def _scored(
-    answers: Answers, decision: Decision, chosen: Split, spec: TrainingSpec, held_back: np.ndarray
+    answers: Answers, decision: Decision, split: Split, spec: TrainingSpec, held_back: np.ndarray
 ) -> Decided:
     """Return all scores of the registered classifier, and its decision rule."""
-    probabilities, y = answers.probabilities, chosen.codes[chosen.test]
+    probabilities, y = answers.probabilities, split.codes[split.test]
     reasons = reasons_of(probabilities, answers.p_value, decision)
-    truth = Truth(y, chosen.classes, chosen.test_groups)
-    rows = out_of_fold_rows(chosen, spec, len(held_back))
-    held = held_back, truth_of_training(chosen).take(rows)
+    truth = Truth(y, split.classes, split.test_groups)
+    rows = out_of_fold_rows(split, spec, len(held_back))
+    held = held_back, truth_of_training(split).take(rows)
     return {
         "unknown": {name: reasons.count(name) for name in (AMBIGUOUS, UNFAMILIAR)},
-        "classes": chosen.classes,
-        "train_rows": len(chosen.train),
-        "test_rows": len(chosen.test),
+        "classes": split.classes,
+        "train_rows": len(split.train),
+        "test_rows": len(split.test),
         "metrics": full_scores(probabilities, truth, spec.split_seed, decision),
         "decision": cast(DecisionRecord, asdict(decision)),
         "abstention": abstention_scores(probabilities, y, decision),
@@ -204,7 +204,7 @@ class TestPredictions(NamedTuple):
 def _answers(
     candidate: Candidate,
     dataset: Dataset,
-    chosen: Split,
+    split: Split,
     assembled: Assembled,
     by_member: list[MemberAnswers],
     decision: Decision,
@@ -212,8 +212,8 @@ def _answers(
     """Let the registered model and the baselines answer the test rows, as the seeds have done."""
     best, path = assembled.best["seed"], candidate.path("model.keras")
     answers, baselines = workers().run([
-        (answer_in_full, (dataset, chosen, path, decision)),
-        (baseline_rows, (dataset, chosen, candidate.training.split_seed)),
+        (answer_in_full, (dataset, split, path, decision)),
+        (baseline_rows, (dataset, split, candidate.training.split_seed)),
     ])  # fmt: skip
     pairs = list(zip(assembled.seeds, by_member, strict=True))
     alone = {record["seed"]: members for record, members in pairs}
@@ -233,17 +233,17 @@ def _mixed(
     temperature: float,
 ) -> np.ndarray:
     """Mix probabilities ``(n, classes)`` of a seed's members, weighted by a share."""
-    parts = [own[share] * alone[own["name"]] for own in record["members"] if own[share]]
+    parts = [member[share] * alone[member["name"]] for member in record["members"] if member[share]]
     return soften(pooled_logits(np.sum(parts, axis=0)), temperature)
 
 
-def _out_of_fold(candidate: Candidate, chosen: Split, record: SeedRecord) -> Accuracy:
+def _out_of_fold(candidate: Candidate, split: Split, record: SeedRecord) -> Accuracy:
     """Return the accuracy of a seed's members on training rows they were not fitted to, by fold."""
     logits = out_of_fold_logits(candidate.root, candidate.seed_path(record["seed"]))
-    rows = out_of_fold_rows(chosen, candidate.training, len(logits))
+    rows = out_of_fold_rows(split, candidate.training, len(logits))
     answers = predict_labels(soften(logits, record["temperature"]), rule_of(record))
-    right = answers == chosen.codes[chosen.train][rows]
-    groups = chosen.train_groups
+    right = answers == split.codes[split.train][rows]
+    groups = split.train_groups
     return accuracy_of(right, None if groups is None else groups[rows])
 
 
@@ -270,29 +270,29 @@ def _ensemble(
 
 def _symbols(channels: list[str], records: list[SeedRecord]) -> dict[str, list[int]]:
     """Return the lowest and highest symbol of each channel that all seeds treat as symbols."""
-    found = zip(channels, records[0]["symbols"], strict=True)
-    return {channel: limits for channel, limits in found if limits is not None}
+    limits_of_channels = zip(channels, records[0]["symbols"], strict=True)
+    return {channel: limits for channel, limits in limits_of_channels if limits is not None}
 
 
 def _scored_seed(
-    record: SeedRecord, said: TestPredictions, y: np.ndarray, classes: list[str]
+    record: SeedRecord, predicted: TestPredictions, y: np.ndarray, classes: list[str]
 ) -> SeedRecord:
     """Return a seed's record with its scores, without the references.
 
     The references of the registered seed are a table of their own.
     """
-    own = cast(Scores, seed_scores(said.by_seed[record["seed"]], y, rule_of(record)))
-    lstm = said.members[record["seed"]].get(LSTM)
+    test_scores = cast(Scores, seed_scores(predicted.by_seed[record["seed"]], y, rule_of(record)))
+    lstm = predicted.members[record["seed"]].get(LSTM)
     scored: SeedRecord = {
-        **record, **own, "lstm": None if lstm is None else lstm_scores(lstm, y, classes)
+        **record, **test_scores, "lstm": None if lstm is None else lstm_scores(lstm, y, classes)
     }  # fmt: skip
     del scored["references"]
     return scored
 
 
-def _references(dataset: Dataset, chosen: Split, record: SeedRecord) -> pa.Table:
+def _references(dataset: Dataset, split: Split, record: SeedRecord) -> pa.Table:
     """Return the training series that the registered model compares with, in its order."""
-    rows = chosen.train[np.array(record["references"], dtype=np.int64)]
+    rows = split.train[np.array(record["references"], dtype=np.int64)]
     return dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
 
 
@@ -303,7 +303,7 @@ def _write_table(fs: Any, path: str, table: pa.Table) -> None:
 
 def predictions(
     dataset: Dataset,
-    chosen: Split,
+    split: Split,
     answers: Answers,
     decision: Decision,
     by_seed: dict[int, np.ndarray],
@@ -316,8 +316,8 @@ def predictions(
     series.
     """
     probabilities = answers.probabilities
-    names = pa.array(chosen.classes, pa.string())
-    table = dataset.labels().take(pa.array(chosen.test)).select(["series_id", "label"])
+    names = pa.array(split.classes, pa.string())
+    table = dataset.labels().take(pa.array(split.test)).select(["series_id", "label"])
     guessed = names.take(pa.array(predict_labels(probabilities, decision)))
     confidence = confidence_of(probabilities, decision)
     reasons = pa.array(reasons_of(probabilities, answers.p_value, decision), pa.string())
@@ -329,7 +329,7 @@ def predictions(
         "reason": reasons,
         "confidence": pa.array(confidence, pa.float32()),
         "familiarity": pa.array(answers.p_value, pa.float32()),
-        "possible": possible_names(probabilities, decision.possible, chosen.classes),
+        "possible": possible_names(probabilities, decision.possible, split.classes),
         "nearest": nearest_names(answers.nearest, references["series_id"]),
         "probabilities": pa.array(list(probabilities), pa.list_(pa.float32())),
         **{f"seed_{seed}": names.take(pa.array(answer)) for seed, answer in by_seed.items()},

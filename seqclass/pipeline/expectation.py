@@ -53,13 +53,13 @@ class Size(NamedTuple):
     tested: int
 
 
-def size_of(dataset: Dataset, chosen: Split, auxiliary: AuxiliaryRows | None) -> Size:
+def size_of(dataset: Dataset, split: Split, auxiliary: AuxiliaryRows | None) -> Size:
     """Return the size of a training with its auxiliary rows."""
-    rows, steps = len(chosen.train), dataset.manifest["n_steps"][1]
+    rows, steps = len(split.train), dataset.manifest["n_steps"][1]
     if auxiliary is not None:
         rows += len(auxiliary.rows)
         steps = max(steps, auxiliary.dataset.manifest["n_steps"][1])
-    return Size(rows, steps, len(dataset.channels), len(chosen.test))
+    return Size(rows, steps, len(dataset.channels), len(split.test))
 
 
 def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:

@@ -43,24 +43,24 @@ class Answers(NamedTuple):
     steps: np.ndarray
 
 
-def answer_in_full(dataset: Dataset, chosen: Split, model_path: str, rule: Decision) -> Answers:
+def answer_in_full(dataset: Dataset, split: Split, model_path: str, rule: Decision) -> Answers:
     """Predict and explain the test rows, which are answered by a rule."""
     tensorflow()
     from seqclass.networks.classifier import score_gradient
     from seqclass.networks.outputs import predict_all
 
-    x, classifier = dataset.series(chosen.test), load_fast(dataset.root, model_path)
-    found = predict_all(classifier, x)
-    probabilities = found["probabilities"]
+    x, classifier = dataset.series(split.test), load_fast(dataset.root, model_path)
+    outputs = predict_all(classifier, x)
+    probabilities = outputs["probabilities"]
     first = _first(dataset, len(x), x.shape[1])
-    hardest = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
+    hardest = hardest_rows(probabilities, split.codes[split.test], HARDEST)
     explained = np.union1d(np.arange(first), hardest)
     answers = predict_labels(probabilities, rule)[explained]
     shown = x[explained]
     gradient = score_gradient(classifier, n_batches(*shown.shape[:2]))
     evidence = find_attributions(gradient, shown, answers)
     return Answers(
-        probabilities, found["p_value"], found["nearest"],
+        probabilities, outputs["p_value"], outputs["nearest"],
         explained, evidence, strongest_steps(evidence, shown),
     )  # fmt: skip
 
@@ -72,17 +72,17 @@ def _first(dataset: Dataset, n_rows: int, n_steps: int) -> int:
 
 
 def explain(
-    dataset: Dataset, chosen: Split, answers: Answers, given: np.ndarray, workspace: str
+    dataset: Dataset, split: Split, answers: Answers, given: np.ndarray, workspace: str
 ) -> Explained:
     """Store the attributions of the answers ``given`` to the test rows, class codes ``(n,)``.
 
     Returns how often they hit the event; hits are counted only among the first rows.
     """
-    rows = chosen.test[answers.explained]
+    rows = split.test[answers.explained]
     first = _first(dataset, len(given), answers.evidence.shape[1])
     table = dataset.labels().take(pa.array(rows))
     _write(dataset.root, workspace, table, answers.evidence, answers.steps)
-    counted = (given[answers.explained] == chosen.codes[rows]) & (answers.explained < first)
+    counted = (given[answers.explained] == split.codes[rows]) & (answers.explained < first)
     return {"explained_rows": first, "where": _where(table, answers.steps, counted)}
 
 

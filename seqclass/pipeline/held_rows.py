@@ -33,20 +33,20 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answe
     The rows are those that all seeds held back. None if test rows are enough draws, or no row was
     answered so.
     """
-    chosen, spec, root = candidate.split, candidate.training, candidate.root
-    if tested_draws(chosen) >= spec.limits.min_test_rows:
+    split, spec, root = candidate.split, candidate.training, candidate.root
+    if tested_draws(split) >= spec.limits.min_test_rows:
         return None
     scores = [nested_scores(root, candidate.seed_path(record["seed"])) for record in records]
-    n_folds, n = np.min([own.shape[:2] for own in scores], axis=0)
+    n_folds, n = np.min([of_seed.shape[:2] for of_seed in scores], axis=0)
     if not n:
         return None
-    folds = _first_folds(folds_of(chosen, spec), n)
-    job = candidate.dataset, chosen, folds, spec.split_seed
+    folds = _first_folds(folds_of(split, spec), n)
+    job = candidate.dataset, split, folds, spec.split_seed
     baselines = workers().call(held_back_baselines, *job)
-    truth = truth_of_training(chosen).take(np.concatenate([held for _, held in folds]))
+    truth = truth_of_training(split).take(np.concatenate([held for _, held in folds]))
     sizes = [len(held) for _, held in folds]
-    scores = [own[:n_folds, :n] for own in scores]
-    answers = [answers_by_fold(own, truth, sizes, spec.goal) for own in scores]
+    scores = [of_seed[:n_folds, :n] for of_seed in scores]
+    answers = [answers_by_fold(of_seed, truth, sizes, spec.goal) for of_seed in scores]
     if spec.ensemble:
         best = answers_by_fold(np.mean(scores, axis=0), truth, sizes, spec.goal)
     else:
@@ -66,20 +66,20 @@ def answers_by_fold(scores: np.ndarray, truth: Truth, sizes: list[int], goal: Go
 
     scores: log-probabilities ``(folds, n, classes)`` without each fold; sizes: rows of each fold.
     """
-    found = np.empty(len(truth.y), np.int64)
-    for own, part in zip(scores, parts_of(sizes), strict=True):
-        probabilities, others = np.exp(own), np.delete(np.arange(len(found)), part)
+    answers = np.empty(len(truth.y), np.int64)
+    for without_fold, part in zip(scores, parts_of(sizes), strict=True):
+        probabilities, others = np.exp(without_fold), np.delete(np.arange(len(answers)), part)
         rule = rule_for(probabilities[others], truth.take(others), goal)
-        found[part] = predict_labels(probabilities[part], rule)
-    return found
+        answers[part] = predict_labels(probabilities[part], rule)
+    return answers
 
 
 def losses_by_fold(scores: list[np.ndarray], y: np.ndarray, sizes: list[int]) -> np.ndarray:
     """Return the log-loss (nats) of each seed for each row, ``(seeds, n)``, without its fold."""
     parts = parts_of(sizes)
     return np.array([
-        np.concatenate([row_losses(np.exp(own[part]), y[part])
-                        for own, part in zip(of_seed, parts, strict=True)])
+        np.concatenate([row_losses(np.exp(without_fold[part]), y[part])
+                        for without_fold, part in zip(of_seed, parts, strict=True)])
         for of_seed in scores
     ])  # fmt: skip
 
@@ -91,8 +91,8 @@ def by_others(answers: list[np.ndarray], losses: np.ndarray, sizes: list[int]) -
     rows of each fold.
     """
     return np.concatenate([
-        answers[int(np.delete(losses, own, axis=1).sum(axis=1).argmin())][own]
-        for own in parts_of(sizes)
+        answers[int(np.delete(losses, rows, axis=1).sum(axis=1).argmin())][rows]
+        for rows in parts_of(sizes)
     ])  # fmt: skip
 
 
@@ -104,8 +104,8 @@ def parts_of(sizes: list[int]) -> list[slice]:
 
 def held_back_table(candidate: Candidate, probabilities: np.ndarray) -> pa.Table:
     """Return id, label and these probabilities of the first held-back training rows."""
-    chosen = candidate.split
-    rows = chosen.train[out_of_fold_rows(chosen, candidate.training, len(probabilities))]
+    split = candidate.split
+    rows = split.train[out_of_fold_rows(split, candidate.training, len(probabilities))]
     table = candidate.dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
     shares = pa.array(list(probabilities.astype(np.float32)), pa.list_(pa.float32()))
     return table.append_column("probabilities", shares)
@@ -120,8 +120,8 @@ def held_back_probabilities(candidate: Candidate, assembled: Assembled) -> np.nd
     ensemble = assembled.ensemble
     seeds = assembled.seeds if ensemble else [assembled.best]
     scores = [
-        out_of_fold_logits(candidate.root, candidate.seed_path(own["seed"])) / own["temperature"]
-        for own in seeds
+        out_of_fold_logits(candidate.root, candidate.seed_path(seed["seed"])) / seed["temperature"]
+        for seed in seeds
     ]
     mean = mean_log_probabilities(scores) if ensemble else scores[0]
     return soften(mean, ensemble["temperature"] if ensemble else 1.0)

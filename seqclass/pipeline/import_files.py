@@ -85,12 +85,12 @@ def _import(
         rows = screening.passing(count_rows(progress, tables, None))
         seen, profile = Overview(), Profile()
         rows = rows if parent else seen.watch(rows)
-        known = committed_versions(root, name)
+        earlier = committed_versions(root, name)
         dataset = _store(root, goal, rows, screening, profile)
         pages.keep(root, name)
     return {
         "dataset": dataset.ref,
-        "existed": dataset.manifest["version"] in known,
+        "existed": dataset.manifest["version"] in earlier,
         "parent": parent.ref if parent else None,
         "added": screening.kept,
         "recordings": pages.records,
@@ -131,7 +131,7 @@ def _store(
         if parent is None:
             check_trainable(profile.contract(), screening.kept)
         screening.quarantine.commit(name)
-        recordings = {own["page"]: own for own in (*older_recordings, *heard)}
+        recordings = {recording["page"]: recording for recording in (*older_recordings, *heard)}
         return {
             **counts_of(screening),
             "contract": asdict(profile.contract()),

@@ -84,13 +84,13 @@ class _File:
 
     def describe(self) -> FileReport:
         read = self.screening if self.became in ("added", "quarantined") else None
-        told: FileReport = {
+        report: FileReport = {
             "file": self.arrival.name,
             "became": self.became,
             "reason": self.reason,
             "added": read.kept if read else 0,
         }
-        return {**told, **counts_of(read)} if read else told
+        return {**report, **counts_of(read)} if read else report
 
 
 Announce = Callable[[str, int], None]
@@ -269,13 +269,13 @@ def _take(
     parent: Dataset, inbox: Root, spec: ArrivalSpec, files: list[_File]
 ) -> tuple[Dataset, int]:
     """Commit the rows of the files that pass; returns the version and its number of new rows."""
-    root, known = parent.root, _known_digests(parent)
+    root, digests = parent.root, _known_digests(parent)
     if not files:
         return parent, 0
     with staging(root, f"arrivals-{parent.manifest['name']}") as folder, IsolatedReader() as reader:
         screen = _Screen(parent, spec, folder, reader)
         for file in files:
-            _look_into(inbox, file, known, screen)
+            _look_into(inbox, file, digests, screen)
         taken = [file for file in files if file.became == "added"]
         added = sum(file.screening.kept for file in taken if file.screening)
         return (_commit(parent, taken), added) if taken else (parent, 0)
@@ -283,25 +283,25 @@ def _take(
 
 def _known_digests(newest: Dataset) -> set[str]:
     """Return digests of all files whose rows are in a version, or in one that it continues."""
-    root, manifest, known = newest.root, newest.manifest, set[str]()
+    root, manifest, digests = newest.root, newest.manifest, set[str]()
     unseen = {*committed_versions(root, manifest["name"])} - {manifest["version"]}
     while True:
-        known |= {entry["sha256"] for entry in manifest["source"].get("import", [])}
+        digests |= {entry["sha256"] for entry in manifest["source"].get("import", [])}
         parents = [DatasetRef.parse(ref) for ref in manifest["parents"]]
         older = [parent for parent in parents if parent.version in unseen]
         if not older:
-            return known
+            return digests
         unseen.remove(older[0].version)
         manifest = read_manifest(root, root.join(*older[0].parts), DatasetManifest)
 
 
-def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> None:
+def _look_into(inbox: Root, file: _File, digests: set[str], screen: "_Screen") -> None:
     """Read a file, keep its rows in the staging folder if they pass, and set its outcome."""
     arrival = file.arrival
     try:
         with local_copy(inbox, arrival.name) as path:
             file.digest = digest_of(path)
-            if file.digest in known:
+            if file.digest in digests:
                 file.became, file.reason = "repeated", "its content is there already"
                 return
             _judge(path, file, screen, screen.prepare())
@@ -317,7 +317,7 @@ def _look_into(inbox: Root, file: _File, known: set[str], screen: "_Screen") -> 
     if not file.became and file.screening:
         _conclude(file, file.screening, screen.parent.manifest["name"])
     if file.became == "added":
-        known.add(file.digest)
+        digests.add(file.digest)
         screen.remember()
     else:
         screen.forget()
@@ -370,12 +370,12 @@ class _Screen:
 
     def read(self, path: str, file: _File, terms: ValidationContext) -> None:
         expand([path], "PATH")
-        own, root = f"{self.folder}/{file.digest}", self.parent.root
-        screening = Screening(terms, Quarantine(root, own), self.duplicates)
+        folder, root = f"{self.folder}/{file.digest}", self.parent.root
+        screening = Screening(terms, Quarantine(root, folder), self.duplicates)
         keep_infinite = self.spec.policy.infinite != "refuse"
         names = self.spec.policy.reading(self.spec.columns, names_of(self.parent.manifest))
         tables = self.reader.read_files([path], names, None, keep_infinite, self.spec.limits)
-        file.rows = f"{own}/rows.parquet"
+        file.rows = f"{folder}/rows.parquet"
         spool(root, file.rows, screening.passing(tables))
         file.screening = screening
 

@@ -120,10 +120,10 @@ def held_out(model: Model) -> Predictions:
 def _ask(model: Model, dataset: Dataset, rows: np.ndarray) -> Predictions:
     decision, classes = Decision(**model.manifest["decision"]), model.manifest["classes"]
     path, channels = model.path("model.keras"), model.manifest["channels"]
-    found = workers().call(answer_rows, dataset, rows, path, channels)
-    probabilities = found["probabilities"]
+    outputs = workers().call(answer_rows, dataset, rows, path, channels)
+    probabilities = outputs["probabilities"]
     confidence = confidence_of(probabilities, decision)
-    reasons = reasons_of(probabilities, found["p_value"], decision)
+    reasons = reasons_of(probabilities, outputs["p_value"], decision)
     labels = dataset.labels()["label"].take(pa.array(rows)).to_pylist()
     answers = [classes[code] for code in predict_labels(probabilities, decision)]
     return Predictions(labels, answers, confidence, np.array([why is None for why in reasons]))
@@ -137,9 +137,9 @@ def _quality(before: Predictions, now: Predictions, spec: RetrainSpec) -> Qualit
     return quality_change(then, lately, spec.significance, spec.least_drop)
 
 
-def _hits(said: Predictions) -> Hits:
+def _hits(predictions: Predictions) -> Hits:
     """Count the right answers among rows with a label."""
-    pairs = zip(said.answers, said.labels, strict=True)
+    pairs = zip(predictions.answers, predictions.labels, strict=True)
     right = [answer == label for answer, label in pairs if label]
     return Hits(sum(right), len(right))
 
@@ -154,14 +154,14 @@ def _drift(
     """
     if len(new.rows) < spec.least_rows:
         return judge_drift([], spec)
-    own = open_dataset(champion.root, champion.manifest["dataset"])
+    trained_on = open_dataset(champion.root, champion.manifest["dataset"])
     train = _some(split_of(champion).train, spec.most_rows)
-    known = own.labels()["label"].take(pa.array(train)).to_pylist()
-    own = replace(own, is_checked=True)
-    old, lately = _summaries(own, train), _summaries(new.dataset, new.rows)
+    train_labels = trained_on.labels()["label"].take(pa.array(train)).to_pylist()
+    trained_on = replace(trained_on, is_checked=True)
+    old, lately = _summaries(trained_on, train), _summaries(new.dataset, new.rows)
     numbers = [compare_numbers(name, old[name], lately[name]) for name in old if name in lately]
     counts = (
-        ("classes", known, [label for label in now.labels if label]),
+        ("classes", train_labels, [label for label in now.labels if label]),
         ("champion's answers", before.answers, now.answers),
         ("champion abstains", before.answered.tolist(), now.answered.tolist()),
     )

@@ -49,9 +49,9 @@ Tell = Callable[[str, dict[str, str]], None]
 
 def tell_overdue(now: datetime, root: Root, tell: Tell) -> list[str]:
     """Tell of each model whose policy makes a decision overdue, once; returns their names."""
-    told, _ = look_at_undecided(root, lambda name, latest: _tell(latest, name, now, tell) or None)
-    logger.info("%d decisions are overdue, and nobody was told of them yet", len(told))
-    return list(told)
+    late, _ = look_at_undecided(root, lambda name, latest: _tell(latest, name, now, tell) or None)
+    logger.info("%d decisions are overdue, and nobody was told of them yet", len(late))
+    return list(late)
 
 
 def _tell(latest: Dataset, name: str, now: datetime, tell: Tell) -> bool:

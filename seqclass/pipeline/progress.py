@@ -69,9 +69,9 @@ class Trainings:
 
 
 class Followed:
-    """Display of one training, also in the log, and in what ``reported_to`` named.
+    """Progress of one training: in its display, in the log, and in what ``reported_to`` named.
 
-    Without a display, as on another machine, it is only there.
+    Without a display, as on another machine, only the last is told.
     """
 
     def __init__(self, label: str, shown: Trainings | None, report: Report | None) -> None:
@@ -79,26 +79,27 @@ class Followed:
         self._line: TaskID | None = None
         self._report = report
 
-    def __call__(self, told: Training) -> None:
+    def __call__(self, training: Training) -> None:
         """Show how far the training is."""
         from seqclass.evaluation.contribution import LSTM  # scoring has no need of scikit-learn
 
         if self._shown is not None:
-            self._draw(told, self._shown.progress)
+            self._draw(training, self._shown.progress)
             self._shown.correct_outlook()
-        self._tell(100 * told.update / told.of, _note(told))
-        if told.member == LSTM and told.network == 1 and told.loss <= self._halved / 2:
-            self._halved = told.loss
+        self._tell(100 * training.update / training.of, _note(training))
+        is_first = training.member == LSTM and training.network == 1
+        if is_first and training.loss <= self._halved / 2:
+            self._halved = training.loss
             self._say(
-                f"{self._label}: LSTM, network 1, at update {told.update} of {told.of} at most, "
-                f"training loss {told.loss:.4f}"
+                f"{self._label}: LSTM, network 1, at update {training.update} of {training.of} "
+                f"at most, training loss {training.loss:.4f}"
             )
 
-    def _draw(self, told: Training, progress: Progress) -> None:
-        note = _note(told)
+    def _draw(self, training: Training, progress: Progress) -> None:
+        note = _note(training)
         if self._line is None:
-            self._line = progress.add_task(self._label, total=told.of, note=note)
-        progress.update(self._line, completed=told.update, total=told.of, note=note)
+            self._line = progress.add_task(self._label, total=training.of, note=note)
+        progress.update(self._line, completed=training.update, total=training.of, note=note)
 
     def _tell(self, percent: float, note: str) -> None:
         if self._report is not None:
@@ -123,8 +124,8 @@ class Followed:
             self._shown.progress.remove_task(self._line)
 
 
-def _note(told: Training) -> str:
-    return f"{told.member}, network {told.network}, loss {told.loss:.4f}"
+def _note(training: Training) -> str:
+    return f"{training.member}, network {training.network}, loss {training.loss:.4f}"
 
 
 def summary(record: "SeedRecord") -> str:

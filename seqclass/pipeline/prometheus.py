@@ -29,7 +29,8 @@ def write_metrics(now: datetime, root: Root) -> str:
     facts = facts_of_models(root)
     replace_file(root, root.join(METRICS), _text(root, facts, now))
     if not root.is_local:
-        keep_facts(root, FACTS, {name: asdict(own) for name, own in facts.items() if own.tags})
+        tagged = {name: asdict(model) for name, model in facts.items() if model.tags}
+        keep_facts(root, FACTS, tagged)
     return root.join(METRICS)
 
 
@@ -40,8 +41,8 @@ def metrics_text(root: Root, now: datetime) -> bytes:
 
 def _text(root: Root, facts: dict[str, ModelFacts], now: datetime) -> bytes:
     registry = CollectorRegistry()
-    found = (_of_models(facts, now), _of_truth(facts), _of_retrainings(root, facts))
-    registry.register(_Stored([own for part in (*found, _of_inboxes(root)) for own in part]))
+    metrics = [*_of_models(facts, now), *_of_truth(facts), *_of_retrainings(root, facts)]
+    registry.register(_Stored([*metrics, *_of_inboxes(root)]))
     return generate_latest(registry)
 
 
@@ -62,11 +63,11 @@ def _of_models(facts: dict[str, ModelFacts], now: datetime) -> list[Metric]:
     training = GaugeMetricFamily(
         "seqclass_training_seconds", "Training of the newest version, all seeds.", labels=["model"]
     )
-    for name, own in facts.items():
-        if own.since is not None:
-            age.add_metric([name], (now - datetime.fromisoformat(own.since)).total_seconds())
-        if own.trained_s is not None:
-            training.add_metric([name], own.trained_s)
+    for name, model in facts.items():
+        if model.since is not None:
+            age.add_metric([name], (now - datetime.fromisoformat(model.since)).total_seconds())
+        if model.trained_s is not None:
+            training.add_metric([name], model.trained_s)
     return [age, training]
 
 
@@ -87,13 +88,13 @@ def _of_truth(facts: dict[str, ModelFacts]) -> list[Metric]:
         "seqclass_label_delay_seconds", "From the answer to the label.",
         labels=["model", "version", "quantile"],
     )  # fmt: skip
-    for name, own in facts.items():
-        for version, answer, n_rows, share, expected in own.answers:
+    for name, model in facts.items():
+        for version, answer, n_rows, share, expected in model.answers:
             rows.add_metric([name, version, answer], n_rows)
             realised.add_metric([name, version, answer], share)
             if expected is not None:
                 estimated.add_metric([name, version, answer], expected)
-        for version, quantile, seconds in own.delays:
+        for version, quantile, seconds in model.delays:
             delay.add_metric([name, version, quantile], seconds)
     return [rows, realised, estimated, delay]
 
@@ -110,12 +111,12 @@ def _of_retrainings(root: Root, facts: dict[str, ModelFacts]) -> list[Metric]:
         "seqclass_tries", "Tries at the decision that is still to come.", labels=["model"]
     )
     retrained, under_way = set(root.names(RETRAININGS)), set(attempted(root))
-    for name, own in facts.items():
+    for name, model in facts.items():
         if name not in retrained:
             continue
-        for decision, count in own.decisions.items():
+        for decision, count in model.decisions.items():
             decided.add_metric([name, decision], count)
-        waited.add_metric([name], *own.waited)
+        waited.add_metric([name], *model.waited)
         attempt = read_attempt(root, name) if name in under_way else None
         tries.add_metric([name], attempt.tries if attempt else 0)
     return [decided, waited, tries]

@@ -91,13 +91,13 @@ def promote(model_ref: str, spec: TrainingSpec, root: Root) -> Promotion:
         return decision, None
 
     decision, question = in_turn(root, name, decide)
-    said = "; ".join(decision.reasons) if isinstance(decision, Refuse) else decision.reason
-    said += f"; {how_to_answer(name, question)}" if question else ""
-    logger.info("%s: %s", model.ref, said)
+    why = "; ".join(decision.reasons) if isinstance(decision, Refuse) else decision.reason
+    why += f"; {how_to_answer(name, question)}" if question else ""
+    logger.info("%s: %s", model.ref, why)
     return {
         "verdict": final_verdict(decision),
         "promoted": isinstance(decision, Promote),
-        "decision": said,
+        "decision": why,
         "refused": _refusal(decision),
     }
 

@@ -100,7 +100,7 @@ def _nested_path(model_path: str) -> str:
     return model_path.removesuffix(".keras") + ".nested.npy"
 
 
-def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label: str) -> Any:
+def _train(dataset: Dataset, split: Split, spec: TrainingSpec, seed: int, label: str) -> Any:
     tensorflow()
     import keras
 
@@ -108,42 +108,42 @@ def _train(dataset: Dataset, chosen: Split, spec: TrainingSpec, seed: int, label
 
     keras.utils.clear_session()
     return train_replica(
-        _training_rows(dataset, chosen, spec),
+        _training_rows(dataset, split, spec),
         spec,
         seed,
         Reporter(label),
-        None if spec.warm_start is None else _weights_of(dataset, chosen, spec.warm_start),
+        None if spec.warm_start is None else _weights_of(dataset, split, spec.warm_start),
     )
 
 
-def _training_rows(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> Any:
+def _training_rows(dataset: Dataset, split: Split, spec: TrainingSpec) -> Any:
     """Return the training rows, or a sample of them and a way to read all, if they are many."""
     from seqclass.training.learnt_rows import Rows, WindowedRows
     from seqclass.training.replica import TrainingRows
 
-    y, groups, sample = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    y, groups, sample = split.codes[split.train], split.train_groups, sample_of(split, spec)
     if sample is None or spec.window is None:
-        rows, found = Rows(dataset.values(chosen.train), y), find_auxiliary(dataset, chosen, spec)
-        others = None if found is None else Rows(found.values(dataset.channels), found.codes)
+        rows, others = Rows(dataset.values(split.train), y), find_auxiliary(dataset, split, spec)
+        auxiliary = None if others is None else Rows(others.values(dataset.channels), others.codes)
         return TrainingRows(
-            rows, len(chosen.classes), groups, dataset.channels, auxiliary=others
+            rows, len(split.classes), groups, dataset.channels, auxiliary=auxiliary
         )  # fmt: skip
     many = WindowedRows(
-        lambda numbers: dataset.values(chosen.train[numbers]), y, groups,
-        np.searchsorted(chosen.train, np.cumsum(dataset.group_sizes())), spec.window,
+        lambda numbers: dataset.values(split.train[numbers]), y, groups,
+        np.searchsorted(split.train, np.cumsum(dataset.group_sizes())), spec.window,
         sample, np.arange(len(y), dtype=np.int32),
     )  # fmt: skip
     rows = Rows(many.read(sample), y[sample])
     of_sample = None if groups is None else groups[sample]
-    return TrainingRows(rows, len(chosen.classes), of_sample, dataset.channels, many)
+    return TrainingRows(rows, len(split.classes), of_sample, dataset.channels, many)
 
 
-def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np.ndarray]]:
+def _weights_of(dataset: Dataset, split: Split, model_ref: str) -> list[list[np.ndarray]]:
     from seqclass.networks.classifier import weights_by_network
 
     model = open_model(dataset.root, model_ref)
     for what, given, its in (
-        ("classes", chosen.classes, model.manifest["classes"]),
+        ("classes", split.classes, model.manifest["classes"]),
         ("channels", dataset.channels, model.manifest["channels"]),
     ):
         if its != list(given):
@@ -154,11 +154,11 @@ def _weights_of(dataset: Dataset, chosen: Split, model_ref: str) -> list[list[np
     return weights_by_network(load_keras(dataset.root, model.path("model.keras")))
 
 
-def _record(replica: Any, label: str, chosen: Split, spec: TrainingSpec) -> SeedRecord:
-    found = decided(replica.validation_logits, replica.temperature, chosen, spec)
+def _record(replica: Any, label: str, split: Split, spec: TrainingSpec) -> SeedRecord:
+    record = decided(replica.validation_logits, replica.temperature, split, spec)
     return {
-        "decision": found["decision"],
-        "validation": found["validation"],
+        "decision": record["decision"],
+        "validation": record["validation"],
         "label": label,
         "seed": replica.seed,
         "temperature": replica.temperature,
@@ -174,14 +174,14 @@ def _record(replica: Any, label: str, chosen: Split, spec: TrainingSpec) -> Seed
 
 
 def decided(
-    logits: np.ndarray, temperature: float, chosen: Split, spec: TrainingSpec
+    logits: np.ndarray, temperature: float, split: Split, spec: TrainingSpec
 ) -> DecidedRecord:
     """Return the rule that the spec's goal asks for, chosen on held-back rows, and their scores.
 
     logits: ``(n, classes)`` of the first n held-back rows.
     """
     probabilities = soften(logits, temperature)
-    truth = truth_of_training(chosen).take(out_of_fold_rows(chosen, spec, len(logits)))
+    truth = truth_of_training(split).take(out_of_fold_rows(split, spec, len(logits)))
     rule = decide(probabilities, truth, spec.goal, spec.abstention)
     return {
         "decision": cast(DecisionRecord, asdict(rule)),
@@ -189,9 +189,9 @@ def decided(
     }
 
 
-def truth_of_training(chosen: Split) -> Truth:
+def truth_of_training(split: Split) -> Truth:
     """Return the truth of the training rows."""
-    return Truth(chosen.codes[chosen.train], chosen.classes, chosen.train_groups)
+    return Truth(split.codes[split.train], split.classes, split.train_groups)
 
 
 def rule_of(record: TrainedRecord) -> Decision:
@@ -216,21 +216,21 @@ def _history(replica: Any) -> pa.Table:
 
 
 def study_seed(
-    dataset: Dataset, chosen: Split, spec: TrainingSpec, label: str, path: str
+    dataset: Dataset, split: Split, spec: TrainingSpec, label: str, path: str
 ) -> RunRecord:
     """Train the spec's first seed, answer the test rows, and store the record as JSON."""
-    replica = _train(dataset, chosen, spec, spec.first_seed, label)
+    replica = _train(dataset, split, spec, spec.first_seed, label)
     from seqclass.networks.classifier import probabilities_of
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
 
-    x, y = dataset.series(chosen.test), chosen.codes[chosen.test]
+    x, y = dataset.series(split.test), split.codes[split.test]
     probabilities = predict_all(accelerate(probabilities_of(replica.classifier)), x)
-    trained = _record(replica, label, chosen, spec)
+    trained = _record(replica, label, split, spec)
     rule = rule_of(trained)
     record: RunRecord = {
         **trained,
-        "lstm": _lstm(replica, x, y, chosen.classes),
+        "lstm": _lstm(replica, x, y, split.classes),
         **cast(Scores, seed_scores(probabilities, y, rule)),
         "log_loss_untempered": log_loss(without_temperature(probabilities, replica.temperature), y),
         "predictions_sha256": hashlib.sha256(probabilities.tobytes()).hexdigest(),
@@ -258,7 +258,7 @@ def _lstm(replica: Any, x: SeriesReader, y: np.ndarray, classes: list[str]) -> L
 
 def build_ensemble(
     root: Root,
-    chosen: Split,
+    split: Split,
     spec: TrainingSpec,
     members: list[tuple[str, float]],
     model_path: str,
@@ -277,42 +277,42 @@ def build_ensemble(
 
     logits = [out_of_fold_logits(root, path) / temperature for path, temperature in members]
     mean = mean_log_probabilities(logits)
-    held = out_of_fold_rows(chosen, spec, len(mean))
-    temperature = fit_temperature(mean, chosen.codes[chosen.train][held])
+    held = out_of_fold_rows(split, spec, len(mean))
+    temperature = fit_temperature(mean, split.codes[split.train][held])
     stored = [probabilities_of(load_keras(root, path)) for path, _ in members]
     averaged = average_classifiers(stored, temperature)
     classifier = with_familiarity(averaged, load_keras(root, members[0][0]))
     save_keras(classifier, root, model_path)
     return {
-        **decided(mean, temperature, chosen, spec),
+        **decided(mean, temperature, split, spec),
         "temperature": temperature,
         "weights_sha256": weights_digest(classifier.get_weights()),
     }
 
 
-def out_of_fold_rows(chosen: Split, spec: TrainingSpec, n: int) -> np.ndarray:
+def out_of_fold_rows(split: Split, spec: TrainingSpec, n: int) -> np.ndarray:
     """Return the first ``n`` training rows, by number, that a seed's members hold back."""
-    return np.concatenate([rows for _, rows in folds_of(chosen, spec)])[:n]
+    return np.concatenate([rows for _, rows in folds_of(split, spec)])[:n]
 
 
-def folds_of(chosen: Split, spec: TrainingSpec) -> list[Part]:
+def folds_of(split: Split, spec: TrainingSpec) -> list[Part]:
     """Return the training rows, by number, that each network of a member keeps and holds back.
 
     Of rows that are too many to be held, those of the sample are divided.
     """
-    y, groups, sample = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    y, groups, sample = split.codes[split.train], split.train_groups, sample_of(split, spec)
     rows = np.arange(len(y)) if sample is None else sample
-    own = None if groups is None else groups[rows]
+    groups = None if groups is None else groups[rows]
     folds = holdout_folds(
-        y[rows], own, spec.validation_fraction, spec.split_seed,
+        y[rows], groups, spec.validation_fraction, spec.split_seed,
         is_helped=spec.auxiliary is not None,
     )  # fmt: skip
     return [(rows[kept], rows[held]) for kept, held in folds]
 
 
-def sample_of(chosen: Split, spec: TrainingSpec) -> np.ndarray | None:
+def sample_of(split: Split, spec: TrainingSpec) -> np.ndarray | None:
     """Return numbers of training rows that stand for all, or None if all are held at once."""
-    return sampled(chosen.codes[chosen.train], spec.window, spec.split_seed)
+    return sampled(split.codes[split.train], spec.window, spec.split_seed)
 
 
 def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
@@ -376,13 +376,13 @@ def load_fast(root: Root, path: str) -> Any:
     return accelerate(load_keras(root, path))
 
 
-def baseline_rows(dataset: Dataset, chosen: Split, seed: int) -> dict[str, np.ndarray]:
+def baseline_rows(dataset: Dataset, split: Split, seed: int) -> dict[str, np.ndarray]:
     """Return each baseline's class codes for the dataset's test rows."""
     from seqclass.training.baselines import baseline_predictions
 
-    x, x_test = dataset.series(chosen.train), dataset.series(chosen.test)
-    y = chosen.codes[chosen.train]
-    fit = partial(fit_baselines, channels=dataset.channels, classes=chosen.classes, seed=seed)
+    x, x_test = dataset.series(split.train), dataset.series(split.test)
+    y = split.codes[split.train]
+    fit = partial(fit_baselines, channels=dataset.channels, classes=split.classes, seed=seed)
     return baseline_predictions(x, y, x_test, seed, dataset.channels, fit)
 
 
@@ -394,9 +394,9 @@ def fit_baselines(
     return {name: model for models in fitted for name, model in models.items()}
 
 
-def held_back_baselines(dataset: Dataset, chosen: Split, folds: list[Part], seed: int) -> Any:
+def held_back_baselines(dataset: Dataset, split: Split, folds: list[Part], seed: int) -> Any:
     """Return each baseline's class codes for the training rows that these folds hold back."""
     from seqclass.training.baselines import held_back_predictions
 
-    rows = dataset.series(chosen.train), chosen.codes[chosen.train]
+    rows = dataset.series(split.train), split.codes[split.train]
     return held_back_predictions(rows, folds, seed, dataset.channels)

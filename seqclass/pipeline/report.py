@@ -50,19 +50,19 @@ def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]
     curves = {}
     first = [p for p in history if p["member"] == LSTM and p["network"] == 0]
     for seed in sorted({point["seed"] for point in first}):
-        own = [p for p in first if p["seed"] == seed]
-        kept = [own[at] for at in at_equal_distances(len(own), POINTS)]
+        points = [p for p in first if p["seed"] == seed]
+        kept = [points[at] for at in at_equal_distances(len(points), POINTS)]
         curves[f"seed {seed}"] = [(p["update"], round(p["training_loss"], 5)) for p in kept]
     return curves
 
 
 def _hardest(candidate: Candidate, dataset: Dataset) -> tuple[Row, ...]:
     """Return the test series with the highest losses, in the order of the test rows."""
-    root, chosen = dataset.root, candidate.split
+    root, split = dataset.root, candidate.split
     with root.fs.open(candidate.path(ANSWERS), "rb") as file:
         answers = pq.read_table(file)
     probabilities = np.stack(answers["probabilities"].to_numpy())
-    worst = hardest_rows(probabilities, chosen.codes[chosen.test], HARDEST)
+    worst = hardest_rows(probabilities, split.codes[split.test], HARDEST)
     picked = answers.take(worst).to_pylist()
     near = {row["nearest"][0] for row in picked if row["nearest"]}
     drawn = _examples(dataset, {row["series_id"] for row in picked} | near)
@@ -88,16 +88,16 @@ def _examples(dataset: Dataset, names: set[str]) -> dict[str, tuple[str, Example
     table = dataset.labels()
     rows = np.flatnonzero(pc.is_in(table["series_id"], pa.array([*names], pa.string())))
     picked = table.take(rows).to_pylist()
-    found = {}
-    for one, values in zip(picked, dataset.values(rows), strict=True):
-        n_steps = one["n_steps"]
+    examples = {}
+    for row, values in zip(picked, dataset.values(rows), strict=True):
+        n_steps = row["n_steps"]
         channels = zip(dataset.channels[:MAX_CHANNELS], values[:n_steps].T, strict=False)
-        drawn = {channel: resampled(own, POINTS) for channel, own in channels}
-        found[one["series_id"]] = (one["label"], Example(one["series_id"], n_steps, drawn))
-    return found
+        drawn = {channel: resampled(column, POINTS) for channel, column in channels}
+        examples[row["series_id"]] = (row["label"], Example(row["series_id"], n_steps, drawn))
+    return examples
 
 
 def _speaks(evidence: np.ndarray) -> tuple[float, ...]:
     height = np.maximum(evidence, 0)[at_equal_distances(len(evidence), POINTS)]
     tallest = max(float(height.max()), float(np.finfo(np.float32).tiny))
-    return tuple(round(float(own) / tallest, 2) for own in height)
+    return tuple(round(float(value) / tallest, 2) for value in height)

@@ -93,8 +93,8 @@ def _registered_digest(model: Model) -> str:
     seed = model.manifest["registered_seed"]
     if seed is None:
         return model.read_json("metrics.json")["ensemble"]["weights_sha256"]
-    [own] = [s for s in _seeds(model) if s["seed"] == seed]
-    return own["weights_sha256"]
+    [record] = [s for s in _seeds(model) if s["seed"] == seed]
+    return record["weights_sha256"]
 
 
 def _seeds(model: Model) -> list[SeedRecord]:
@@ -104,15 +104,15 @@ def _seeds(model: Model) -> list[SeedRecord]:
 def _dataset_of(model: Model) -> Dataset:
     """Return the dataset by its digest; if it is missing and was generated, generate it again."""
     ref, source = model.manifest["dataset"], model.manifest["dataset_source"]
-    wanted = DatasetRef.parse(ref)
-    if not model.root.exists(*wanted.parts) and is_generated(source):
-        write_dataset(model.root, wanted.name, generated_tables(source), source)
+    dataset_ref = DatasetRef.parse(ref)
+    if not model.root.exists(*dataset_ref.parts) and is_generated(source):
+        write_dataset(model.root, dataset_ref.name, generated_tables(source), source)
     dataset = open_dataset(model.root, ref)
     if dataset.manifest["digest"] != model.manifest["dataset_digest"]:
         raise DamagedError(f"{ref}: expected the digest that the model's manifest names")
     auxiliary = model.manifest["spec"].get("auxiliary")
-    for own in (ref, *([auxiliary] if auxiliary else [])):
-        for item in verify_tree(model.root, own)["bad"]:
+    for tree in (ref, *([auxiliary] if auxiliary else [])):
+        for item in verify_tree(model.root, tree)["bad"]:
             raise DamagedError(item["problem"])
     return dataset
 
@@ -122,10 +122,10 @@ def _differences(
 ) -> Iterator[tuple[str, bool]]:
     """Yield the differences in order, and whether each is within the tolerance."""
     root, seed = model.root, model.manifest["registered_seed"]
-    spec, chosen = spec_of(model), split_of(model)
+    spec, split = spec_of(model), split_of(model)
     earlier = {s["seed"]: s for s in _seeds(model)}
     again_spec = spec if seed is None else replace(spec, seeds=1, first_seed=seed)
-    candidate = Candidate(replace(dataset, is_checked=True), chosen, again_spec, workspace)
+    candidate = Candidate(replace(dataset, is_checked=True), split, again_spec, workspace)
     records = train(candidate, earlier)
     for record in records:
         if record["weights_sha256"] != earlier[record["seed"]]["weights_sha256"]:
@@ -133,7 +133,7 @@ def _differences(
     ensemble = assemble(candidate, records).ensemble
     if ensemble and ensemble["weights_sha256"] != _registered_digest(model):
         yield "weights of the ensemble have another digest", True
-    [again] = workers().call(predict_rows, dataset, chosen.test, [candidate.path("model.keras")])
+    [again] = workers().call(predict_rows, dataset, split.test, [candidate.path("model.keras")])
     with root.fs.open(model.path(ANSWERS), "rb") as file:
         table = pq.read_table(file)
     before = np.stack(table["probabilities"].to_numpy())
@@ -147,7 +147,7 @@ def _differences(
         yield f"predictions: {gap[row]:.3g} apart for series {name!r}", gap[row] <= TOLERANCE
     scored = model.read_json("metrics.json")["metrics"]
     rule = Decision(**model.manifest["decision"])
-    for key, value in scores(again, chosen.codes[chosen.test], rule).items():
+    for key, value in scores(again, split.codes[split.test], rule).items():
         apart = abs(value - scored[key])
         if apart:
             yield f"{key}: {scored[key]:.6f} recorded, {value:.6f} now", apart <= TOLERANCE

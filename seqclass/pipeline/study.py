@@ -101,15 +101,16 @@ def train_run(label: str, spec: TrainingSpec, dataset: Dataset) -> None:
 def summarise_study(dataset: Dataset, spec: StudySpec) -> str:
     """Seal the table of all runs, their spread and a page; return the study's reference."""
     root, labels = dataset.root, dataset.labels()
-    told = [_summary(dataset, labels, variant) for variant in spec.variants()]
-    found, runs = [summary for summary, _ in told], [row for _, rows in told for row in rows]
+    results = [_summary(dataset, labels, variant) for variant in spec.variants()]
+    summaries = [summary for summary, _ in results]
+    runs = [row for _, rows in results for row in rows]
     with staging(root, "study") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
         with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
             pq.write_table(pa.Table.from_pylist(runs), file)
-        summary = json.dumps({"variants": found}, indent=2, ensure_ascii=False)
+        summary = json.dumps({"variants": summaries}, indent=2, ensure_ascii=False)
         root.fs.pipe_file(f"{workspace}/{SUMMARY}", summary.encode())
-        page = _page(dataset, found, runs)
+        page = _page(dataset, summaries, runs)
         root.fs.pipe_file(f"{workspace}/{REPORT}", page.encode())
         study = commit_study(
             root,
@@ -125,13 +126,13 @@ def _summary(
     dataset: Dataset, labels: pa.Table, variant: Variant
 ) -> tuple[VariantSummary, list[StudyRow]]:
     """Return the spread of a variant's seeds, and its runs as rows of the table."""
-    chosen = select_rows(dataset, variant.spec, labels)
-    names = labels["series_id"].take(pa.array(chosen.test)).to_pylist()
+    split = select_rows(dataset, variant.spec, labels)
+    names = labels["series_id"].take(pa.array(split.test)).to_pylist()
     runs = list(_runs(dataset, variant))
     rows = [_row(variant, run) for run in runs]
     answers = np.array([run.record["answers"] for run in runs])
-    said = SeedAnswers(
-        answers, chosen.codes[chosen.test], names, len(chosen.classes), chosen.test_groups
+    seed_answers = SeedAnswers(
+        answers, split.codes[split.test], names, len(split.classes), split.test_groups
     )
     f1 = np.array([row["macro_f1"] for row in rows])
     summary: VariantSummary = {
@@ -139,7 +140,7 @@ def _summary(
         "architecture": variant.architecture,
         "n_seeds": len(rows),
         **agreement_of(
-            [run.record for run in runs], said, variant.spec.limits, variant.spec.split_seed
+            [run.record for run in runs], seed_answers, variant.spec.limits, variant.spec.split_seed
         ),
         "farthest_from_mean": float(np.abs(f1 - f1.mean()).max()),
         "restarts": sum(row["restarts"] for row in rows),
@@ -210,5 +211,5 @@ def _page(dataset: Dataset, variants: list[VariantSummary], runs: list[StudyRow]
     )
 
 
-def _title(found: Recipe) -> str:
-    return f"{found['recipe']}, {found['architecture']}"
+def _title(recipe: Recipe) -> str:
+    return f"{recipe['recipe']}, {recipe['architecture']}"

@@ -156,7 +156,7 @@ def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
     if not candidate.training.ensemble:
         root.fs.cp_file(candidate.seed_path(best["seed"]), target)
         return Assembled(seeds, None)
-    members = [(path, own["temperature"]) for path, own in zip(paths, seeds, strict=True)]
+    members = [(path, record["temperature"]) for path, record in zip(paths, seeds, strict=True)]
     job = root, candidate.split, candidate.training, members, target
     return Assembled(seeds, workers().call(build_ensemble, *job))
 
@@ -178,9 +178,9 @@ def _keys_of(model: Model) -> set[str]:
     return {seed_key(dataset, split, spec, seed) for seed in spec.replica_seeds}
 
 
-def check_validation(chosen: Split, spec: TrainingSpec) -> None:
+def check_validation(split: Split, spec: TrainingSpec) -> None:
     """Refuse rows that can't be held back for validation, before any process is started."""
-    y, groups, rows = chosen.codes[chosen.train], chosen.train_groups, sample_of(chosen, spec)
+    y, groups, rows = split.codes[split.train], split.train_groups, sample_of(split, spec)
     if rows is not None:
         y, groups = y[rows], None if groups is None else groups[rows]
     is_helped = spec.auxiliary is not None

@@ -47,7 +47,7 @@ class Trained(Promotion):
 
 
 def _announce_nothing(outcome: Outcome, root: Root) -> None:
-    """Announce nothing: without Prefect nobody listens."""
+    """Announce nothing, since only a flow in Prefect has listeners."""
 
 
 @dataclass(frozen=True)

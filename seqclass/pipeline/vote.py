@@ -64,21 +64,21 @@ def hold_vote(model_ref: str, dataset_ref: str, spec: PollSpec, root: Root) -> s
     """
     model, dataset = open_model(root, model_ref), open_dataset(root, dataset_ref)
     check_channels(model, dataset)
-    found = workers().call(poll, model, dataset, spec)
+    result = workers().call(poll, model, dataset, spec)
     digest = hashlib.sha256(json.dumps([dataset.ref, asdict(spec)]).encode()).hexdigest()[:16]
     path = root.join("scores", model.name, model.version, f"votes-{digest}.json")
-    replace_file(root, path, json.dumps(found, indent=2, ensure_ascii=False).encode())
-    logger.info("%d pieces voted", len(found["answers"]))
+    replace_file(root, path, json.dumps(result, indent=2, ensure_ascii=False).encode())
+    logger.info("%d pieces voted", len(result["answers"]))
     return path
 
 
 def check_channels(model: Model, dataset: Dataset) -> None:
     """Refuse with ValueError a dataset whose channels are not those of the model."""
-    wanted = model.manifest["channels"]
-    if dataset.channels != wanted:
+    channels = model.manifest["channels"]
+    if dataset.channels != channels:
         raise ValueError(
-            f"DATASET: expected the channels {', '.join(wanted)} of {model.ref}, {dataset.ref} has "
-            f"{', '.join(dataset.channels)}; import the columns under these names"
+            f"DATASET: expected the channels {', '.join(channels)} of {model.ref}, {dataset.ref} "
+            f"has {', '.join(dataset.channels)}; import the columns under these names"
         )
 
 
@@ -94,7 +94,7 @@ def poll(model: Model, dataset: Dataset, spec: PollSpec) -> Poll:
     pieces, piece_of_row = _pieces(table)
     owners = piece_of_row[owners]
     labels = _labels(table, piece_of_row, len(pieces), dataset.ref)
-    known = np.array([classes.index(label) if label in classes else -1 for label in labels])
+    codes = np.array([classes.index(label) if label in classes else -1 for label in labels])
     strange = np.array([label is not None and label not in classes for label in labels])
     scores = window_scores(root, model, windows)
     votes = {
@@ -115,9 +115,9 @@ def poll(model: Model, dataset: Dataset, spec: PollSpec) -> Poll:
         "pieces": len(pieces),
         "trained_rows": dataset.manifest["n_series"] - len(rows),
         "of_other_classes": _others(labels, classes),
-        "who": _summaries(scores, votes, _Truth(known, strange, owners), sets),
-        "leads": _leads(scores, known, owners),
-        "tonics": tonic_accuracies(dataset, pieces, known, votes[OURS][0]),
+        "who": _summaries(scores, votes, _Truth(codes, strange, owners), sets),
+        "leads": _leads(scores, codes, owners),
+        "tonics": tonic_accuracies(dataset, pieces, codes, votes[OURS][0]),
         "answers": _answers(pieces, labels, votes, owners, classes),
     }
 
@@ -129,14 +129,14 @@ def unseen_rows(root: Root, model: Model, dataset: Dataset, table: pa.Table) -> 
     of a training row are left out.
     """
     ref = model.manifest["dataset"]
-    own = dataset if dataset.ref == ref else open_dataset(root, ref)
-    if _origin(own) != _origin(dataset):
+    trained_on = dataset if dataset.ref == ref else open_dataset(root, ref)
+    if _origin(trained_on) != _origin(dataset):
         return np.arange(len(table))
-    trained = own.labels().take(split_of(model).train)
+    trained = trained_on.labels().take(split_of(model).train)
     seen = np.zeros(len(table), dtype=bool)
     for name in {"series_id", "group"} & set(table.column_names) & set(trained.column_names):
-        known = trained[name].combine_chunks()
-        seen |= pc.is_in(table[name], value_set=known, skip_nulls=True).to_numpy()
+        trained_values = trained[name].combine_chunks()
+        seen |= pc.is_in(table[name], value_set=trained_values, skip_nulls=True).to_numpy()
     if seen.all():
         raise ValueError(
             f"DATASET: expected series that {model.ref} was not trained on, {dataset.ref} has "
@@ -178,8 +178,8 @@ def _own_scores(root: Root, model: Model, windows: np.ndarray) -> np.ndarray:
 
 def _baselines(root: Root, model: Model) -> dict[str, "Baseline"]:
     """Return the baselines of the channels' kind, fitted to the training rows."""
-    dataset, chosen = open_dataset(root, model.manifest["dataset"]), split_of(model)
-    x, y = dataset.values(chosen.train), chosen.codes[chosen.train]
+    dataset, split = open_dataset(root, model.manifest["dataset"]), split_of(model)
+    x, y = dataset.values(split.train), split.codes[split.train]
     classes, seed = model.manifest["classes"], spec_of(model).split_seed
     return fit_baselines(x, y, dataset.channels, classes, seed)
 
@@ -221,7 +221,7 @@ class _Truth(NamedTuple):
     """The truth about pieces: class code, negative without one, and whether the label is of another
     class; and the piece of each window."""
 
-    known: np.ndarray
+    codes: np.ndarray
     strange: np.ndarray
     owners: np.ndarray
 
@@ -233,14 +233,14 @@ def _summaries(
     sets: dict[str, np.ndarray],
 ) -> dict[str, Voter]:
     """Return accuracies by voter: windows, pieces, named sets; intervals are over pieces."""
-    known, strange, owners = of
-    rows, asked = known[owners] >= 0, known >= 0
-    truth_of_rows, pieces = known[owners][rows], owners[rows]
-    found: dict[str, Voter] = {}
+    codes, strange, owners = of
+    rows, asked = codes[owners] >= 0, codes >= 0
+    truth_of_rows, pieces = codes[owners][rows], owners[rows]
+    voters: dict[str, Voter] = {}
     for who, s in scores.items():
-        answers, truth = votes[who][0][asked], known[asked]
+        answers, truth = votes[who][0][asked], codes[asked]
         answered = answers >= 0
-        found[who] = {
+        voters[who] = {
             "windows": accuracy_of(s[rows].argmax(axis=1) == truth_of_rows, pieces),
             "pieces": {
                 **accuracy_of(answers == truth),
@@ -250,29 +250,29 @@ def _summaries(
             "others_unknown": accuracy_of(votes[who][0][strange] < 0),
             "sets": set_scores(s[rows], truth_of_rows, sets, pieces),
         }
-    return found
+    return voters
 
 
-def _leads(scores: dict[str, np.ndarray], known: np.ndarray, owners: np.ndarray) -> dict[str, Lead]:
+def _leads(scores: dict[str, np.ndarray], codes: np.ndarray, owners: np.ndarray) -> dict[str, Lead]:
     """Return the model's lead over each baseline in windows; intervals are over pieces."""
-    rows = known[owners] >= 0
-    truth, pieces = known[owners][rows], owners[rows]
+    rows = codes[owners] >= 0
+    truth, pieces = codes[owners][rows], owners[rows]
     right = {who: s[rows].argmax(axis=1) == truth for who, s in scores.items()}
     others = [who for who in right if who != OURS]
     return {who: lead_of(right[OURS], right[who], pieces) for who in others if rows.any()}
 
 
 def tonic_accuracies(
-    dataset: Dataset, pieces: list[str], known: np.ndarray, answers: np.ndarray
+    dataset: Dataset, pieces: list[str], codes: np.ndarray, answers: np.ndarray
 ) -> dict[str, Accuracy]:
     """Return the accuracy on recordings by how their tonic is known; none without recordings.
 
-    known, answers: class codes ``(pieces,)``, negative without one.
+    codes, answers: class codes ``(pieces,)``, negative without one.
     """
     found_by = {row["file"]: row["tonic_by"] for row in dataset.manifest.get("recordings", [])}
     ways = np.array([found_by.get(piece.rpartition("/")[2], "") for piece in pieces])
-    asked = {way: (ways == way) & (known >= 0) for way in sorted(set(ways.tolist()) - {""})}
-    return {way: accuracy_of((answers == known)[rows]) for way, rows in asked.items()}
+    asked = {way: (ways == way) & (codes >= 0) for way in sorted(set(ways.tolist()) - {""})}
+    return {way: accuracy_of((answers == codes)[rows]) for way, rows in asked.items()}
 
 
 def _answers(
