@@ -63,8 +63,8 @@ generate = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    if asked:
         typer.echo(f"seqclass {metadata.version('sequence-classification')}")
         raise typer.Exit
 
@@ -196,13 +196,14 @@ def _usage(error: Any) -> str:
     given, options = sys.argv[1:], getattr(getattr(error, "param", None), "opts", [])
     values = [given[i + 1] for i, word in enumerate(given[:-1]) if word in options]
     got = f", got {values[-1]!r}" if values else ""
-    said = error.format_message().rstrip(".")
-    if said.startswith("No such option") and error.ctx.parent is None:
-        return f"{said} before the command; write options behind it, as in 'seqclass models --json'"
+    message = error.format_message().rstrip(".")
+    if message.startswith("No such option") and error.ctx.parent is None:
+        cure = "write options behind it, as in 'seqclass models --json'"
+        return f"{message} before the command; {cure}"
     called = next((OTHER_NAMES[word] for word in given if word in OTHER_NAMES), None)
-    if said.startswith("No such command") and called:
-        return f"{said}; 'seqclass {called}' does that"
-    return f"{said}{got}; see --help"
+    if message.startswith("No such command") and called:
+        return f"{message}; 'seqclass {called}' does that"
+    return f"{message}{got}; see --help"
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -31,8 +31,7 @@ def answer_approval(
     """
     store = resolve_root(root)
     label_run(model=model.partition("@")[0])
-    said = Answer(decision == "approve", reason, Person(name, reason).actor)
-    move = answer(model, said, store)
+    move = answer(model, Answer(decision == "approve", reason, Person(name, reason).actor), store)
     refresh_catalogue(store, move["model"])
     announce_answer(move, reason, store)
     return move

@@ -42,12 +42,12 @@ def hand_over(model: str, root: Root) -> str | None:
     can name no queue.
     """
     context = FlowRunContext.get()
-    own = context.flow_run if context else None
+    this_run = context.flow_run if context else None
     queue = queue_of(root, model)
-    if own is None or queue is None or own.work_queue_name in (None, queue):
+    if this_run is None or queue is None or this_run.work_queue_name in (None, queue):
         return None
     with get_client(sync_client=True) as client:
-        others = [run for run in unfinished_runs(client) if run.id != own.id]
+        others = [run for run in unfinished_runs(client) if run.id != this_run.id]
         if model not in {_model_of(run) for run in others if not _has_begun(run)}:
             _start(client, client.read_deployment_by_name(DEPLOYMENT), model, queue)
     return queue
@@ -74,19 +74,19 @@ def has_lost_run(client: Any, root: Root) -> bool:
 def unfinished_runs(client: Any) -> list[Any]:
     """Return runs of the deployment that have not ended, as far as the server knows."""
     deployment = client.read_deployment_by_name(DEPLOYMENT)
-    chosen = filters.FlowRunFilter(
+    unfinished = filters.FlowRunFilter(
         deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
         state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=UNFINISHED)),
     )
-    return read_all(client.read_flow_runs, flow_run_filter=chosen)
+    return read_all(client.read_flow_runs, flow_run_filter=unfinished)
 
 
-def read_all(read: Callable[..., list[Any]], **wanted: Any) -> list[Any]:
+def read_all(read: Callable[..., list[Any]], **query: Any) -> list[Any]:
     """Read all pages of a list: a server's answer holds at most 200 items, or as it is set up."""
-    found: list[Any] = []
-    while page := read(**wanted, offset=len(found)):
-        found += page
-    return found
+    items: list[Any] = []
+    while page := read(**query, offset=len(items)):
+        items += page
+    return items
 
 
 def _model_of(run: Any) -> str:

@@ -44,15 +44,15 @@ def is_served() -> bool:
 
 def resolve_root(root: str | None) -> Root:
     """Return the storage root that a flow works in."""
-    own = open_root()
+    worker_root = open_root()
     if root is None or not is_served():
         return check_format(open_root(root))
-    if root != own.url:
+    if root != worker_root.url:
         raise ValueError(
-            f"root: expected none, or that of the worker, {own.url!r}, got {root!r}; "
+            f"root: expected none, or that of the worker, {worker_root.url!r}, got {root!r}; "
             "use the service of that root, or seqclass with --root"
         )
-    return check_format(own)
+    return check_format(worker_root)
 
 
 def check_present(now: datetime | None) -> None:
@@ -91,9 +91,9 @@ def label_run(name: str | None = None, **tags: str | list[str]) -> None:
     away = (httpx.HTTPError, PrefectException, RuntimeError)
     with contextlib.suppress(*away), get_client(sync_client=True) as client:
         run = client.read_flow_run(UUID(str(flow_run.id)))
-        own = {
+        new_tags = {
             f"{key}:{value}"
             for key, values in tags.items()
             for value in ([values] if isinstance(values, str) else values)
         }
-        client.update_flow_run(run.id, name=name, tags=sorted({*run.tags, *own}))
+        client.update_flow_run(run.id, name=name, tags=sorted({*run.tags, *new_tags}))

@@ -106,31 +106,33 @@ WeightsOption = Annotated[
 ]
 
 
-def training_spec(chosen: dict[str, Any], path: str | None = None, argument: str = "--spec") -> Any:
+def training_spec(
+    options: dict[str, Any], path: str | None = None, argument: str = "--spec"
+) -> Any:
     """Return the training spec: the defaults, overridden by options, overridden by a file."""
     from seqclass.training.spec import TrainingSpec
 
-    return read_spec(TrainingSpec, chosen, path, argument)
+    return read_spec(TrainingSpec, options, path, argument)
 
 
 def read_spec(
-    kind: type, chosen: dict[str, Any], path: str | None, argument: str = "--spec"
+    kind: type, options: dict[str, Any], path: str | None, argument: str = "--spec"
 ) -> Any:
     """Return a spec of this dataclass: defaults, overridden by options, then by a JSON file."""
     if path is None:
-        return kind(**chosen)
+        return kind(**options)
     from pydantic import TypeAdapter, ValidationError
 
     try:
         changes = read_spec_file(argument, path)
-        return TypeAdapter(kind).validate_python({**chosen, **changes}, extra="forbid")
+        return TypeAdapter(kind).validate_python({**options, **changes}, extra="forbid")
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         own_words = first.get("ctx", {}).get("error")
         if first["type"] == "unexpected_keyword_argument" and len(first["loc"]) == 1:
-            known = ", ".join(own.name for own in fields(kind))
-            own_words = f"expected fields out of {known}, got {field!r}; correct it"
+            names = ", ".join(f.name for f in fields(kind))
+            own_words = f"expected fields out of {names}, got {field!r}; correct it"
         problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
         raise ValueError(f"{argument} {path}: {problem}") from error
     except TypeError as error:

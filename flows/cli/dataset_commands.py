@@ -48,8 +48,8 @@ class SignalOptions:
                 f"--preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}; choose one "
                 "of them"
             )
-        chosen = {"n_series": self.n_series, "n_steps": self.n_steps, **more}
-        return SignalSpec(**{**PRESETS[self.preset], **chosen})
+        options = {"n_series": self.n_series, "n_steps": self.n_steps, **more}
+        return SignalSpec(**{**PRESETS[self.preset], **options})
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ class DrawingOptions:
 
     def chosen(self) -> dict[str, Any]:
         """Return the fields of a generator's spec."""
-        found: dict[str, Any] = {"seed": self.seed, "noise": self.noise}
+        options: dict[str, Any] = {"seed": self.seed, "noise": self.noise}
         if self.classes is not None:
-            found["classes"] = tuple(part.strip() for part in self.classes.split(","))
+            options["classes"] = tuple(part.strip() for part in self.classes.split(","))
         if self.weights is not None:
-            found["weights"] = numbers("--weights", self.weights)
-        return found
+            options["weights"] = numbers("--weights", self.weights)
+        return options
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def inspect(
     heard: list[Any] = []
     listener = Listener(heard=lambda _, facts, *__: heard.append(facts), takes_unsure=True)
     with IsolatedReader(listener) as reader:
-        found = {path: reader.understood(path, columns, limits) for path in (*files, *tests)}
+        forms = {path: reader.understood(path, columns, limits) for path in (*files, *tests)}
         for part_files, part in ((files, "train" if tests else None), (tests, "test")):
             for table in reader.read_files(part_files, lenient, part, True, limits):
                 seen.add(table)
@@ -202,7 +202,7 @@ def inspect(
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     described = seen.describe()
     described["amiss"] += [*stuck_lines(profile), *sample.giveaways()]
-    show_overview({"files": found, **described}, as_json, heard)
+    show_overview({"files": forms, **described}, as_json, heard)
 
 
 def ingest(

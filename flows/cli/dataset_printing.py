@@ -68,8 +68,8 @@ def _next(store: Root, manifest: DatasetManifest) -> tuple[str, str]:
     name = manifest["name"]
     try:
         if champion_of(store, name):
-            known = known_dataset(open_model(store, name).manifest)
-            if DatasetRef.parse(known).name == name:
+            dataset = DatasetRef.parse(known_dataset(open_model(store, name).manifest))
+            if dataset.name == name:
                 return "retrain", name
     except DamagedError:  # 'verify' names it
         pass
@@ -213,13 +213,13 @@ def show_dataset_summary(store: Root, manifest: DatasetManifest) -> None:
 
 
 def show_overview(
-    found: "Inspected", as_json: bool, heard: Sequence[Mapping[str, Any]] = ()
+    inspected: "Inspected", as_json: bool, heard: Sequence[Mapping[str, Any]] = ()
 ) -> None:
     """Print how files are read, what was heard of recordings, and likely problems."""
     if as_json:
-        print_json({**found, "recordings": heard} if heard else found)
+        print_json({**inspected, "recordings": heard} if heard else inspected)
         return
-    for path, file in found["files"].items():
+    for path, file in inspected["files"].items():
         table = new_table(printable(path), "")
         for name, value in file.items():
             if name != "columns":
@@ -227,26 +227,26 @@ def show_overview(
         for columns, role in _runs(file["columns"]):
             add_row(table, columns, role)
         print_table(table)
-    low, typical, high = found["n_steps"]
+    low, typical, high = inspected["n_steps"]
     table = new_table("found", "")
-    add_row(table, "series", f"{found['n_series']:,}")
+    add_row(table, "series", f"{inspected['n_series']:,}")
     add_row(table, "steps", span([low, high]) + (f", typically {typical:,}" if low < high else ""))
-    for label, count in found["classes"].items():
+    for label, count in inspected["classes"].items():
         add_row(table, f"class {printable(label)}", f"{count:,}")
-    for part, count in found["splits"].items():
+    for part, count in inspected["splits"].items():
         add_row(table, f"split {part}", f"{count:,}")
-    counts = {"unlabelled": found["unlabelled"], "groups": found["groups"],
-              "copies": found["copies"], "flat": found["flat"]}  # fmt: skip
+    counts = {"unlabelled": inspected["unlabelled"], "groups": inspected["groups"],
+              "copies": inspected["copies"], "flat": inspected["flat"]}  # fmt: skip
     for name, n in counts.items():
         if n:
             add_row(table, name, f"{n:,}")
-    for name, channel in found["channels"].items():
+    for name, channel in inspected["channels"].items():
         ends = channel["lowest"], channel["highest"]
         limits = "no value" if ends[0] is None else f"{ends[0]:g} to {ends[1]:g}"
         add_row(table, f"channel {printable(name)}", f"{limits}, {channel['missing']:.1%} missing")
     print_table(table)
     print_facts(heard)
-    _print_amiss(found["amiss"])
+    _print_amiss(inspected["amiss"])
 
 
 def print_facts(records: Sequence[Mapping[str, Any]]) -> None:

@@ -45,19 +45,19 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     from seqclass.store.catalogue import list_datasets
 
     store, bad = existing(root), Damages()
-    found = list_datasets(store, bad)
+    manifests = list_datasets(store, bad)
     name_damaged(bad)
     if as_json:
-        print_json({"datasets": [dataset_summary(m) for m in found], "damaged": bad})
+        print_json({"datasets": [dataset_summary(m) for m in manifests], "damaged": bad})
         return
     table = new_table("dataset", "series", "steps", "channels", "classes", "made")
-    for m in found:
+    for m in manifests:
         add_row(table,
             f"{m['name']}@{m['version']}", str(m["n_series"]), span(m["n_steps"]),
             str(len(m["channels"])), str(len(m["classes"])), m["created"][:10],
         )  # fmt: skip
     makers = "'seqclass run' or 'seqclass import PATH --name NAME'"
-    print_rows(table, found, f"no datasets yet: {makers} makes one")
+    print_rows(table, manifests, f"no datasets yet: {makers} makes one")
 
 
 def models(
@@ -74,22 +74,21 @@ def models(
     if questions:
         _list_questions(store, as_json)
         return
-    found = list_models(store, bad)
+    listed = list_models(store, bad)
     name_damaged(bad)
     if as_json:
-        print_json({"models": found, "damaged": bad})
+        print_json({"models": listed, "damaged": bad})
         return
     table = new_table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
-    for m in found:
-        own = m["metrics"]
-        scores = [f"{x:.4f}" for x in (own["macro_f1"], own["accuracy"], own["log_loss"])]
+    for m in listed:
+        scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
         mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
         dataset, _, digest = m["dataset"].removeprefix("datasets/").partition("@")
         made = m["created"][:10]
         add_row(
             table, f"{m['name']}@{m['version']}", mark, *scores, f"{dataset}@{digest[:8]}", made
         )
-    print_rows(table, found, "no models yet: 'seqclass run' or 'seqclass train DATASET' makes one")
+    print_rows(table, listed, "no models yet: 'seqclass run' or 'seqclass train DATASET' makes one")
 
 
 def _list_questions(store: Root, as_json: bool) -> None:
@@ -192,14 +191,14 @@ def verify(
     """Check every stored file against its digest."""
     from seqclass.store.catalogue import verify_tree
 
-    found = verify_tree(existing(root), ref)
+    result = verify_tree(existing(root), ref)
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        for item in found["bad"]:
+        for item in result["bad"]:
             typer.echo(printable(f"{item['path']}: {item['problem']}", LONGEST_LINE))
-        typer.echo(f"{found['checked']} files checked, {len(found['bad'])} bad")
-    if found["bad"]:
+        typer.echo(f"{result['checked']} files checked, {len(result['bad'])} bad")
+    if result["bad"]:
         raise typer.Exit(REFUSED)
 
 
@@ -247,12 +246,12 @@ def history(
     name_damaged(bad)
     answered = terms if span is None else [term for term in terms if term.overlaps(*span)]
     every = refusals_of(store, name)
-    refused = every if span is None else [own for own in every if span[0] <= own.time < span[1]]
+    refused = every if span is None else [r for r in every if span[0] <= r.time < span[1]]
     if as_json:
-        told = [{**asdict(term), "since": term.since.isoformat(),
-                 "until": term.until and term.until.isoformat()} for term in answered]  # fmt: skip
-        others = [{**asdict(own), "time": own.time.isoformat()} for own in refused]
-        print_json({"model": name, "at": at, "answered": told, "refused": others})
+        tenures = [{**asdict(t), "since": t.since.isoformat(),
+                    "until": t.until and t.until.isoformat()} for t in answered]  # fmt: skip
+        others = [{**asdict(r), "time": r.time.isoformat()} for r in refused]
+        print_json({"model": name, "at": at, "answered": tenures, "refused": others})
         return
     if not answered:
         barred = None if terms or every else refusal_of_newest(store, name)
@@ -280,14 +279,14 @@ def compare(
     versions = [open_model(store, ref) for ref in models]
     from seqclass.pages.comparison import compare_versions, write_comparison
 
-    found = compare_versions(versions)
+    comparison = compare_versions(versions)
     verdict, reasons = present_verdict(versions[-1])
-    page = write_comparison(store, found)
+    page = write_comparison(store, comparison)
     if as_json:
-        print_json({**asdict(found), "verdict": verdict, "reasons": reasons, "page": page})
+        print_json({**asdict(comparison), "verdict": verdict, "reasons": reasons, "page": page})
     else:
-        show_comparison(found, verdict, store.address(page))
-    conclude(verdict, "; ".join(reasons) or f"{found.versions[-1]} awaits approval")
+        show_comparison(comparison, verdict, store.address(page))
+    conclude(verdict, "; ".join(reasons) or f"{comparison.versions[-1]} awaits approval")
 
 
 def digest(
@@ -302,23 +301,20 @@ def digest(
     from seqclass.pages.digest import digest as look_back
     from seqclass.pages.digest import write_digest
 
-    found = look_back(store, now - timedelta(days=days), now)
-    page = write_digest(store, found)
+    summary = look_back(store, now - timedelta(days=days), now)
+    page = write_digest(store, summary)
     if as_json:
-        print_json({**asdict(found), "page": page})
+        print_json({**asdict(summary), "page": page})
     else:
-        show_digest(found, store.address(page))
+        show_digest(summary, store.address(page))
 
 
 def show_history(name: str, terms: "list[Tenure]", refused: "list[Refusal]") -> None:
     """Print tenures and refusals, newest first."""
-    lines = [(term.since, _tenure_lines(name, term)) for term in terms]
-    for own in refused:
-        words = {"refuse": "refused", "decline": "declined", "delete": "deleted"}[own.what]
-        head = f"{name}@{own.version}: {words} {own.time:%Y-%m-%d %H:%M} UTC"
-        lines.append((own.time, (head, f"  by {printable(own.actor)}: {printable(own.reason)}")))
-    for _, told in sorted(lines, reverse=True):
-        typer.echo("\n".join(told))
+    texts = [(term.since, _tenure_lines(name, term)) for term in terms]
+    texts += [(refusal.time, _refusal_lines(name, refusal)) for refusal in refused]
+    for _, lines in sorted(texts, reverse=True):
+        typer.echo("\n".join(lines))
 
 
 def _tenure_lines(name: str, term: "Tenure") -> tuple[str, str]:
@@ -329,46 +325,56 @@ def _tenure_lines(name: str, term: "Tenure") -> tuple[str, str]:
     )
 
 
-def show_comparison(found: "Comparison", verdict: str, page: str) -> None:
-    first = found.versions[0]
-    typer.echo(f"{sum(found.rows.values()):,} common test rows; differences to {first}")
+def _refusal_lines(name: str, refusal: "Refusal") -> tuple[str, str]:
+    words = {"refuse": "refused", "decline": "declined", "delete": "deleted"}[refusal.what]
+    return (
+        f"{name}@{refusal.version}: {words} {refusal.time:%Y-%m-%d %H:%M} UTC",
+        f"  by {printable(refusal.actor)}: {printable(refusal.reason)}",
+    )
+
+
+def show_comparison(comparison: "Comparison", verdict: str, page: str) -> None:
+    first = comparison.versions[0]
+    typer.echo(f"{sum(comparison.rows.values()):,} common test rows; differences to {first}")
     table = new_table("version", "macro F1", "difference", "95% interval", "won", "lost")
-    for own in found.standings:
-        beside = (f"{own.difference:+.4f}", "{:+.3f} to {:+.3f}".format(*own.interval),
-                  str(own.won), str(own.lost))  # fmt: skip
-        rest = beside if own is not found.standings[0] else ("", "", "", "")
-        add_row(table, own.version, f"{own.macro_f1:.4f}", *rest)
+    for standing in comparison.standings:
+        beside = (f"{standing.difference:+.4f}", "{:+.3f} to {:+.3f}".format(*standing.interval),
+                  str(standing.won), str(standing.lost))  # fmt: skip
+        rest = beside if standing is not comparison.standings[0] else ("", "", "", "")
+        add_row(table, standing.version, f"{standing.macro_f1:.4f}", *rest)
     print_table(table)
-    for own in found.standings[1:]:
-        typer.echo(f"{own.version}: {own.verdict}")
-    for own in found.standings:
-        if own.goal:
-            print_goals(f"{own.version}: answers for each goal", own.by_goal, own.goal)
-    if len(found.versions) <= MAX_COLUMNS:
-        table = new_table("recall of class", "rows", *found.versions)
-        for label, count in found.rows.items():
-            add_row(table, printable(label, 30), f"{count:,}",
-                    *(f"{own.recalls[label]:.4f}" for own in found.standings))  # fmt: skip
+    for standing in comparison.standings[1:]:
+        typer.echo(f"{standing.version}: {standing.verdict}")
+    for standing in comparison.standings:
+        if standing.goal:
+            title = f"{standing.version}: answers for each goal"
+            print_goals(title, standing.by_goal, standing.goal)
+    if len(comparison.versions) <= MAX_COLUMNS:
+        table = new_table("recall of class", "rows", *comparison.versions)
+        for label, count in comparison.rows.items():
+            recalls = (f"{standing.recalls[label]:.4f}" for standing in comparison.standings)
+            add_row(table, printable(label, 30), f"{count:,}", *recalls)
         print_table(table)
-    typer.echo(f"{found.versions[-1]} at present: {verdict.replace('_', ' ')}")
+    typer.echo(f"{comparison.versions[-1]} at present: {verdict.replace('_', ' ')}")
     typer.echo(f"page: {page}")
 
 
-def show_digest(found: "Digest", page: str) -> None:
-    typer.echo(f"from {found.since[:16]} to {found.until[:16]} UTC")
-    for own in found.arrived:
-        new = "the version before it is gone" if own.added is None else f"{own.added:+,}"
-        typer.echo(f"arrived:  {own.dataset}, {own.n_series:,} series ({new})")
-    for said in found.answered:
-        typer.echo(f"answered: {said.rows:,} series by {said.version}, {said.unknown:,} unknown")
-    for made in found.trained:
+def show_digest(summary: "Digest", page: str) -> None:
+    typer.echo(f"from {summary.since[:16]} to {summary.until[:16]} UTC")
+    for arrival in summary.arrived:
+        new = "the version before it is gone" if arrival.added is None else f"{arrival.added:+,}"
+        typer.echo(f"arrived:  {arrival.dataset}, {arrival.n_series:,} series ({new})")
+    for answered in summary.answered:
+        rows, unknown = f"{answered.rows:,}", f"{answered.unknown:,}"
+        typer.echo(f"answered: {rows} series by {answered.version}, {unknown} unknown")
+    for made in summary.trained:
         refused = f", refused: {made.refused}" if made.refused else ""
         typer.echo(f"trained:  {made.version}, macro F1 {made.macro_f1:.4f}{refused}")
-    for name, look in found.looked:
+    for name, look in summary.looked:
         typer.echo(f"looked:   {name}: {'; '.join((look.decision, *look.seen))}")
-    for name, move in found.decided:
+    for name, move in summary.decided:
         version = move.candidate or move.after
         typer.echo(f"decided:  {move.what} {name}@{version}: {printable(move.reason)}")
-    if found.removed:
-        typer.echo(f"removed:  {len(found.removed):,} items, which the lines above do not count")
+    if summary.removed:
+        typer.echo(f"removed:  {len(summary.removed):,} items, which the lines above do not count")
     typer.echo(f"page: {page}")

@@ -37,24 +37,24 @@ def queue(
     store, bad = place.store(), Damages()
     version, most = open_model(store, model), check_limit(limit)
     ending = check_sheet(store, out)
-    found = queue_of(version, most, again, bad)
+    label_queue = queue_of(version, most, again, bad)
     written = list[str]()
-    if found.questions:
-        written = write_sheet(found, ending, out)
-        keep_queue(version, found, datetime.now(UTC))
+    if label_queue.questions:
+        written = write_sheet(label_queue, ending, out)
+        keep_queue(version, label_queue, datetime.now(UTC))
     name_damaged(bad)
-    told = {"model": found.model, "questions": len(found.questions), "reasons": found.reasons,
-            "left": found.left, "written": written}  # fmt: skip
+    n_questions, reasons, left = len(label_queue.questions), label_queue.reasons, label_queue.left
     if place.as_json:
-        print_json(told)
+        print_json({"model": label_queue.model, "questions": n_questions, "reasons": reasons,
+                    "left": left, "written": written})  # fmt: skip
         return
-    if not found.questions:
+    if not n_questions:
         asked = not again and queue_of(version, most, again=True, bad=Damages()).questions
         more = "; --again asks what has no answer yet" if asked else ""
         typer.echo(f"{version.name}: nothing to ask{more}")
         return
-    why = ", ".join(f"{count} {reason}" for reason, count in found.reasons.items())
-    typer.echo(f"questions: {len(found.questions)} ({why}); left for later: {found.left}")
+    why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
+    typer.echo(f"questions: {n_questions} ({why}); left for later: {left}")
     typer.echo(f"written: {', '.join(written)}")
     where, file = ("it", out) if ending == ".csv" else ("Label Studio", "EXPORT.json")
     typer.echo(f"label the series in {where}, then go on with the next command")

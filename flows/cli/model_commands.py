@@ -60,13 +60,17 @@ class RetrainingOptions:
         from seqclass.monitoring.policy import spec_under
         from seqclass.monitoring.retrain_spec import RetrainSpec
 
-        said = {"window_rows": self.window_rows, "start": "warm" if self.warm else None,
-                "trust_labels": self.trust_labels or None, "again": self.again or None}  # fmt: skip
-        given = {name: value for name, value in said.items() if value is not None}
-        own = vars(policy.retraining) if policy else {}
-        wanted = read_spec(RetrainSpec, {**own, **given}, self.spec)
-        spec_under(policy, wanted)
-        return wanted
+        options = {
+            "window_rows": self.window_rows,
+            "start": "warm" if self.warm else None,
+            "trust_labels": self.trust_labels or None,
+            "again": self.again or None,
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        defaults = vars(policy.retraining) if policy else {}
+        spec = read_spec(RetrainSpec, {**defaults, **given}, self.spec)
+        spec_under(policy, spec)
+        return spec
 
 
 def retrain(
@@ -80,11 +84,11 @@ def retrain(
 
     store = place.store()
     need_champion(store, name := plain_name(model, "the champion"))
-    wanted = options.chosen(policy_of(store, name))
+    spec = options.chosen(policy_of(store, name))
     prepare_prefect("retrain", "flows.retraining", store)
     from flows.retraining import retrain_model as flow
 
-    outcome: Outcome = flow(name, wanted, store.url)  # type: ignore[assignment]
+    outcome: Outcome = flow(name, spec, store.url)  # type: ignore[assignment]
     show_retraining(store, outcome, place.as_json)
     conclude(outcome["verdict"], "; ".join(outcome["reasons"]))
 
@@ -162,21 +166,21 @@ def reproduce(model: ModelArgument, place: SpreadPlace) -> None:
         prepare_prefect("reproduce", "flows.reproduction", store, workers=True)
         from flows.reproduction import reproduce_model as flow
 
-        found = flow(model, store.url)
+        result = flow(model, store.url)
     else:
         from seqclass.pipeline.reproduce import reproduce as step
 
         prepare_step(store)
-        found = step(model, store)
+        result = step(model, store)
     if place.as_json:
-        print_json(found)
+        print_json(result)
     else:
-        typer.echo(f"{found['model']}: {found['verdict']}")
-        if found["first_difference"]:
-            typer.echo(f"first difference: {found['first_difference']}")
-        if found.get("changed_fingerprint"):
-            typer.echo(f"changed since: {', '.join(found['changed_fingerprint'])}")
-    if found["verdict"] == "different":
+        typer.echo(f"{result['model']}: {result['verdict']}")
+        if result["first_difference"]:
+            typer.echo(f"first difference: {result['first_difference']}")
+        if result.get("changed_fingerprint"):
+            typer.echo(f"changed since: {', '.join(result['changed_fingerprint'])}")
+    if result["verdict"] == "different":
         raise typer.Exit(REFUSED)
 
 
@@ -208,13 +212,13 @@ def simulate(
     from seqclass.synthesis.arrival_scenarios import ScenarioSpec
 
     arrivals, retraining = ScenarioSpec(seed=seed), read_spec(RetrainSpec, {}, spec)
-    wanted = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
+    simulation = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
     with tempfile.TemporaryDirectory() as folder:
         store = writable(place.root or f"{folder}/tree")
         prepare_prefect("simulate", "flows.cli.simulation", store)
         from flows.cli.simulation import simulate as replay
 
-        show_weeks(list(replay(wanted, store, Path(folder))), place.as_json)
+        show_weeks(list(replay(simulation, store, Path(folder))), place.as_json)
 
 
 def show_retraining(store: Root, outcome: "Outcome", as_json: bool) -> None:
@@ -265,8 +269,8 @@ def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
         command = f"'seqclass decline {model} --reason WHY'"
         raise typer.Exit(complain(f"{move['refused']}; {command} declines it", REFUSED))
     tell_server(store, "seqclass.model.promoted", move, reason)
-    said = f"{move['model']}: approved; it is the champion, before: {move['from'] or 'none'}"
-    print_json(move) if place.as_json else typer.echo(said)
+    line = f"{move['model']}: approved; it is the champion, before: {move['from'] or 'none'}"
+    print_json(move) if place.as_json else typer.echo(line)
 
 
 def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
@@ -274,8 +278,8 @@ def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
     store = place.store()
     move = _answer(store, model, False, reason)
     tell_server(store, "seqclass.model.refused", move, reason)
-    said = f"{move['model']}: declined; champion: {move['from'] or 'none'}"
-    print_json(move) if place.as_json else typer.echo(said)
+    line = f"{move['model']}: declined; champion: {move['from'] or 'none'}"
+    print_json(move) if place.as_json else typer.echo(line)
 
 
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":

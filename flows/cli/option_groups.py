@@ -65,8 +65,8 @@ def flat(command: Callable[..., None]) -> Callable[..., None]:
         }
         command(**made, **given)
 
-    own = inspect.signature(command).parameters.values()
-    options = [option for parameter in own for option in _options(parameter, hints[parameter.name])]
+    parameters = inspect.signature(command).parameters.values()
+    options = [option for p in parameters for option in _options(p, hints[p.name])]
     call.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     call.__annotations__ = {option.name: option.annotation for option in options}
     return call
@@ -116,18 +116,20 @@ class ReadingOptions:
         from seqclass.store.formats.table import split_names
 
         given = asdict(self).items()
-        said: dict[str, Any] = {key.removesuffix("_column"): value for key, value in given if value}
-        said |= {name: split_names(said.get(name, "")) for name in ("channels", "ignore")}
+        options: dict[str, Any] = {
+            key.removesuffix("_column"): value for key, value in given if value
+        }
+        options |= {name: split_names(options.get(name, "")) for name in ("channels", "ignore")}
         _check_choice("layout", self.layout, ("long", "wide", "folders"))
         _check_choice("decimal", self.decimal, (".", ","))
         if self.delimiter == "tab":
-            said["delimiter"] = "\t"
+            options["delimiter"] = "\t"
         elif len(self.delimiter or ",") != 1:
             raise ValueError(
                 f"--delimiter: expected one sign, or tab, got {self.delimiter!r}; correct it"
             )
         date_formats(self.dates)
-        return ColumnNames(**said)
+        return ColumnNames(**options)
 
 
 def _check_choice(name: str, given: str | None, choices: tuple[str, ...]) -> None:
@@ -165,7 +167,7 @@ class RecordingOptions(ReadingOptions):
         check_span("--window-seconds", self.window_seconds, 1.0, 36_000.0)
         plain = fields(ReadingOptions)
         return replace(
-            ReadingOptions(**{own.name: getattr(self, own.name) for own in plain}).names(),
+            ReadingOptions(**{field.name: getattr(self, field.name) for field in plain}).names(),
             recording_label=self.label or None,
             label_table=read_label_table(self.labels) if self.labels is not None else (),
             tonic_hz=self.tonic_hz,

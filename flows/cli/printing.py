@@ -31,14 +31,14 @@ def print_table(table: Table) -> None:
     Where no cell needs to be folded, lines are put together here: Rich takes a second for 5,000.
     """
     console = Console(width=None if sys.stdout.isatty() else 200)
-    columns = [[str(cell) for cell in (own.header, *own.cells)] for own in table.columns]
-    widths = [max(map(cell_len, own)) for own in columns]
-    is_plain = all(cell.isprintable() for own in columns for cell in own)
+    columns = [[str(cell) for cell in (column.header, *column.cells)] for column in table.columns]
+    widths = [max(map(cell_len, column)) for column in columns]
+    is_plain = all(cell.isprintable() for column in columns for cell in column)
     if not is_plain or sum(widths) + 2 * len(widths) > console.width:
         console.print(table)
         return
-    padded = [[cell + " " * (width - cell_len(cell)) for cell in own]
-              for own, width in zip(columns, widths, strict=True)]  # fmt: skip
+    padded = [[cell + " " * (width - cell_len(cell)) for cell in column]
+              for column, width in zip(columns, widths, strict=True)]  # fmt: skip
     styles = [table.header_style, *(row.style or "" for row in table.rows)]
     lines = zip(styles, map("  ".join, zip(*padded, strict=True)), strict=True)
     for style, alike in groupby(lines, key=itemgetter(0)):
@@ -50,8 +50,8 @@ def add_row(table: Table, *cells: str, style: str = "") -> None:
     table.add_row(*(Text(cell) for cell in cells), style=style)
 
 
-def print_rows(table: Table, found: list[Any], empty: str) -> None:
-    print_table(table) if found else typer.echo(empty)
+def print_rows(table: Table, rows: list[Any], empty: str) -> None:
+    print_table(table) if rows else typer.echo(empty)
 
 
 def span(n_steps: list[int]) -> str:

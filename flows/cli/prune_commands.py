@@ -72,12 +72,12 @@ def delete(
         )
     is_number = re.fullmatch(r"v\d+|champion", version) and "/" not in name
     is_model = name.startswith("models/") or is_number
-    wanted = (open_model if is_model else open_dataset)(store, ref).ref
-    [item] = [item for item in plan_pruning(store, spec, now) if item.ref == wanted]
+    target = (open_model if is_model else open_dataset)(store, ref).ref
+    [item] = [item for item in plan_pruning(store, spec, now) if item.ref == target]
     check_deletable(store, item)
     items = [item]
     if yes:
-        items = remove_items(store, spec, [wanted], reason, now)
+        items = remove_items(store, spec, [target], reason, now)
         _refresh(store, items)
     _show([item for item in items if not item.why], yes, place.as_json)
 

@@ -119,39 +119,39 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
     return workers().run(jobs)
 
 
-def show_scores(store: Root, found: "Assessed", labels: str | None, as_json: bool) -> None:
-    out = store.address(found["out"])
+def show_scores(store: Root, assessed: "Assessed", labels: str | None, as_json: bool) -> None:
+    out = store.address(assessed["out"])
     if as_json:
-        tables = [store.address(table) for table in found["tables"]]
-        print_json({**found, "tables": tables, "out": out})
+        tables = [store.address(table) for table in assessed["tables"]]
+        print_json({**assessed, "tables": tables, "out": out})
         return
-    before = found["rows"] - found["scored"]
+    before = assessed["rows"] - assessed["scored"]
     typer.echo(
-        f"{found['model']}: {found['rows']:,} series answered, {found['unknown']:,} of them "
-        f"unknown{f'; {before:,} had been scored before' if before else ''}"
+        f"{assessed['model']}: {assessed['rows']:,} series answered, {assessed['unknown']:,} of "
+        f"them unknown{f'; {before:,} had been scored before' if before else ''}"
     )
-    if labels is not None and not found["labels"]["rows"]:
+    if labels is not None and not assessed["labels"]["rows"]:
         typer.echo(
-            f"0 of {found['rows']:,} series have a label in {labels}; compare the ids of the two"
+            f"0 of {assessed['rows']:,} series have a label in {labels}; compare the ids of the two"
         )
-    if others := found["labels"]["of_other_classes"]:
+    if others := assessed["labels"]["of_other_classes"]:
         typer.echo(f"labels of classes that the model does not know: {others:,}, left out")
-    if found["metrics"]:
-        typer.echo(quality_line(found["metrics"]))
-    elif found["estimate"]:
-        typer.echo(promise_line(found["estimate"]))
+    if assessed["metrics"]:
+        typer.echo(quality_line(assessed["metrics"]))
+    elif assessed["estimate"]:
+        typer.echo(promise_line(assessed["estimate"]))
     typer.echo(f"scores: {out}")
 
 
 def quality_line(m: "Quality") -> str:
     low, high = m["intervals"]["accuracy"]
-    said = (
+    line = (
         f"on {m['labelled']:,} labelled rows: macro F1 {m['macro_f1']:.4f}, accuracy "
         f"{m['accuracy']:.4f} (95%: {low:.4f} to {high:.4f}), log-loss {m['log_loss']:.4f}"
     )
     if not (trained := m.get("trained")):
-        return said
-    return f"{said}; {trained:,} of these rows trained the model, by their ids: this flatters it"
+        return line
+    return f"{line}; {trained:,} of these rows trained the model, by their ids: this flatters it"
 
 
 def promise_line(e: "Promise") -> str:

@@ -122,16 +122,16 @@ def bound(host: str, port: int) -> socket.socket:
         )
         # asyncio sends at once (TCP_NODELAY) only where the protocol is named; else an answer's
         # body waits 40 ms for the client to acknowledge its head.
-        found = socket.socket(family, kind, tcp)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
+        sock = socket.socket(family, kind, tcp)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
     except (OSError, OverflowError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
             f"--host, --port: expected an address of this machine and a free port, got {host!r} "
             f"and {port} ({reason}); choose others"
         ) from error
-    return found
+    return sock
 
 
 def _run(app: Any, listener: socket.socket, show_ready: Callable[[], None]) -> None:
@@ -159,7 +159,7 @@ def say_ready(
     served: "ServedModels", url: str, token_file: Path | None, began: float, as_json: bool
 ) -> None:
     """Say where each version answers, and by which token."""
-    versions = {one.name: one.label for one in served}
+    versions = {version.name: version.label for version in served}
     seconds = time.monotonic() - began
     if as_json:
         print_json({"url": url, "models": versions, "token": token_file and str(token_file),

@@ -73,8 +73,8 @@ class _Replay:
     ) -> Iterator[Week]:
         for drawn, week in deliveries:
             self.take_in(drawn, week, append=True)
-        told = (_words(number, drawn, week) for drawn, week in deliveries)
-        event = ", ".join(told) or "no rows came"
+        phrases = (_words(number, drawn, week) for drawn, week in deliveries)
+        event = ", ".join(phrases) or "no rows came"
         runs = BACKLOG if any(week.down for _, week in deliveries) else 1
         for run in range(runs):
             moment = now + timedelta(minutes=run)
@@ -94,8 +94,8 @@ class _Replay:
         )
         path = self.inbox / f"week{number:02d}.parquet"
         pq.write_table(table, path)
-        wanted = ImportSpec((str(path),), policy=OPEN_DOOR, append=append)
-        import_dataset(NAME, wanted, self.store.url)
+        spec = ImportSpec((str(path),), policy=OPEN_DOOR, append=append)
+        import_dataset(NAME, spec, self.store.url)
 
 
 def _meddle(store: Root, number: int, challenger: str, now: datetime) -> Iterator[Week]:

@@ -31,8 +31,8 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
         alone = [_four(lstm[name]) if lstm else "none" for name in ("mean", "sd", "min")]
         f1 = [_four(v["spread"]["macro_f1"][name]) for name in ("mean", "sd", "min", "max")]
         losses = [f"{v[name]:.4f}" for name in ("log_loss_mean", "validation_log_loss_mean")]
-        recall, one = v["spread"]["balanced_accuracy"], v["n_seeds"] == 1
-        balanced = _four(recall["mean"]) + ("" if one else f" ± {_four(recall['sd'])}")
+        recall, has_one_seed = v["spread"]["balanced_accuracy"], v["n_seeds"] == 1
+        balanced = _four(recall["mean"]) + ("" if has_one_seed else f" ± {_four(recall['sd'])}")
         add_row(table, v["recipe"], v["architecture"], str(v["n_seeds"]), *alone, *f1, balanced,
                 *losses, str(v["restarts"]), f"{v['seconds_median']:.1f}",
                 "refused" if v["refused"] else "passed")  # fmt: skip

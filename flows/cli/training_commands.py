@@ -44,21 +44,21 @@ def run(
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
 ) -> None:
     """The main job: generate, train on five seeds, evaluate, report."""
-    wanted, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
-    expected = expectation_of_run(wanted, training)
+    spec, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
+    expected = expectation_of_run(spec, training)
     prepare_prefect("run", "flows.demonstration", store, workers=True)
     remark("run", expected)
     from flows.demonstration import run as flow
 
-    _conclude(store, flow(name, wanted, training, store.url), place.as_json, by_author=True)
+    _conclude(store, flow(name, spec, training, store.url), place.as_json, by_author=True)
 
 
-def expectation_of_run(wanted: "SignalSpec", training: "TrainingSpec") -> str:
+def expectation_of_run(spec: "SignalSpec", training: "TrainingSpec") -> str:
     """Return the expected time of ``run`` in words, before its series are drawn."""
     from seqclass.pipeline.expectation import Size, announce
 
-    rows = math.ceil(wanted.n_series * (1 - training.test_fraction))
-    size = Size(rows, wanted.n_steps, 1, wanted.n_series - rows)
+    rows = math.ceil(spec.n_series * (1 - training.test_fraction))
+    size = Size(rows, spec.n_steps, 1, spec.n_series - rows)
     return announce(size, training)
 
 
@@ -154,30 +154,30 @@ def _checked(dataset: "Dataset", training: Any) -> "tuple[Size, Split]":
     from seqclass.row_split import describe_split, giveaways_of, select_rows, tested_draws
     from seqclass.training.splits import nested_folds
 
-    chosen = select_rows(dataset, training)
-    costs_of(training.goal, chosen.classes)
-    if auxiliary := find_auxiliary(dataset, chosen, training):
-        auxiliary.check_window(len(chosen.train), training.window)
+    split = select_rows(dataset, training)
+    costs_of(training.goal, split.classes)
+    if auxiliary := find_auxiliary(dataset, split, training):
+        auxiliary.check_window(len(split.train), training.window)
         remark("train", auxiliary.remark)
-    folds = folds_of(chosen, training)
-    for amiss in describe_split(dataset, chosen, training)["amiss"]:
+    folds = folds_of(split, training)
+    for amiss in describe_split(dataset, split, training)["amiss"]:
         complain(f"split: {amiss}", 0)
-    for amiss in giveaways_of(dataset, chosen):
+    for amiss in giveaways_of(dataset, split):
         complain(f"leaks: {amiss}", 0)
     if training.seeds == 1:
         complain(ONE_SEED, 0)
-    if tested_draws(chosen) < training.limits.min_test_rows:
+    if tested_draws(split) < training.limits.min_test_rows:
         answered = folds[: min((training.networks or {}).values(), default=len(folds))]
-        judging = [] if training.warm_start else nested_folds(answered, len(chosen.train))
-        _tell_few(chosen, sum(len(held) for _, held in judging), training)
-    return size_of(dataset, chosen, auxiliary), chosen
+        judging = [] if training.warm_start else nested_folds(answered, len(split.train))
+        _tell_few(split, sum(len(held) for _, held in judging), training)
+    return size_of(dataset, split, auxiliary), split
 
 
-def _tell_few(chosen: "Split", held: int, training: Any) -> None:
+def _tell_few(split: "Split", held: int, training: Any) -> None:
     """Say how a first champion is judged if test rows, or groups of them, are few."""
     from seqclass.monitoring.first_champion import can_show_skill
 
-    tested, least = len(chosen.test), training.limits.min_test_rows
+    tested, least = len(split.test), training.limits.min_test_rows
     if tested + held < least:
         complain(
             f"split: {tested} test rows are fewer than the {least} that a first champion needs; "
@@ -187,8 +187,8 @@ def _tell_few(chosen: "Split", held: int, training: Any) -> None:
         enough = ", if the budget lasts for a network of each fold" if training.budget_s else ""
         remark("train", f"{tested} test rows and {held} training rows, each answered by what had "
                f"not learnt from it, judge a first champion{enough}")  # fmt: skip
-    elif (groups := chosen.test_groups) is not None and not can_show_skill(
-        chosen.codes[chosen.test], groups, training.limits
+    elif (groups := split.test_groups) is not None and not can_show_skill(
+        split.codes[split.test], groups, training.limits
     ):
         complain(
             f"split: {tested} test rows of {len(set(groups.tolist()))} groups can't make a first "

@@ -100,7 +100,7 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     from seqclass.store.registry import champion_of, open_model
 
     model = open_model(store, ref)
-    found = cast("Metrics", model.read_json("metrics.json"))
+    metrics = cast("Metrics", model.read_json("metrics.json"))
     spread = cast("Stability", model.read_json("stability.json"))
     champion = champion_of(store, model.name)
     bad = Damages()
@@ -112,20 +112,20 @@ def show_model(store: Root, ref: str, as_json: bool, decision: str = "") -> None
     if as_json:
         print_json({**model.manifest, "model": model.ref, "champion": champion, "audit": audit,
                      "awaits_approval": waits, "truth": truth and asdict(truth),
-                     "baselines": found["baselines"], "stability": spread,
-                     "leaks": found["leaks"]})  # fmt: skip
+                     "baselines": metrics["baselines"], "stability": spread,
+                     "leaks": metrics["leaks"]})  # fmt: skip
         return
     print_lstm(model.ref, spread)
-    _print_training_rows(model, found, spread)
-    typer.echo(found["committee"]["lstm"])
-    print_scores(model.ref + (" (champion)" if champion == model.version else ""), found)
-    print_seeds(spread, found["registered_seed"])
-    if ensemble := found["ensemble"]:
+    _print_training_rows(model, metrics, spread)
+    typer.echo(metrics["committee"]["lstm"])
+    print_scores(model.ref + (" (champion)" if champion == model.version else ""), metrics)
+    print_seeds(spread, metrics["registered_seed"])
+    if ensemble := metrics["ensemble"]:
         typer.echo(ensemble_gain(ensemble["gain"], len(spread["seeds"])))
-    typer.echo(seeds_line(spread, found["test_rows"]))
-    typer.echo(split_line(found["split"]))
-    print_leaks(found)
-    if where := found["where"]:
+    typer.echo(seeds_line(spread, metrics["test_rows"]))
+    typer.echo(split_line(metrics["split"]))
+    print_leaks(metrics)
+    if where := metrics["where"]:
         typer.echo(where_line(where))
     print_truth(model.version, truth)
     then = f"when it was trained: {model.read_json(COMPARISON)['reason']}"
@@ -167,12 +167,12 @@ def show_wrong(store: Root, ref: str, as_json: bool) -> None:
     typer.echo(f"{len(wrong):,} of {len(rows):,} test rows are answered wrongly by {model.ref}")
 
 
-def _print_training_rows(model: "Model", found: "Metrics", spread: "Stability") -> None:
+def _print_training_rows(model: "Model", metrics: "Metrics", spread: "Stability") -> None:
     from seqclass.auxiliary_rows import auxiliary_line
 
     if line := limit_line(spread):
         typer.echo(line)
-    if line := seen_line(spread, found["train_rows"]):
+    if line := seen_line(spread, metrics["train_rows"]):
         typer.echo(line)
     if auxiliary := model.manifest["spec"].get("auxiliary"):
         typer.echo(f"auxiliary: {auxiliary_line(auxiliary, spread['seeds'])}")
@@ -190,9 +190,9 @@ def _truth_told(store: Root, name: str) -> "Truth | None":
 
 def print_truth(version: str, truth: "Truth | None") -> None:
     """Print the estimated accuracy of a version's answers beside the one that labels showed."""
-    for own in truth.versions if truth else ():
-        if own.version == version and own.like:
-            every = own.like.every
+    for v in truth.versions if truth else ():
+        if v.version == version and v.like:
+            every = v.like.every
             low, high = every.interval
             typer.echo(
                 f"answers whose labels came later: {every.rows:,}, accuracy {every.realised:.4f} "
@@ -202,33 +202,33 @@ def print_truth(version: str, truth: "Truth | None") -> None:
 
 def print_lstm(ref: str, spread: "Stability") -> None:
     """Print precision, recall and F1 of the LSTM alone on the test rows, by seed and class."""
-    found = spread.get("lstm")
-    if not found:
+    lstm_spread = spread.get("lstm")
+    if not lstm_spread:
         return
     table = new_table(f"LSTM alone ({ref})", "precision", "recall", "macro F1", "accuracy",
                       "log-loss", "updates", "networks")  # fmt: skip
     keys = ("macro_precision", "macro_recall", "macro_f1", "accuracy", "log_loss")
     for seed in spread["seeds"]:
-        [lstm] = [own for own in seed["members"] if own["name"] == "conv-lstm"]
+        [lstm] = [member for member in seed["members"] if member["name"] == "conv-lstm"]
         alone = cast("Mapping[str, float]", seed["lstm"])
         scores = [f"{alone[key]:.4f}" for key in keys]
         add_row(table, f"seed {seed['seed']}", *scores, str(lstm["updates"]), str(lstm["networks"]))
     if len(spread["seeds"]) > 1:
-        own = [found["spread"][key] for key in keys]
-        worst = [s["max" if k == "log_loss" else "min"] for k, s in zip(keys, own, strict=True)]
-        means, sds = [s["mean"] for s in own], [cast(float, s["sd"]) for s in own]
+        spreads = [lstm_spread["spread"][key] for key in keys]
+        worst = [s["max" if k == "log_loss" else "min"] for k, s in zip(keys, spreads, strict=True)]
+        means, sds = [s["mean"] for s in spreads], [cast(float, s["sd"]) for s in spreads]
         for label, values in (("mean", means), ("sd", sds), ("worst", worst)):
             add_row(table, label, *(f"{value:.4f}" for value in values), "", "", style="bold")
     print_table(table)
-    if len(found["per_class"]) <= MAX_CLASSES:
-        print_lstm_classes(found)
+    if len(lstm_spread["per_class"]) <= MAX_CLASSES:
+        print_lstm_classes(lstm_spread)
 
 
-def print_lstm_classes(found: "LstmSpread") -> None:
+def print_lstm_classes(lstm_spread: "LstmSpread") -> None:
     """Print the same scores by class: the mean over the seeds, and the worst seed."""
     names = ("precision", "recall", "F1")
     table = new_table("LSTM alone, by class", *(f"{n}{w}" for n in names for w in ("", ", worst")))
-    for label, scores in found["per_class"].items():
+    for label, scores in lstm_spread["per_class"].items():
         cells = [f"{scores[name][which]:.4f}" for name in ("precision", "recall", "f1")
                  for which in ("mean", "min")]  # fmt: skip
         add_row(table, label, *cells)
@@ -240,12 +240,11 @@ def answer_author(store: Root, ref: str) -> None:
     from seqclass.store.registry import open_model
 
     spread = cast("Stability", open_model(store, ref).read_json("stability.json"))
-    lstm = [own for seed in spread["seeds"] if (own := seed.get("lstm"))]
+    lstm = [scores for seed in spread["seeds"] if (scores := seed.get("lstm"))]
     if not lstm:
         return
     rows = ", ".join(
-        f"{own['macro_precision']:.3f} / {own['macro_recall']:.3f} / {own['macro_f1']:.3f}"
-        for own in lstm
+        f"{s['macro_precision']:.3f} / {s['macro_recall']:.3f} / {s['macro_f1']:.3f}" for s in lstm
     )
     typer.echo(f"the LSTM alone on {len(lstm)} seeds, macro precision / recall / F1: {rows}")
     recorded = ", ".join(f"{value:.3f}" for value in AUTHOR)
@@ -279,10 +278,10 @@ def split_line(split: "SplitSummary") -> str:
     """Return the share of test series, and the class with the smallest share."""
     fewest = min(split["test_rows"], key=lambda label: split["test_rows"][label])
     whose = "by the dataset's own split" if split["official"] else "held back"
-    said = [f"{split['share']:.1%} of the series test, {whose}",
-            f"smallest class among them: {fewest}, {split['test_rows'][fewest]}",
-            *split["amiss"]]  # fmt: skip
-    return f"split: {'; '.join(said)}"
+    facts = [f"{split['share']:.1%} of the series test, {whose}",
+             f"smallest class among them: {fewest}, {split['test_rows'][fewest]}",
+             *split["amiss"]]  # fmt: skip
+    return f"split: {'; '.join(facts)}"
 
 
 def seeds_line(spread: "Stability", n_rows: int) -> str:
@@ -296,8 +295,8 @@ def seeds_line(spread: "Stability", n_rows: int) -> str:
     )
 
 
-def print_leaks(found: "Metrics") -> None:
-    leaks = found["leaks"]
+def print_leaks(metrics: "Metrics") -> None:
+    leaks = metrics["leaks"]
     for amiss in leaks["amiss"]:
         typer.echo(f"leaks: {amiss}")
     if leaks["exact"] or leaks["near"]:
@@ -308,67 +307,68 @@ def print_leaks(found: "Metrics") -> None:
         )
 
 
-def print_scores(title: str, found: "Metrics") -> None:
+def print_scores(title: str, record: "Metrics") -> None:
     from seqclass.store.split import of_groups
 
     table = new_table(title, "accuracy", "macro F1", "balanced accuracy")
-    rows = {"this model": found["metrics"], **found["baselines"]}
+    rows = {"this model": record["metrics"], **record["baselines"]}
     for label, scores in rows.items():
         cells = [f"{scores[k]:.4f}" for k in ("accuracy", "macro_f1", "balanced_accuracy")]
         add_row(
             table,
             label.replace("_", " "),
             *cells,
-            style="bold" if scores is found["metrics"] else "",
+            style="bold" if scores is record["metrics"] else "",
         )
     print_table(table)
-    metrics = found["metrics"]
+    metrics = record["metrics"]
     low, high = metrics["intervals"]["macro_f1"]
     typer.echo(
         f"macro F1 {metrics['macro_f1']:.4f}, 95% interval {low:.4f} to {high:.4f}, "
         f"log-loss {metrics['log_loss']:.4f}, calibration error {metrics['ece']:.4f} "
-        f"on {found['test_rows']} test rows{of_groups(found)}"
+        f"on {record['test_rows']} test rows{of_groups(record)}"
     )
-    if found["test_rows"] < FEW_ROWS:
-        typer.echo(out_of_fold_line(found["out_of_fold"], found["test_rows"]))
-    if found["evidence"]["held_rows"]:
-        typer.echo(evidence_line(found["evidence"]))
-    typer.echo(unknown_line(found))
-    print_goals("answers for each goal", found["by_goal"], found["goal"])
+    if record["test_rows"] < FEW_ROWS:
+        typer.echo(out_of_fold_line(record["out_of_fold"], record["test_rows"]))
+    if record["evidence"]["held_rows"]:
+        typer.echo(evidence_line(record["evidence"]))
+    typer.echo(unknown_line(record))
+    print_goals("answers for each goal", record["by_goal"], record["goal"])
 
 
-def out_of_fold_line(found: "Accuracy", n_test: int) -> str:
+def out_of_fold_line(out_of_fold: "Accuracy", n_test: int) -> str:
     """Return the out-of-fold accuracy on training rows, which helps if test rows are few."""
-    low, high = cast("list[float]", found["interval"])
+    low, high = cast("list[float]", out_of_fold["interval"])
     return (
         f"{n_test} test rows say little. Members that were not fitted to them answer "
-        f"{found['accuracy']:.4f} of {found['rows']} training rows correctly, 95% interval "
-        f"{low:.4f} to {high:.4f}; this is a little optimistic, since these rows weigh the members"
+        f"{out_of_fold['accuracy']:.4f} of {out_of_fold['rows']} training rows correctly, 95% "
+        f"interval {low:.4f} to {high:.4f}; this is a little optimistic, since these rows weigh "
+        "the members"
     )
 
 
-def evidence_line(found: "FirstEvidence") -> str:
+def evidence_line(evidence: "FirstEvidence") -> str:
     """Return the evidence for a first champion if test rows are few."""
     from seqclass.monitoring.first_champion import words_of_rows
 
-    low, high = found["interval"]
+    low, high = evidence["interval"]
     return (
-        f"a first champion is judged by {words_of_rows(found)}, each answered by what had not "
-        f"learnt from it: balanced accuracy {found['balanced_accuracy']:.4f}, "
-        f"{1 - found['significance']:.0%} interval {low:.4f} to {high:.4f}"
+        f"a first champion is judged by {words_of_rows(evidence)}, each answered by what had not "
+        f"learnt from it: balanced accuracy {evidence['balanced_accuracy']:.4f}, "
+        f"{1 - evidence['significance']:.0%} interval {low:.4f} to {high:.4f}"
     )
 
 
-def unknown_line(found: "Metrics") -> str:
+def unknown_line(metrics: "Metrics") -> str:
     """Return how many test rows are answered with ``unknown``, and why."""
     from seqclass.store.few_references import ambiguity_rule, too_few_references
 
-    abstention, why = found["abstention"], found["unknown"]
+    abstention, why = metrics["abstention"], metrics["unknown"]
     right = abstention["accuracy_answered"]
-    few = too_few_references(found["references"], found["decision"]["unfamiliar"])
-    rule = ambiguity_rule(found["decision"])
+    few = too_few_references(metrics["references"], metrics["decision"]["unfamiliar"])
+    rule = ambiguity_rule(metrics["decision"])
     return (
-        f"unknown: {sum(why.values())} of {found['test_rows']} test rows; {why['ambiguous']} are "
+        f"unknown: {sum(why.values())} of {metrics['test_rows']} test rows; {why['ambiguous']} are "
         f"ambiguous{f' ({rule})' if rule else ''}, {why['unfamiliar']} unfamiliar"
         + ("" if right is None else f"; accuracy of those not ambiguous {right:.4f}")
         + (f"; {few}" if few else "")
@@ -379,9 +379,9 @@ def print_goals(title: str, by_goal: "dict[str, GoalScores]", goal: str) -> None
     """Print what answers for each goal would reach, with the same probabilities."""
     costs = [f"{name} cost" for name in ("expected", "mean")] if goal == "costs" else []
     table = new_table(title, "accuracy", "macro F1", "balanced accuracy", *costs)
-    for name, own in by_goal.items():
-        scores = own["accuracy"], own["macro_f1"], own["balanced_accuracy"]
-        cells = [*scores, *((own["expected_cost"], own["cost"]) if costs else ())]
+    for name, row in by_goal.items():
+        scores = row["accuracy"], row["macro_f1"], row["balanced_accuracy"]
+        cells = [*scores, *((row["expected_cost"], row["cost"]) if costs else ())]
         label = f"{name.replace('_', ' ')}{' (chosen)' if name == goal else ''}"
         add_row(
             table, label, *(f"{cell:.4f}" for cell in cells), style="bold" if name == goal else ""

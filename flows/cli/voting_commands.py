@@ -52,23 +52,23 @@ def vote(
 
     store, of_plugins = place.store(), class_sets()
     named = read_sets(options.sets) if options.sets and options.sets not in of_plugins else {}
-    chosen = open_model(store, model)
+    version = open_model(store, model)
     if options.sets in of_plugins:
-        named = of_plugins[options.sets](chosen.manifest["classes"])
+        named = of_plugins[options.sets](version.manifest["classes"])
     ref = open_dataset(store, dataset).ref
-    _check_sets(named, chosen.manifest["classes"])
-    voting = _voting_spec(chosen, options)
+    _check_sets(named, version.manifest["classes"])
+    voting = _voting_spec(version, options)
     prepare_prefect("vote", "flows.voting", store)
     from flows.voting import vote as flow
     from seqclass.pipeline.vote import PollSpec
 
-    path = flow(chosen.ref, ref, PollSpec(voting, named), store.url)["votes"]
-    found = json.loads(store.fs.cat_file(path))
+    path = flow(version.ref, ref, PollSpec(voting, named), store.url)["votes"]
+    poll = json.loads(store.fs.cat_file(path))
     if place.as_json:
-        print_json({**found, "out": path})
+        print_json({**poll, "out": path})
         return
 
-    show_votes(found, path)
+    show_votes(poll, path)
 
 
 def _voting_spec(model: "Model", options: VotingOptions) -> "VotingSpec":
@@ -110,20 +110,20 @@ def _check_sets(sets: Sets, classes: list[str]) -> None:
             )
 
 
-def show_votes(found: "Poll", path: str) -> None:
-    typer.echo(f"{found['kind']}: {found['model']}, trained on {found['trained_on']}")
-    if found["trained_rows"]:
-        typer.echo(f"{found['trained_rows']} series that the model was trained on are left out")
-    print_answers(found)
-    print_accuracies(found)
-    print_sets(found)
-    for way, row in found["tonics"].items():
+def show_votes(poll: "Poll", path: str) -> None:
+    typer.echo(f"{poll['kind']}: {poll['model']}, trained on {poll['trained_on']}")
+    if poll["trained_rows"]:
+        typer.echo(f"{poll['trained_rows']} series that the model was trained on are left out")
+    print_answers(poll)
+    print_accuracies(poll)
+    print_sets(poll)
+    for way, row in poll["tonics"].items():
         accuracy, interval = cells(row)
         typer.echo(f"tonic {way}: {accuracy} of {row['rows']} recordings {interval}")
-    if found["of_other_classes"]:
-        names = ", ".join(found["of_other_classes"])
+    if poll["of_other_classes"]:
+        names = ", ".join(poll["of_other_classes"])
         typer.echo(f"of classes that the model does not know, so not scored: {names}")
-    for who, lead in found["leads"].items():
+    for who, lead in poll["leads"].items():
         typer.echo(lead_line(who, lead))
     typer.echo(f"all answers: {path}")
 
@@ -139,10 +139,10 @@ def lead_line(who: str, lead: "Lead") -> str:
     return f"{ahead}, 95% interval over pieces {low:+.4f} to {high:+.4f}"
 
 
-def print_answers(found: "Poll") -> None:
-    baselines = [who for who in found["who"] if who != "this model"]
+def print_answers(poll: "Poll") -> None:
+    baselines = [who for who in poll["who"] if who != "this model"]
     table = new_table("piece", "label", "windows", "answer", "agreement", *map(spaced, baselines))
-    for row in found["answers"]:
+    for row in poll["answers"]:
         add_row(table,
             row["piece"], row["label"] or "", str(row["windows"]), row["answer"],
             f"{row['agreement']:.2f}", *(row[who] for who in baselines),
@@ -151,23 +151,23 @@ def print_answers(found: "Poll") -> None:
     print_table(table)
 
 
-def print_accuracies(found: "Poll") -> None:
-    table = new_table(f"{found['kind']}, accuracy of", "windows", "over pieces", "pieces", "",
+def print_accuracies(poll: "Poll") -> None:
+    table = new_table(f"{poll['kind']}, accuracy of", "windows", "over pieces", "pieces", "",
                       "unknown", "of the answered")  # fmt: skip
-    for who, row in found["who"].items():
+    for who, row in poll["who"].items():
         pieces = row["pieces"]
         add_row(table, spaced(who), *cells(row["windows"]), *cells(pieces), str(pieces["unknown"]),
                 cells(pieces["answered"])[0])  # fmt: skip
     print_table(table)
 
 
-def print_sets(found: "Poll") -> None:
-    names = list(next(iter(found["who"].values()))["sets"])
+def print_sets(poll: "Poll") -> None:
+    names = list(next(iter(poll["who"].values()))["sets"])
     if not names:
         return
-    table = new_table("windows within a set", "rows", "chance", *map(spaced, found["who"]))
+    table = new_table("windows within a set", "rows", "chance", *map(spaced, poll["who"]))
     for name in names:
-        rows = [row["sets"][name] for row in found["who"].values()]
+        rows = [row["sets"][name] for row in poll["who"].values()]
         add_row(table, name, f"{rows[0]['rows']:,}", f"{rows[0]['chance']:.2f}",
                 *(" ".join(cells(row)) for row in rows))  # fmt: skip
     print_table(table)

@@ -51,13 +51,13 @@ def watch_runs(silence_s: float, pending_s: float, flows: list[str]) -> list[str
     silence_s: time without a heartbeat, at least three times the interval of heartbeats. flows: ids
     of the flows whose runs are watched; a heartbeat names no pool.
     """
-    wanted = [
+    automations = [
         _crash(SILENT, BEAT, ENDS | {BEAT}, silence_s, flows, "no heartbeat came in time"),
         _crash(STUCK, PENDING, BEGINS | ENDS, pending_s, flows, "it never began"),
     ]
-    for automation in wanted:
+    for automation in automations:
         put(automation)
-    return [automation.name for automation in wanted]
+    return [automation.name for automation in automations]
 
 
 def _crash(
@@ -133,7 +133,7 @@ def tell_through(client: Any, block: str, flows: list[str]) -> list[str]:
 
 def alerting() -> dict[str, Any]:
     """Return the automations that send alerts, by name."""
-    return {name: found for name in (TOLD, CRASHED) if (found := find(name))}
+    return {name: automation for name in (TOLD, CRASHED) if (automation := find(name))}
 
 
 def tell_nobody() -> list[str]:

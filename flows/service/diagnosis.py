@@ -53,8 +53,8 @@ def diagnose(root: str | None) -> list[Finding]:
         _privacy(),
     ]
     return [
-        {"what": what, "ok": ok, "found": found, "advice": "" if ok else advice}
-        for what, ok, found, advice in checks
+        {"what": what, "ok": ok, "found": state, "advice": "" if ok else advice}
+        for what, ok, state, advice in checks
     ]
 
 
@@ -73,10 +73,10 @@ def _tensorflow() -> Check:
             installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    found = ", ".join(f"{k} {v}" for k, v in installed.items()) or "not installed"
-    one = len(installed) == 1 and util.find_spec("tensorflow") is not None
+    state = ", ".join(f"{k} {v}" for k, v in installed.items()) or "not installed"
+    ok = len(installed) == 1 and util.find_spec("tensorflow") is not None
     advice = "uninstall both and install one" if len(installed) > 1 else "run make install"
-    return "tensorflow", one, found, advice
+    return "tensorflow", ok, state, advice
 
 
 def _prefect() -> Check:
@@ -88,8 +88,8 @@ def _prefect() -> Check:
 def _storage(store: Root) -> list[Check]:
     if not store.is_local:
         problem = problem_of(store.fs, store.path)
-        found = f"{store.url} ({problem})" if problem else store.url
-        return [("storage root", problem is None, found, "check its address, keys and name")]
+        state = f"{store.url} ({problem})" if problem else store.url
+        return [("storage root", problem is None, state, "check its address, keys and name")]
     folder = store.path
     while not os.path.exists(folder):
         folder = os.path.dirname(folder)
@@ -115,11 +115,11 @@ def _server(store: Root) -> list[Check]:
 
     with get_client(sync_client=True) as client:
         checks: tuple[Callable[[Any], Check], ...] = (_server_version, _clock, _service)
-        found = [_asked(check, client) for check in checks]
-        if found[-1][1] and _has_service(client):
+        results = [_asked(check, client) for check in checks]
+        if results[-1][1] and _has_service(client):
             parts = (_pool, _worker, _deployments, _schedules, _automations)
-            found[-1:] = [_asked(check, client) for check in parts]
-        return [("prefect server", True, url, ""), *found]
+            results[-1:] = [_asked(check, client) for check in parts]
+        return [("prefect server", True, url, ""), *results]
 
 
 def _asked(check: Callable[[Any], Check], client: Any) -> Check:
@@ -130,15 +130,15 @@ def _asked(check: Callable[[Any], Check], client: Any) -> Check:
     try:
         return check(client)
     except HTTPError as error:
-        found = " ".join(str(error).split()) or type(error).__name__
-        return name, False, found, "look into the server's log; see PREFECT_API_AUTH_STRING"
+        problem = " ".join(str(error).split()) or type(error).__name__
+        return name, False, problem, "look into the server's log; see PREFECT_API_AUTH_STRING"
 
 
 def _server_version(client: Any) -> Check:
     theirs, ours = client.api_version(), metadata.version("prefect")
     same = theirs.split(".")[:2] == ours.split(".")[:2]
-    found = theirs if same else f"{theirs}, but {ours} here"
-    return "server version", same, found, f"install prefect {theirs} here, or {ours} there"
+    state = theirs if same else f"{theirs}, but {ours} here"
+    return "server version", same, state, f"install prefect {theirs} here, or {ours} there"
 
 
 def _clock(client: Any) -> Check:
@@ -153,17 +153,17 @@ def _clock(client: Any) -> Check:
 
 def _service(client: Any) -> Check:
     """Check the service's parts on the server; a server may also run for commands only."""
-    found = "pool or deployments there" if _has_service(client) else (
+    state = "pool or deployments there" if _has_service(client) else (
         "none on this server: flows run within the commands; 'seqclass up' makes one"
     )  # fmt: skip
-    return "service", True, found, ""
+    return "service", True, state, ""
 
 
 def _has_service(client: Any) -> bool:
     from flows.dispatch import read_all
 
-    known = {entrypoint for entrypoint, _ in deployments_of_file()}
-    deployed = any(d.entrypoint in known for d in read_all(client.read_deployments))
+    entrypoints = {entrypoint for entrypoint, _ in deployments_of_file()}
+    deployed = any(d.entrypoint in entrypoints for d in read_all(client.read_deployments))
     return deployed or any(pool.name == POOL for pool in client.read_work_pools())
 
 
@@ -172,22 +172,22 @@ def _pool(client: Any) -> Check:
 
     advice = "run 'seqclass up', or create it as docs/operation.md says"
     try:
-        found = client.read_work_pool(POOL)
+        pool = client.read_work_pool(POOL)
     except ObjectNotFound:
         return "work pool", False, f"no pool {POOL!r}", advice
-    if found.is_paused:
+    if pool.is_paused:
         return "work pool", False, f"{POOL} is paused", f"run 'prefect work-pool resume {POOL}'"
-    if found.base_job_template != job_template():
+    if pool.base_job_template != job_template():
         open_door = f"{POOL} lets runs choose their command or environment"
         return "work pool", False, open_door, advice
-    return "work pool", found.type == "process", f"{POOL}, type {found.type}", advice
+    return "work pool", pool.type == "process", f"{POOL}, type {pool.type}", advice
 
 
 def _worker(client: Any) -> Check:
     names = online_workers(client)
-    found = ", ".join(names) or f"none online in pool {POOL!r}"
-    own = f"'PREFECT_FLOWS_HEARTBEAT_FREQUENCY={HEARTBEAT_S} prefect worker start --pool {POOL}'"
-    return "worker", bool(names), found, f"run 'seqclass up', or {own}"
+    state = ", ".join(names) or f"none online in pool {POOL!r}"
+    command = f"PREFECT_FLOWS_HEARTBEAT_FREQUENCY={HEARTBEAT_S} prefect worker start --pool {POOL}"
+    return "worker", bool(names), state, f"run 'seqclass up', or '{command}'"
 
 
 def _deployments(client: Any) -> Check:
@@ -196,32 +196,32 @@ def _deployments(client: Any) -> Check:
     there = {(d.entrypoint, d.name) for d in read_all(client.read_deployments)}
     missing = [f"{entrypoint} ({name})" for entrypoint, name in deployments_of_file()
                if (entrypoint, name) not in there]  # fmt: skip
-    found = f"missing: {', '.join(missing)}" if missing else f"{len(deployments_of_file())} there"
+    state = f"missing: {', '.join(missing)}" if missing else f"{len(deployments_of_file())} there"
     advice = f"run 'prefect --no-prompt deploy --all' beside {prefect_file()}, or 'seqclass up'"
-    return "deployments", not missing, found, advice
+    return "deployments", not missing, state, advice
 
 
 def _schedules(client: Any) -> Check:
     from flows.dispatch import read_all
 
-    known, slugs = set(deployments_of_file()), slugs_of_file()
+    deployments, slugs = set(deployments_of_file()), slugs_of_file()
     paused = [
         (f"{client.read_flow(deployment.flow_id).name}/{deployment.name}", schedule.id)
         for deployment in read_all(client.read_deployments)
-        if (deployment.entrypoint, deployment.name) in known
+        if (deployment.entrypoint, deployment.name) in deployments
         for schedule in deployment.schedules
         if schedule.slug in slugs and not schedule.active
     ]
     names = ", ".join(name for name, _ in paused)
-    found = f"paused: {names}" if paused else f"{len(slugs)} active"
+    state = f"paused: {names}" if paused else f"{len(slugs)} active"
     resume = "; ".join(f"prefect deployment schedule resume {name} {id}" for name, id in paused)
-    return "schedules", not paused, found, f"run '{resume}', or start 'seqclass up' again"
+    return "schedules", not paused, state, f"run '{resume}', or start 'seqclass up' again"
 
 
 def _automations(client: Any) -> Check:
     missing = [name for name in (SILENT, STUCK) if find(name) is None]
-    found = f"missing: {', '.join(missing)}" if missing else "dead runs are noticed"
-    return "automations", not missing, found, "run 'seqclass up', which creates them"
+    state = f"missing: {', '.join(missing)}" if missing else "dead runs are noticed"
+    return "automations", not missing, state, "run 'seqclass up', which creates them"
 
 
 def server_problem(url: str) -> str | None:

@@ -51,15 +51,15 @@ def close_runs(service: Service, ids: list[str]) -> None:
 
     alive = _alive()
     with client_of(service) as client:
-        wanted = filters.FlowRunFilter(
+        run_filter = filters.FlowRunFilter(
             id=filters.FlowRunFilterId(any_=[UUID(run) for run in ids]), state=alive
         )
-        while found := read_all(client.read_flow_runs, flow_run_filter=wanted):
-            for run in found:
+        while unfinished := read_all(client.read_flow_runs, flow_run_filter=run_filter):
+            for run in unfinished:
                 end = Cancelled if run.state.is_cancelling() else Crashed
                 client.set_flow_run_state(run.id, end(message="its process has ended"))
-            parents = filters.FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
-            wanted = filters.FlowRunFilter(parent_flow_run_id=parents, state=alive)
+            parents = filters.FlowRunFilterParentFlowRunId(any_=[run.id for run in unfinished])
+            run_filter = filters.FlowRunFilter(parent_flow_run_id=parents, state=alive)
 
 
 def close_dead_runs(service: Service) -> None:
@@ -75,9 +75,9 @@ def close_dead_runs(service: Service) -> None:
 
     alive = filters.FlowRunFilter(state=_alive())
     with client_of(service) as client:
-        found = read_all(client.read_flow_runs, flow_run_filter=alive)
-    at_work = runs_at_work() if found else set()
-    dead = [run for run in found if has_died(run) or is_forgotten(run, at_work)]
+        unfinished = read_all(client.read_flow_runs, flow_run_filter=alive)
+    at_work = runs_at_work() if unfinished else set()
+    dead = [run for run in unfinished if has_died(run) or is_forgotten(run, at_work)]
     close_runs(service, [str(run.id) for run in dead])
 
 

@@ -76,7 +76,7 @@ class Lookout:
             if self.store.is_local:
                 self.overdue = overdue_tries(self.store, self.looking)
             return (
-                any(self.reports[one] < MAX_ASKS for one in self.overdue)
+                any(self.reports[attempt] < MAX_ASKS for attempt in self.overdue)
                 or has_crashed(service, self.looked)
                 or has_lost(service, self.store)
             )
@@ -85,7 +85,7 @@ class Lookout:
     def note_told(self, now_s: float) -> None:
         """Record that the findings of the last look were reported."""
         self.looked, self.asked_s = self.looking, now_s
-        self.reports = Counter({one: self.reports[one] + 1 for one in self.overdue})
+        self.reports = Counter({attempt: self.reports[attempt] + 1 for attempt in self.overdue})
 
     def _has_listed(self, now_s: float) -> bool:
         """Check whether a listing of an object store has ended; begin the next when it is time."""
@@ -106,23 +106,22 @@ class Lookout:
         try:
             if self.store.is_local:
                 os.stat(self.store.path)
-            found = list[File]()
+            files = list[File]()
             for name in inboxes(self.store):
                 with contextlib.suppress(OSError):
-                    files = arrivals(inbox_of(self.store, name))
-                    found += [(name, file.name, file.stamp) for file in files]
+                    arrived = arrivals(inbox_of(self.store, name))
+                    files += [(name, file.name, file.stamp) for file in arrived]
         except Exception as error:  # each store has errors of its own
             self.problem = printable(" ".join(str(error).split()) or type(error).__name__)
             return []
         self.problem = None
-        return found
+        return files
 
 
 def ask(service: Service, deployment: str) -> bool:
     """Start a run of a deployment; False if the server is down."""
     with server_may_be_away(), client_of(service) as client:
-        found = client.read_deployment_by_name(deployment)
-        client.create_flow_run_from_deployment(found.id)
+        client.create_flow_run_from_deployment(client.read_deployment_by_name(deployment).id)
         return True
     return False
 
@@ -133,13 +132,13 @@ def has_crashed(service: Service, since: datetime) -> bool:
     from prefect.client.schemas.objects import StateType
 
     crashed = filters.FlowRunFilterStateType(any_=[StateType.CRASHED])
-    wanted = filters.FlowRunFilter(
+    run_filter = filters.FlowRunFilter(
         state=filters.FlowRunFilterState(type=crashed),
         end_time=filters.FlowRunFilterEndTime.model_validate({"after_": since}),
     )
     flows = filters.FlowFilter(name=filters.FlowFilterName(any_=list(RESUMED)))
     with server_may_be_away(), client_of(service) as client:
-        return bool(client.read_flow_runs(flow_filter=flows, flow_run_filter=wanted, limit=1))
+        return bool(client.read_flow_runs(flow_filter=flows, flow_run_filter=run_filter, limit=1))
     return False
 
 

@@ -49,20 +49,20 @@ def cause_in(output: str) -> str:
 
 def marked(mark: str) -> set[int]:
     """Return the living processes that carry the mark."""
-    wanted = f"{MARK}={mark}".encode()
-    return {pid for pid in _all() if wanted in environment_of(pid) and not is_dead(pid)}
+    entry = f"{MARK}={mark}".encode()
+    return {pid for pid in _all() if entry in environment_of(pid) and not is_dead(pid)}
 
 
 def runs(mark: str) -> set[int]:
     """Return the topmost of the marked processes of every flow run."""
-    found = {pid: run_of(pid) for pid in marked(mark)}
-    return {pid for pid, run in found.items() if run and found.get(parent_of(pid)) != run}
+    run_ids = {pid: run_of(pid) for pid in marked(mark)}
+    return {pid for pid, run in run_ids.items() if run and run_ids.get(parent_of(pid)) != run}
 
 
 def run_of(pid: int) -> str:
     """Return the id of the flow run of a process; an empty text if it has none."""
-    own = [entry for entry in environment_of(pid) if entry.startswith(RUN)]
-    return own[0].removeprefix(RUN).decode() if own else ""
+    entries = [entry for entry in environment_of(pid) if entry.startswith(RUN)]
+    return entries[0].removeprefix(RUN).decode() if entries else ""
 
 
 def runs_at_work() -> set[str]:

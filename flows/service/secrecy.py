@@ -72,11 +72,11 @@ def _secret_in(path: Path) -> str | None:
 
 
 def _kept(path: Path, make: Callable[[], str]) -> str:
-    known = _secret_in(path)
-    if known is None:
-        known = make()
-        write_privately(path, f"{known}\n")
-    return known
+    secret = _secret_in(path)
+    if secret is None:
+        secret = make()
+        write_privately(path, f"{secret}\n")
+    return secret
 
 
 def read_token(path: Path) -> str:

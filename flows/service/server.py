@@ -61,8 +61,8 @@ class Service:
     @property
     def access(self) -> dict[str, str]:
         """Environment variables with which Prefect's clients reach the server."""
-        own = {"PREFECT_API_AUTH_STRING": self.password} if self.password else {}
-        return {"PREFECT_API_URL": self.url, **own}
+        credentials = {"PREFECT_API_AUTH_STRING": self.password} if self.password else {}
+        return {"PREFECT_API_URL": self.url, **credentials}
 
 
 def home_of(store: Root) -> Path:

@@ -97,17 +97,17 @@ def make_pool(client: Any, further: str = "") -> None:
 
     template = job_template()
     try:
-        found = client.read_work_pool(POOL)
+        pool = client.read_work_pool(POOL)
     except ObjectNotFound:
-        wanted = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
+        new_pool = WorkPoolCreate(name=POOL, type="process", base_job_template=template)
         with contextlib.suppress(ObjectAlreadyExists):
-            client.create_work_pool(wanted)
-        found = client.read_work_pool(POOL)
-    if found.type != "process":
+            client.create_work_pool(new_pool)
+        pool = client.read_work_pool(POOL)
+    if pool.type != "process":
         raise ValueError(
-            f"work pool {POOL!r}: expected type process, got {found.type}; delete or rename it"
+            f"work pool {POOL!r}: expected type process, got {pool.type}; delete or rename it"
         )
-    if found.base_job_template != template:
+    if pool.base_job_template != template:
         client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
     for queue in filter(None, (*QUEUES, further)):
         with contextlib.suppress(ObjectAlreadyExists):
@@ -124,12 +124,12 @@ def deploy(service: Service, environment: dict[str, str]) -> None:
     file = prefect_file()
     words = [*PREFECT, "--no-prompt", "deploy", "--all",
              "--prefect-file", str(file)]  # fmt: skip
-    found = subprocess.run(  # noqa: S603 - the project's own words
+    result = subprocess.run(  # noqa: S603 - the project's own words
         words, env={**environment, **service.access, "COLUMNS": WIDE}, cwd=file.parent,
         capture_output=True, text=True, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    if found.returncode:
-        raise ValueError(f"prefect deploy: {cause_in(found.stderr or found.stdout)}")
+    if result.returncode:
+        raise ValueError(f"prefect deploy: {cause_in(result.stderr or result.stdout)}")
 
 
 def online_workers(client: Any) -> dict[str, datetime]:
@@ -137,12 +137,12 @@ def online_workers(client: Any) -> dict[str, datetime]:
     from prefect.exceptions import PrefectHTTPStatusError
 
     try:
-        found = client.read_workers_for_work_pool(POOL)
+        workers = client.read_workers_for_work_pool(POOL)
     except PrefectHTTPStatusError as error:
         if error.response.status_code == 404:  # there is no such pool
             return {}
         raise
-    return {w.name: w.last_heartbeat_time for w in found if w.status == "ONLINE"}
+    return {w.name: w.last_heartbeat_time for w in workers if w.status == "ONLINE"}
 
 
 def await_workers(
@@ -181,27 +181,27 @@ def deployed_flows(client: Any) -> list[str]:
     """Return ids of the flows that have a deployment of prefect.yaml on the server."""
     from flows.dispatch import read_all
 
-    known, there = set(deployments_of_file()), read_all(client.read_deployments)
-    found = {d.flow_id for d in there if (d.entrypoint, d.name) in known}
-    return sorted(map(str, found))
+    declared, there = set(deployments_of_file()), read_all(client.read_deployments)
+    flow_ids = {d.flow_id for d in there if (d.entrypoint, d.name) in declared}
+    return sorted(map(str, flow_ids))
 
 
-def hide_place(client: Any, known: set[tuple[str, str]]) -> None:
+def hide_place(client: Any, declared: set[tuple[str, str]]) -> None:
     """Remove the parameters that a run can't choose from the forms.
 
-    known: entrypoint and name of deployments.
+    declared: entrypoint and name of the deployments of prefect.yaml.
     """
     from prefect.client.schemas.actions import DeploymentUpdate
 
     from flows.dispatch import read_all
 
-    for found in read_all(client.read_deployments):
-        schema = found.parameter_openapi_schema
+    for deployment in read_all(client.read_deployments):
+        schema = deployment.parameter_openapi_schema
         shown = {k: v for k, v in schema["properties"].items() if k not in PLACE}
-        if (found.entrypoint, found.name) in known and shown != schema["properties"]:
+        if (deployment.entrypoint, deployment.name) in declared and shown != schema["properties"]:
             changed = {**schema, "properties": shown}
             update = DeploymentUpdate.model_validate({"parameter_openapi_schema": changed})
-            client.update_deployment(found.id, update)
+            client.update_deployment(deployment.id, update)
 
 
 def drop_former(client: Any) -> None:
