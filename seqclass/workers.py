@@ -2,7 +2,8 @@
 
 A task gives them its work and waits. The task itself stays in the process of its run, so that
 Prefect can retry it if its process was killed. In a pool of Prefect's own the task run would end
-with the process. A seed gives the same bits for any number of others beside it. The Python names
+with the process. TensorFlow is imported once, in a new interpreter that forks itself for each
+process. A seed gives the same bits for any number of others beside it. The Python names
 have such a process, too (``seqclass.network_process``).
 """
 
@@ -11,9 +12,11 @@ import contextlib
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -33,9 +36,10 @@ PROCESS_BYTES = GIB
 """Memory with which a process is counted: TensorFlow takes half of it, rows the rest."""
 BEGIN = (
     "import sys; sys.path[:] = {}; from seqclass.settings_files import ignore_current_folder as f; "
-    "f(); import seqclass.workers as w; w.serve({}, {})"
+    "f(); import seqclass.workers as w; w.serve_forks({})"
 )
-"""What a process runs: it imports from where this one does, and reads no settings of a folder."""
+"""What the template runs: it imports from where this process does, and reads no settings of a
+folder."""
 
 
 class Progress(NamedTuple):
@@ -53,26 +57,53 @@ class Progress(NamedTuple):
 ProgressCallback = Callable[[Progress], None]
 
 
-class _Process:
-    """A process that answers one call after another.
+class _Template:
+    """A process that has imported TensorFlow, and forks itself for each worker.
 
     It is a new interpreter, which neither forks this process nor imports its ``__main__``.
-
-    loads: whether it imports TensorFlow at once, not with the first call that needs it.
-    ``is_idle``: whether the last call was answered.
     """
 
-    def __init__(self, loads: bool) -> None:
-        self.pipe, theirs = connection.Pipe()
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair()
         with theirs:
             path, handle = [*map(str, sys.path)], theirs.fileno()
             self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-c", BEGIN.format(path, handle, loads)],
+                [sys.executable, "-c", BEGIN.format(path, handle)],
                 env={**os.environ, **environment()},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[handle],
             )
-        self.pid, self.is_idle = self._process.pid, True
+        self.pid = self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def fork(self, handle: int) -> None:
+        """Ask for a worker that answers at a pipe; it begins once TensorFlow is imported."""
+        socket.send_fds(self._socket, [b"f"], [handle])
+
+    def forget(self) -> None:
+        self._socket.close()
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+
+
+class _Process:
+    """A process that answers one call after another.
+
+    pid: None before its first call. ``is_idle``: whether the last call was answered.
+    """
+
+    def __init__(self, template: _Template) -> None:
+        self.pipe, theirs = connection.Pipe()
+        with theirs:
+            template.fork(theirs.fileno())
+        self.pid: int | None = None
+        self.is_idle = True
 
     def call(
         self,
@@ -82,28 +113,36 @@ class _Process:
     ) -> Any:
         self.is_idle = False
         try:
+            if self.pid is None:
+                self.pid = self.pipe.recv()
             self.pipe.send((function, arguments))
-            while isinstance(told := self.pipe.recv(), Progress):
+            while isinstance(answer := self.pipe.recv(), Progress):
                 if watch:
-                    watch(told)
-        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+                    watch(answer)
+        except (EOFError, OSError) as error:
             raise ChildProcessError(
                 "worker process: expected it to finish, it was ended from outside; see the "
                 "system's log, and free memory"
             ) from error
         self.is_idle = True
-        failed, result = told
+        failed, result = answer
         if failed:
             raise failed
         return result
 
     @property
     def is_alive(self) -> bool:
-        return self._process.poll() is None
+        """True for an idle process whose pipe is open: one that has ended closed it."""
+        return self.pid is None or not self.pipe.poll()
 
     def end(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        """End the process, or let it end as soon as it begins; a waiting call is woken."""
+        with socket.socket(fileno=os.dup(self.pipe.fileno())) as pipe, contextlib.suppress(OSError):
+            pipe.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(ProcessLookupError):
+            while self.pid is not None:
+                os.kill(self.pid, signal.SIGKILL)
+                time.sleep(0.001)
 
 
 class Workers:
@@ -129,8 +168,8 @@ class Workers:
 
     @property
     def pids(self) -> list[int]:
-        """Ids of the processes that are there."""
-        return [process.pid for process in list(self._all)]
+        """Ids of the processes that have begun a call."""
+        return [process.pid for process in list(self._all) if process.pid is not None]
 
     def call(
         self, function: Callable[..., Any], *arguments: Any, watch: ProgressCallback | None = None
@@ -171,20 +210,20 @@ class Workers:
     def start(self) -> None:
         """Start every process, so that they load while this one waits for something."""
         for place in [self._free.get() for _ in range(self.n_processes)]:
-            self._free.put(self._fit(place, loads=True))
+            self._free.put(self._fit(place))
 
     def end(self) -> None:
         """Kill every process; a running call raises ChildProcessError."""
         for process in list(self._all):
             self._end(process)
 
-    def _fit(self, process: _Process | None, loads: bool = False) -> _Process:
+    def _fit(self, process: _Process | None) -> _Process:
         """Return the process, or a new one if there is none or it has ended."""
         if process in self._all:
             if process.is_alive:
                 return process
             self._end(process)
-        self._all.add(new := _Process(loads))
+        self._all.add(new := _Process(_template()))
         return new
 
     def _end(self, process: _Process) -> None:
@@ -193,21 +232,37 @@ class Workers:
 
 
 _every = WeakSet[Workers]()
+_templates: list[_Template] = []
+_beginning = threading.RLock()
+
+
+def _template() -> _Template:
+    """Return the one template of this process, a new one if there is none or it has ended."""
+    with _beginning:
+        if not (_templates and _templates[-1].is_alive):
+            _templates[:] = [_Template()]
+        return _templates[-1]
 
 
 def pids() -> list[int]:
-    """Return the ids of all worker processes of this process."""
-    return [pid for each in list(_every) for pid in each.pids]
+    """Return the ids of the template and of all worker processes of this process."""
+    workers = [pid for each in list(_every) for pid in each.pids]
+    return [*workers, *(template.pid for template in _templates)]
 
 
 def _end_all() -> None:
     for each in list(_every):
         each.end()
+    for template in _templates:
+        template.end()
 
 
 def _forget_all() -> None:
     for each in list(_every):
         each.forget()
+    for template in _templates:
+        template.forget()
+    _templates.clear()
 
 
 atexit.register(_end_all)
@@ -224,9 +279,6 @@ def workers() -> Workers:
     """Return this process's workers, which fill the cores and end with it."""
     with _beginning:  # two threads that both ask first would each begin workers
         return begun_workers()
-
-
-_beginning = threading.Lock()
 
 
 @cache
@@ -269,15 +321,31 @@ _parent: connection.Connection | None = None
 _next: list[Callable[[], Any]] = []
 
 
-def serve(handle: int, loads: bool) -> None:
+def serve_forks(handle: int) -> None:
+    """Import TensorFlow, then fork a worker for each pipe that comes, until nobody can ask."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    tensorflow()
+    import seqclass.training.replica  # noqa: F401
+
+    asked = socket.socket(fileno=handle)
+    while pipes := socket.recv_fds(asked, 1, 1)[1]:
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            asked.close()
+            _serve(*pipes)
+        os.close(*pipes)
+    os._exit(0)  # without TensorFlow's tidying up
+
+
+def _serve(handle: int) -> None:
     """Answer calls in a worker process until the other end of its pipe is closed."""
     global _parent
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _parent = connection.Connection(handle)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(_parent, requests), daemon=True).start()
-    if loads:
-        _import_training()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        _parent.send(os.getpid())
     while True:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             try:
@@ -301,11 +369,6 @@ def _receive(pipe: connection.Connection, requests: "queue.SimpleQueue[bytes]") 
 def do_next(function: Callable[[], Any]) -> None:
     """Call a function in a worker after the answer is sent, while the other process goes on."""
     _next.append(function)
-
-
-def _import_training() -> None:
-    tensorflow()
-    import seqclass.training.replica  # noqa: F401
 
 
 def _portable(error: Exception) -> Exception:

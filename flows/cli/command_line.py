@@ -1,5 +1,6 @@
 """Common parts of the commands of ``seqclass``: options, reading of specs, preparation."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -328,7 +329,8 @@ def leave_on_interrupt() -> None:
 def _leave(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for pid in pids():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     discard_staging()
     print(f"seqclass: {INTERRUPTION}", file=sys.stderr, flush=True)
     os._exit(INTERRUPTED)

@@ -104,10 +104,12 @@ def test_a_seed_whose_process_is_killed_is_tried_again_and_the_others_are_not(
     root = open_root(tmp_path)
     store_series(root, n=90)
 
+    def busy() -> list[int]:
+        return [each.pid for each in workers()._all if each.pid and not each.is_idle]
+
     def kill_one() -> None:
         until(lambda: list(Path(root.path).glob(".staging/*/split.parquet")), every_s=0.01)
-        busy = until(lambda: [p.pid for p in workers()._all if not p.is_idle], every_s=0.01)
-        os.kill(busy[0], signal.SIGKILL)
+        os.kill(until(busy, every_s=0.01)[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_one)
     killer.start()
