@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from flows.cli import (
     dataset_commands,
@@ -33,7 +34,7 @@ from flows.cli.command_line import (
     INTERRUPTED,
     INTERRUPTION,
     OPENED,
-    complain,
+    fail,
     set_defaults,
 )
 from flows.cli.option_groups import flat
@@ -47,8 +48,24 @@ UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == 
 """Typer's base of usage errors: Click's own, or that of the Click it carries."""
 OWN_PACKAGES = {"__main__", "flows", "tasks", "seqclass"}
 
+ALIASES = {
+    "predict": "score", "fit": "train", "evaluate": "show", "load": "import", "add": "import",
+    "list": "models", "ls": "models", "status": "doctor", "start": "up",
+    "remove": "delete", "rm": "delete", "audit": "history", "report": "show",
+}  # fmt: skip
+"""Names in other libraries that call a command, too."""
+
+
+class Commands(TyperGroup):
+    """The commands, which can also be called by their aliases."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, ALIASES.get(cmd_name, cmd_name))
+
+
 app = typer.Typer(
     name="seqclass",
+    cls=Commands,
     help="Turn labelled sequences into a trusted LSTM classifier.",
     no_args_is_help=True,
     add_completion=False,
@@ -128,12 +145,6 @@ GENERATE: list[Callable[..., None]] = [
 ]
 """The commands below ``seqclass generate``."""
 NAMES = {dataset_commands.import_files: "import"}
-OTHER_NAMES = {
-    "predict": "score", "fit": "train", "evaluate": "show", "load": "import", "add": "import",
-    "list": "models", "ls": "models", "status": "doctor", "start": "up",
-    "remove": "delete", "rm": "delete", "audit": "history", "report": "show",
-}  # fmt: skip
-"""Names in other libraries, and the command here."""
 
 
 def add_commands() -> None:
@@ -175,20 +186,20 @@ def _guarded(command: Callable[[], Any]) -> int:
     except UsageProblem as error:
         if type(error).__name__ == "NoArgsIsHelpError":
             return BAD_INPUT
-        return complain(_usage(error), BAD_INPUT)
+        return fail(_usage(error), BAD_INPUT)
     except (typer.Abort, KeyboardInterrupt):
-        return complain(INTERRUPTION, INTERRUPTED)
+        return fail(INTERRUPTION, INTERRUPTED)
     except MemoryError:
-        return complain("memory: expected enough for this input, ran out; use less", BAD_INPUT)
+        return fail("memory: expected enough for this input, ran out; use less", BAD_INPUT)
     except (ValueError, OSError) as error:
         if os.environ.get("SEQCLASS_TRACEBACK") or not _is_ours(error):
             traceback.print_exc()
-        return complain(_one_line(error), BAD_INPUT)
+        return fail(_one_line(error), BAD_INPUT)
     except Exception as error:
         if type(error).__module__.partition(".")[0] in REMOTE_STORES:
-            return complain(f"storage root: {_one_line(error)}; check address and keys", BAD_INPUT)
+            return fail(f"storage root: {_one_line(error)}; check address and keys", BAD_INPUT)
         traceback.print_exc()
-        return complain(f"a fault of this program: {_one_line(error)}; please report it", FAULT)
+        return fail(f"a fault of this program: {_one_line(error)}; please report it", FAULT)
 
 
 def _usage(error: Any) -> str:
@@ -200,9 +211,6 @@ def _usage(error: Any) -> str:
     if message.startswith("No such option") and error.ctx.parent is None:
         cure = "write options behind it, as in 'seqclass models --json'"
         return f"{message} before the command; {cure}"
-    called = next((OTHER_NAMES[word] for word in given if word in OTHER_NAMES), None)
-    if message.startswith("No such command") and called:
-        return f"{message}; 'seqclass {called}' does that"
     return f"{message}{got}; see --help"
 
 

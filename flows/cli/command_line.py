@@ -1,6 +1,7 @@
 """Common parts of the commands of ``seqclass``: options, reading of specs, preparation."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -308,6 +309,14 @@ def name_damaged(bad: Damages) -> None:
 
 def complain(message: str, code: int) -> int:
     print(f"seqclass: {printable(' '.join(message.split()), LONGEST_LINE)}", file=sys.stderr)
+    return code
+
+
+def fail(message: str, code: int) -> int:
+    """Say why a command ends with an exit code, with ``--json`` as JSON on standard output, too."""
+    complain(message, code)
+    if "--json" in sys.argv:
+        print(json.dumps({"error": message, "exit_code": code}, ensure_ascii=False))
     return code
 
 

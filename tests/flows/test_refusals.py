@@ -157,7 +157,8 @@ REFUSED = {
     "ingest toy --policy x=y": "--policy: expected KIND=ACTION",
     "models --root none": "--root: expected a storage root that is there",
     "--json models": "No such option",
-    "predict m toy": "No such command",
+    "predict x toy": "MODEL: expected one of",
+    "predictt m toy": "No such command",
     "show studies/x": "expected",
     "compare m@v1 x": "expected",
     "history m@v1": "MODEL: expected a name without a version",
@@ -217,6 +218,13 @@ def test_a_refusal_starts_nothing(command: str, told: dict[str, tuple[int, str, 
     code, err, _ = told[command]
     assert (code, err.count("\n")) == (2, 1), err
     assert REFUSED[command] in err
+
+
+def test_with_json_a_refusal_is_json_too(folder: Path) -> None:
+    [(code, err, out)] = ask([(folder, ["show", "none", "--json"])])
+    refusal = json.loads(out)
+    assert (code, refusal["exit_code"]) == (2, 2)
+    assert err == f"seqclass: {refusal['error']}\n"
 
 
 def test_of_a_large_file_the_beginning_is_read(
