@@ -12,6 +12,8 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 34
 SKETCH_SIZE = 56, 18
 FINE, SCALE = 10, "scale(.1)"
 """Coordinates are whole tenths, which are shorter to write than decimals."""
+MOST_NAMED, MOST_LETTERS, LONGEST_NAME = 10, 16, 104
+"""Most classes of a matrix that are named, most letters of a name, and their width."""
 TENS = np.array([10.0**power for power in range(309)])
 Points = Sequence[tuple[float, float]]
 
@@ -166,6 +168,86 @@ def dots(points: Points, weights: Sequence[float], label: str, axes: Axes) -> Ma
         for (x, y), weight in zip(map(axes.place, points), weights, strict=True)
     )
     return _svg(WIDTH, HEIGHT, label, axes.drawn() + "".join(drawn), "chart")
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A row of ``strips``: scores by a name, and the interval of a single one."""
+
+    name: str
+    values: Sequence[float]
+    is_ours: bool = False
+    interval: tuple[float, float] | None = None
+
+
+def strips(rows: Sequence[Strip], label: str, axis: str) -> Markup:
+    """Draw a dot per score in a row per name, from a round score below the lowest to 1."""
+    left, step, n = 132, 24, len(rows)
+    lows = [min(row.values) if row.interval is None else row.interval[0] for row in rows]
+    low = min(np.floor(10 * min(lows, default=0)) / 10, 0.9)
+    bottom, right = TOP + step * n, WIDTH - 14
+    height = bottom + BOTTOM
+
+    def place(value: float) -> float:
+        return round(left + (value - low) / (1 - low) * (right - left), 1)
+
+    drawn = [f'<path class="axis" d="M{left} {TOP}V{bottom}H{right}"/>']
+    for number, row in enumerate(rows):
+        y, kind = TOP + step * (number + 0.5), "ours" if row.is_ours else "c4"
+        drawn.append(f'<text x="{left - 8}" y="{y + 4}" class="end">{escape(row.name)}</text>')
+        if row.interval:
+            ends = map(place, row.interval)
+            drawn.append(f'<path class="line {kind}" d="M{next(ends)} {y}H{next(ends)}"/>')
+        drawn += [
+            f'<circle class="dot {kind}" cx="{place(value)}" cy="{y}" r="4.5">'
+            f"<title>{escape(row.name)}: {value:.4f}</title></circle>"
+            for value in row.values
+        ]
+    drawn.append(
+        f'<text x="{left}" y="{bottom + 14}">{low:.1f}</text>'
+        f'<text x="{right}" y="{bottom + 14}" class="end">1</text>'
+        f'<text x="{(left + right) / 2}" y="{height - 4}" class="middle">{escape(axis)}</text>'
+    )
+    return _svg(WIDTH, height, label, "".join(drawn), "chart")
+
+
+def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], label: str) -> Markup:
+    """Draw a confusion matrix: a row for each true class, a column for each answer.
+
+    A cell is shaded by its share of the row; wrong answers have another colour. Up to ten classes
+    are named, and their counts written.
+    """
+    n, is_named = len(names), len(names) <= MOST_NAMED
+    left, top = (LONGEST_NAME + 12 if is_named else 24), 22
+    size = min((WIDTH - left) / n, (HEIGHT - top - 4) / n)
+    side, middle = f"{size:.1f}", top + size * n / 2
+    texts = [
+        f'<text x="{left + size * n / 2:.1f}" y="12" class="middle">answered</text>'
+        f'<text x="12" y="{middle:.1f}" class="middle" transform="rotate(-90 12 {middle:.1f})">'
+        "is</text>"
+    ]
+    squares: dict[tuple[str, int], list[str]] = {}
+    for i, row in enumerate(counts):
+        y = top + size * i
+        if is_named:
+            name = names[i] if len(names[i]) <= MOST_LETTERS else f"{names[i][: MOST_LETTERS - 1]}…"
+            place = f'x="{left - 6}" y="{y + size / 2 + 4:.1f}"'
+            texts.append(f'<text {place} class="end">{escape(name)}</text>')
+        for j, count in enumerate(row):
+            if not count:
+                continue
+            x, shade = left + size * j, max(round(10 * count / sum(row)), 2)
+            square = f"M{x:.1f} {y:.1f}h{side}v{side}h-{side}z"
+            squares.setdefault(("right" if i == j else "wrong", shade), []).append(square)
+            if is_named:
+                place = f'x="{x + size / 2:.1f}" y="{y + size / 2 + 4:.1f}"'
+                texts.append(f'<text {place} class="middle count">{count}</text>')
+    frame = f"M{left} {top}h{size * n:.1f}v{size * n:.1f}h-{size * n:.1f}z"
+    drawn = [f'<path class="axis" d="{frame}"/>'] + [
+        f'<path class="{kind}" d="{"".join(paths)}" fill-opacity="{0.06 * shade:.2g}"/>'
+        for (kind, shade), paths in sorted(squares.items())
+    ]
+    return _svg(WIDTH, HEIGHT, label, "".join(drawn + texts), "chart")
 
 
 def _svg(width: int, height: int, label: str, inner: str, kind: str) -> Markup:

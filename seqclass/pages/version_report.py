@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from seqclass.auxiliary_rows import auxiliary_line
-from seqclass.pages.drawing import Axes
-from seqclass.pages.records import Bar, Drawings, ModelSummary, Move, Version
-from seqclass.pages.rendering import adapter, keep_pages, render, score, words
+from seqclass.pages.drawing import Axes, Strip
+from seqclass.pages.records import Drawings, ModelSummary, Move, Version
+from seqclass.pages.rendering import adapter, keep_pages, render, words
 from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.few_references import ambiguity_rule, too_few_references
 from seqclass.store.models import COMPARISON, DRAWINGS, REPORT, Model, read_model
@@ -103,6 +103,7 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
         score_names=SCORE_NAMES,
         member_notes=MEMBER_NOTES,
         **links,
+        strips=_strips(metrics, stability["seeds"]),
         **_scores(metrics),
         **_curves(drawings),
     )
@@ -144,7 +145,6 @@ def _scores(record: "Metrics") -> dict[str, Any]:
     rows, confidence, accuracy = zip(*metrics["reliability"], strict=True)
     possible = record["decision"]["possible"] or [1.0] * len(record["classes"])
     return {
-        "score_bars": _bars(record),
         "score_rows": [
             (label, scores[key], metrics["intervals"].get(key))
             for key, label in SCORE_NAMES.items()
@@ -190,13 +190,15 @@ def _mistakes(record: "Metrics") -> list[Mistake]:
             for row, column in pairs]  # fmt: skip
 
 
-def _bars(record: "Metrics") -> list[Bar]:
-    metrics = record["metrics"]
+def _strips(record: "Metrics", seeds: Sequence[Mapping[str, Any]]) -> list[Strip]:
+    """Return macro F1 of what is registered, of each seed's LSTM alone, and of the baselines."""
+    metrics, baselines = record["metrics"], record["baselines"].items()
     low, high = metrics["intervals"]["macro_f1"]
-    text = f"{metrics['macro_f1']:.4f} ({low:.4f} to {high:.4f})"
-    return [Bar("this model", metrics["macro_f1"], text, "ours", (low, high))] + [
-        Bar(words(name), scores["macro_f1"], score(scores["macro_f1"]))
-        for name, scores in record["baselines"].items()
+    alone = [seed["lstm"]["macro_f1"] for seed in seeds if seed["lstm"]]
+    return [
+        Strip("this model", [metrics["macro_f1"]], True, (low, high)),
+        *([Strip("the LSTM alone", alone)] if alone else []),
+        *(Strip(words(name), [scores["macro_f1"]]) for name, scores in baselines),
     ]
 
 

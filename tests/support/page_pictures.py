@@ -3,7 +3,7 @@
 STORE: a storage root, filled by ``seqclass`` first where it is empty, which takes some minutes. Of
 every kind of page that is there one picture comes into FOLDER (``docs/pictures``): its beginning at
 1,440 and at 390 pixels, light and dark. Of a store that ``seqclass run`` has filled comes a picture
-of the section of its report that shows the LSTM alone, too.
+of its report's verdict and pictures, too.
 """
 
 import base64
@@ -43,10 +43,9 @@ KINDS = {
     "study": "studies/*/*/report.html",
 }
 RUN = "models/signals/v1/report.html"
-SECTION = """[...document.querySelectorAll("h2")].slice(0, 2)
-    .map(heading => heading.getBoundingClientRect().top)"""
-"""Where the first section of a page begins and ends."""
-MIDDLE = 880
+END = "document.querySelector('.first').getBoundingClientRect().bottom"
+"""Where the pictures of a report end."""
+MIDDLE = 1200
 WIDE, NARROW, HEIGHT, COLOURS = 1440, 390, 1200, 160
 """Pixels of the screens; colours of a picture, which keeps it small."""
 
@@ -61,7 +60,7 @@ def main(store: Path, folder: Path) -> None:
                          for width in (WIDE, NARROW)]  # fmt: skip
                 keep(beside(views), folder / f"page-{kind}.png")
         if (store / RUN).exists():
-            keep(first_section(browser, store / RUN), folder / "lstm-alone.png")
+            keep(beginning(browser, store / RUN), folder / "lstm-alone.png")
 
 
 def keep(picture: Image.Image, path: Path) -> None:
@@ -79,11 +78,10 @@ def fill(store: Path) -> None:
         )
 
 
-def first_section(browser: Page, page: Path) -> Image.Image:
-    """The first section of a page, from its heading to the next one."""
-    whole = screenshot(browser, page, (MIDDLE, 2 * HEIGHT), "light")
-    top, end = browser.evaluate(SECTION)
-    return whole.crop((0, int(top) - 12, MIDDLE, int(end) - 12))
+def beginning(browser: Page, page: Path) -> Image.Image:
+    """The verdict and the pictures of a report."""
+    whole = screenshot(browser, page, (MIDDLE, HEIGHT), "light")
+    return whole.crop((0, 0, MIDDLE, int(browser.evaluate(END)) + 12))
 
 
 def view(browser: Page, page: Path, width: int, theme: str) -> Image.Image:

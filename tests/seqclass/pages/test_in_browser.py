@@ -107,6 +107,21 @@ def seriously_wrong(browser: Page, tree: Root, page: str) -> list[Any]:
     return found
 
 
+FIRST_SCREEN = """[".verdict", ".first svg"].flatMap(name =>
+  [...document.querySelectorAll(name)].map(e => e.getBoundingClientRect().bottom))"""
+
+
+def test_the_first_screen_of_a_report_shows_its_verdict_and_pictures(
+    browser: Page, tree: Root
+) -> None:
+    """All pictures on a desk, the first one on a phone; the screen is 900 pixels high."""
+    for width, pictures in ((1440, 2), (390, 1)):
+        opened(browser, tree, "models/toy/v1/report.html", width)
+        bottoms = browser.evaluate(FIRST_SCREEN)
+        assert len(bottoms) == 3
+        assert max(bottoms[: 1 + pictures]) <= 900
+
+
 def test_the_first_page_opens_searches_and_sorts(browser: Page, tree: Root) -> None:
     check_in_browser(browser, tree, "index.html")
     rows = (
