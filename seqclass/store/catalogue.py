@@ -14,7 +14,7 @@ from seqclass.store.format_version import format_problems
 from seqclass.store.kept_facts import keep_facts, listing_tags, read_facts
 from seqclass.store.kept_records import ListedVersions
 from seqclass.store.layout import Parts, area_of, sealed_folders, strangers
-from seqclass.store.log import LOG, entry_files, log_problems, registered
+from seqclass.store.log import LOG, chain_problems, entries_of, registered_by
 from seqclass.store.manifests import (
     SEALED_TYPES,
     DatasetManifest,
@@ -240,22 +240,25 @@ def _verify_log(root: Root, kind: str, name: str, removed: set[str], bad: Damage
 
     Returns the number of its entries. A version of the last day may still be registered.
     """
-    cited = cited_in_log(root, name, kind)
+    damaged = Damages()
+    entries = entries_of(root, name, damaged, kind)
+    records, n_files = [entry.record for entry in entries], len(entries) + len(damaged)
+    cited = cited_in_log(records, name, kind)
     bad += uncited(root, root.join(LOG, kind, name), cited, removed)
-    if problems := log_problems(root, name, kind):
+    if problems := chain_problems(root, name, kind, entries, damaged):
         bad += problems
-        return len(entry_files(root, name, kind))
-    entries, since = registered(root, name, kind), datetime.now(UTC) - timedelta(days=1)
+        return n_files
+    digests, since = registered_by(records), datetime.now(UTC) - timedelta(days=1)
     versions = model_versions if kind == ModelRef.kind else committed_versions
     for version in versions(root, name):
         path = root.join(kind, name, version, MANIFEST)
-        if version in entries and _digest_at(root, path) not in ("", entries[version]):
+        if version in digests and _digest_at(root, path) not in ("", digests[version]):
             problem = "expected the manifest that was registered, it was replaced"
             bad.append({"path": path, "problem": problem})
-        elif version not in entries and _is_older(root, path, since):
+        elif version not in digests and _is_older(root, path, since):
             problem = "expected an entry of the log that registers this version, there is none"
             bad.append({"path": path, "problem": problem})
-    return len(entry_files(root, name, kind))
+    return n_files
 
 
 def _is_older(root: Root, path: str, since: datetime) -> bool:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from seqclass.store.kept_records import Pruning
+from seqclass.store.kept_records import LogEntry, Pruning
 from seqclass.store.layout import Parts
-from seqclass.store.log import read_log
 from seqclass.store.manifests import ModelDescription, known_dataset
 from seqclass.store.references import DatasetRef, ModelRef, Reference
 from seqclass.store.root import DamagedError, Damages, Root, read_record
@@ -38,9 +37,8 @@ def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
     return references + (_read(ModelRef, f"{place[1]}@{champion}") if champion else [])
 
 
-def cited_in_log(root: Root, name: str, kind: str) -> list[Reference]:
-    """Return the versions of a model or a dataset that its log names."""
-    entries = read_log(root, name, kind=kind)
+def cited_in_log(entries: Sequence[LogEntry], name: str, kind: str) -> list[Reference]:
+    """Return the versions of a model or a dataset that the entries of its log name."""
     versions = {entry.get(key) for entry in entries for key in ("from", "to", "candidate")}
     of_kind = ModelRef if kind == ModelRef.kind else DatasetRef
     return _read(of_kind, *(f"{name}@{version}" for version in sorted(map(str, versions))))

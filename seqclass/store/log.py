@@ -16,7 +16,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -188,9 +188,14 @@ def entries_of(
 
 def registered(root: Root, name: str, kind: str) -> dict[str, str]:
     """Return the digest of the manifest of each version that a log names."""
+    return registered_by(read_log(root, name, kind=kind))
+
+
+def registered_by(entries: Sequence[LogEntry]) -> dict[str, str]:
+    """Return the digest of the manifest of each version that these entries register."""
     return {
         str(entry.get("candidate")): str(entry["evidence"].get(MANIFEST))
-        for entry in read_log(root, name, kind=kind)
+        for entry in entries
         if entry["what"] == REGISTER
     }
 
@@ -242,12 +247,18 @@ _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 def log_problems(root: Root, name: str, kind: str = MODELS) -> Damages:
     """Return entries that are damaged, missing, edited, forged, out of order or invalid."""
     bad = Damages()
-    entries = entries_of(root, name, bad, kind)
+    return chain_problems(root, name, kind, entries_of(root, name, bad, kind), bad)
+
+
+def chain_problems(
+    root: Root, name: str, kind: str, entries: list[Entry], damaged: Damages
+) -> Damages:
+    """Return the damaged entries of a log, and what is wrong with the order of the sound ones."""
     breaks = Damages()
     for before, entry in zip([None, *entries], entries, strict=False):
         breaks += _break(root.join(LOG, kind, name), before, entry)
-    named = {item["path"] for item in bad}
-    bad += [item for item in breaks if item["path"] not in named]
+    named = {item["path"] for item in damaged}
+    bad = damaged + [item for item in breaks if item["path"] not in named]
     return bad + _backwards(entries) + _unfounded(entries, kind)
 
 
