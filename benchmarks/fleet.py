@@ -31,7 +31,7 @@ from benchmarks.week import NEW_ROWS, ROWS, copy_model, decided, lines
 from flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import write_dataset
-from seqclass.store.leases import is_claimed
+from seqclass.store.locks import is_locked
 from seqclass.store.manifests import ScoresManifest
 from seqclass.store.models import model_versions, read_model
 from seqclass.store.retrainings import RETRAINING, retrainings_of
@@ -152,7 +152,7 @@ class Fleet:
     def _is_decided(self, plan: Plan) -> bool:
         root = self.root
         return all(
-            decided(root, name) and not is_claimed(root, RETRAINING, "models", name)
+            decided(root, name) and not is_locked(root, RETRAINING, "models", name)
             for name in plan.retrained
         )
 
@@ -182,7 +182,7 @@ class Fleet:
              if str(run.id) in at_work] for flow in ("retrain-model", "score-dataset")
         )  # fmt: skip
         at_a_scoring = any(0 < self._answered(name) < plan.files for name in scored)
-        return any(is_claimed(self.root, RETRAINING, "models", name) for name in retrained) and (
+        return any(is_locked(self.root, RETRAINING, "models", name) for name in retrained) and (
             at_a_scoring or self._n_decided(plan.retrained) >= late
         )
 

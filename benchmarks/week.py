@@ -37,7 +37,7 @@ from flows.service.server import Service, home_of, is_server, recorded
 from flows.service.worker import is_worker
 from seqclass.pipeline.promote import roll_back
 from seqclass.store.datasets import open_dataset, write_dataset
-from seqclass.store.leases import is_claimed
+from seqclass.store.locks import is_locked
 from seqclass.store.log import next_turn, read_decisions
 from seqclass.store.manifests import ModelDescription, RetrainingRecord
 from seqclass.store.models import Model, commit_model, read_model
@@ -172,7 +172,7 @@ def await_decisions(week: Week) -> None:
     deadline, root = time.monotonic() + LONGEST_S, week.root
     while missing := [
         name for name, files in week.dropped.items()
-        if decided(root, name) < len(files) or is_claimed(root, RETRAINING, "models", name)
+        if decided(root, name) < len(files) or is_locked(root, RETRAINING, "models", name)
     ]:  # fmt: skip
         if time.monotonic() > deadline:
             raise TimeoutError(f"no decision on {', '.join(missing)}")

@@ -1,7 +1,7 @@
 """Retrainings that the upkeep starts on the server without waiting for them.
 
-The lease in the root shows whether a run works on a model. A run's state in Prefect does not: it
-stays Running when its machine is lost.
+In a local root a lock shows whether a run works on a model. In an object store its state in Prefect
+does: a run whose machine is lost crashes when no heartbeat has come for a while.
 """
 
 from collections.abc import Callable
@@ -14,21 +14,22 @@ from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
 
 from seqclass.policies import policy_of
-from seqclass.store.leases import LEASE_S, is_claimed
+from seqclass.store.locks import is_locked
 from seqclass.store.retrainings import RETRAINING
 from seqclass.store.root import Root
 
 DEPLOYMENT = "retrain-model/local"
+BEGIN_S = 60.0
+"""Seconds after which a run that a worker took holds the lock of its model."""
 UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 
 
 def start_retrainings(models: list[str], root: Root) -> list[str]:
     """Start a run for each model that no run works on or waits for; returns their names."""
     with get_client(sync_client=True) as client:
-        waiting = {_model_of(run) for run in unfinished_runs(client) if not _has_begun(run)}
-        started = [
-            model for model in models if model not in waiting and not _is_at_work(root, model)
-        ]
+        runs = unfinished_runs(client)
+        busy = {_model_of(run) for run in runs if not (root.is_local and _has_begun(run))}
+        started = [model for model in models if model not in busy and not _is_at_work(root, model)]
         deployment = client.read_deployment_by_name(DEPLOYMENT)
         for model in started:
             _start(client, deployment, model, queue_of(root, model))
@@ -53,6 +54,21 @@ def hand_over(model: str, root: Root) -> str | None:
     return queue
 
 
+def meets_another(model: str, root: Root) -> bool:
+    """Check whether an earlier run retrains this model, which in a local root its lock tells."""
+    context = FlowRunContext.get()
+    if root.is_local or context is None or context.flow_run is None:
+        return False
+    with get_client(sync_client=True) as client:
+        this = client.read_flow_run(context.flow_run.id)
+        others = [run for run in unfinished_runs(client) if _model_of(run) == model]
+    return any(
+        run.start_time and (run.start_time, run.id) < (this.start_time, this.id)
+        for run in others
+        if run.state.is_running()
+    )
+
+
 def queue_of(root: Root, model: str) -> str | None:
     """Return the queue that a model's policy names; None for that of the deployment."""
     policy = policy_of(root, model)
@@ -66,7 +82,12 @@ def _start(client: Any, deployment: Any, model: str, queue: str | None) -> None:
 
 
 def has_lost_run(client: Any, root: Root) -> bool:
-    """Check whether a run counts as begun although nobody holds the lease of its model."""
+    """Check whether a run counts as begun although no process holds the lock of its model.
+
+    False in an object store, where nobody knows.
+    """
+    if not root.is_local:
+        return False
     begun = {_model_of(run) for run in unfinished_runs(client) if _has_begun(run)}
     return any(not _is_at_work(root, model) for model in begun)
 
@@ -94,10 +115,10 @@ def _model_of(run: Any) -> str:
 
 
 def _has_begun(run: Any) -> bool:
-    """Check whether a worker took the run so long ago that a living run would hold the lease."""
+    """Check whether a worker took the run so long ago that a living run would hold the lock."""
     age_s = (datetime.now(UTC) - run.state.timestamp).total_seconds()
-    return not run.state.is_scheduled() and age_s > LEASE_S
+    return not run.state.is_scheduled() and age_s > BEGIN_S
 
 
 def _is_at_work(root: Root, model: str) -> bool:
-    return is_claimed(root, RETRAINING, "models", model)
+    return is_locked(root, RETRAINING, "models", model)

@@ -6,12 +6,12 @@ from typing import Any
 from prefect import flow
 from prefect.states import Completed
 
-from flows.dispatch import hand_over
+from flows.dispatch import hand_over, meets_another
 from flows.place import check_present, label_run, resolve_root
 from flows.steps import TASKS
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.decision import AWAITS, NOTHING_NEW, Outcome
-from seqclass.pipeline.training import nothing_new, retrain
+from seqclass.pipeline.training import MET_ANOTHER, nothing_new, retrain
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import need_champion
 from tasks.compute.runner import task_runner
@@ -47,6 +47,8 @@ def retrain_model(
     need_champion(store, name)
     if queue := hand_over(name, store):
         return _ended(nothing_new(store, name, f"it goes on in the queue {queue}"))
+    if meets_another(name, store):
+        return _ended(nothing_new(store, name, MET_ANOTHER))
     return _ended(retrain(store, name, spec, TASKS, now))
 
 

@@ -143,7 +143,7 @@ def has_crashed(service: Service, since: datetime) -> bool:
 
 
 def has_lost(service: Service, root: Root) -> bool:
-    """Check whether a retraining counts as running although nobody holds its model's lease."""
+    """Check whether a retraining counts as running although no process holds its model's lock."""
     from flows.dispatch import has_lost_run
 
     with server_may_be_away(), client_of(service) as client:

@@ -22,7 +22,7 @@ from flows.service.processes import MARK, SYSTEM, begin, command_of, marked, sta
 from flows.service.secrecy import make_password, password_in, private_folder, write_privately
 from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
 from seqclass.settings_files import profiles_file
-from seqclass.store.leases import exclusive
+from seqclass.store.locks import exclusive
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.root import Root
 

@@ -19,7 +19,7 @@ from flows.service.secrecy import new_password
 from flows.service.server import Service, answers, local_url, prefect_url
 from flows.service.serving import LOCAL, PRIVATE_UMASK, application, server_settings
 from seqclass.settings_files import ignore_current_folder
-from seqclass.store.leases import locked
+from seqclass.store.locks import locked
 from seqclass.store.root import open_root
 
 LIMIT_S, GRACE_S = 120.0, 10.0

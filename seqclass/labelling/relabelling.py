@@ -18,11 +18,12 @@ from seqclass.store.datasets import (
     Dataset,
     Provenance,
     became_newest,
+    on_newest,
     open_dataset,
     write_rows,
 )
 from seqclass.store.formats import Limits
-from seqclass.store.leases import locked
+from seqclass.store.locks import locked
 from seqclass.store.log import Turn, actor, in_turn, read_log
 from seqclass.store.manifests import ImportSummary, known_dataset, reading_of
 from seqclass.store.models import Model
@@ -168,6 +169,10 @@ class Given(NamedTuple):
 
 def take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
     """Correct labels in a new version of the model's dataset."""
+    return on_newest(lambda: _take_in(model, spec, now))
+
+
+def _take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
     with locked(model.root, "datasets", dataset_name(model)):
         given = read_given(model, spec, now)
         confirmed = sum(given.before[answer.series_id] == answer.label for answer in given.answers)

@@ -25,7 +25,7 @@ from seqclass.pages.records import (
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.pages.version_report import dataset_link, has_report, with_reports, write_report
 from seqclass.store.catalogue import keep_list
-from seqclass.store.leases import locked
+from seqclass.store.locks import locked
 from seqclass.store.manifests import StudyManifest
 from seqclass.store.models import SUMMARY
 from seqclass.store.references import DatasetRef

@@ -30,7 +30,6 @@ from seqclass.policies import policy_of
 from seqclass.row_split import spec_of
 from seqclass.store.approvals import Question, how_to_answer, with_until
 from seqclass.store.datasets import became_newest, open_dataset
-from seqclass.store.leases import check_lease
 from seqclass.store.log import OvertakenError, Turn, actor, in_turn, next_turn
 from seqclass.store.models import Model
 from seqclass.store.registry import (
@@ -102,7 +101,6 @@ def apply_decision(
     """
 
     def decide(turn: Turn) -> Outcome:
-        check_lease(run.root, run.claim)
         return _decide_and_seal(new_data, seen, challenge, workspace, run, turn)
 
     outcome = in_turn(run.root, run.model, decide)
@@ -166,7 +164,6 @@ def note_failure(new_data: NewData, error: str, run: RetrainRun) -> Outcome | No
     """Keep the error of a try; after the last try, seal it as the decision and return it."""
     root, name = run.root, run.model
     attempt = attempt_at(root, new_data)
-    check_lease(root, run.claim)
     if attempt is None or attempt.tries < run.spec.tries:
         if attempt is not None:
             write_attempt(root, name, replace(attempt, error=error))

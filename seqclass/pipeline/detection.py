@@ -58,12 +58,11 @@ class NewData:
 
 @dataclass(frozen=True)
 class RetrainRun:
-    """One retraining of a model: its spec, lease and start; ``simulated``: the time of its acts, if
+    """One retraining of a model: its spec and start; ``simulated``: the time of its acts, if
     that is not the present."""
 
     model: str
     spec: RetrainSpec
-    claim: str
     now: datetime
     root: Root
     simulated: datetime | None = None

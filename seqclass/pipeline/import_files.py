@@ -26,13 +26,14 @@ from seqclass.store.datasets import (
     Provenance,
     check_parent,
     committed_versions,
+    on_newest,
     write_rows,
 )
 from seqclass.store.formats import ColumnNames
 from seqclass.store.formats.facts import FilePages
 from seqclass.store.formats.overview import Overview
 from seqclass.store.garbage import collect_garbage
-from seqclass.store.leases import locked
+from seqclass.store.locks import locked
 from seqclass.store.manifests import FileEntry, ImportSummary, SetAside, Source
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, check_name
@@ -64,7 +65,7 @@ def import_files(root: Root, name: str, spec: ImportSpec) -> Imported:
     check_parent(root, name, spec.append)
     paths, test_paths = spec.files()
     collect_garbage(root)
-    outcome = _import(root, name, spec, (paths, test_paths))
+    outcome = on_newest(lambda: _import(root, name, spec, (paths, test_paths)))
     refresh(root, [outcome["dataset"]])
     return outcome
 

@@ -27,6 +27,7 @@ from seqclass.store.datasets import (
     Dataset,
     Provenance,
     committed_versions,
+    on_newest,
     open_dataset,
     write_rows,
 )
@@ -50,7 +51,7 @@ from seqclass.store.inbox import (
     put_away,
 )
 from seqclass.store.layout import check_inbox
-from seqclass.store.leases import locked_within
+from seqclass.store.locks import locked_within
 from seqclass.store.manifests import DatasetManifest, ImportSummary, reading_of
 from seqclass.store.parts import spool
 from seqclass.store.quarantine import Quarantine, quarantined_before
@@ -132,7 +133,7 @@ def ingest(
             check_inbox(root, "inbox", place)
             folder.fs.makedirs(folder.join(DONE), exist_ok=True)
         box = Inbox(root, name, folder)
-        return collect_arrivals(box, spec or ArrivalSpec(), now, announce)
+        return on_newest(lambda: collect_arrivals(box, spec or ArrivalSpec(), now, announce))
 
     with ThreadPoolExecutor(SWEEPS_AT_ONCE) as pool:
         futures = [pool.submit(copy_context().run, partial(sweep, *each)) for each in places]

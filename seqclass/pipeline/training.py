@@ -26,11 +26,12 @@ from seqclass.pipeline.register import register
 from seqclass.pipeline.report import write_report
 from seqclass.pipeline.split_rows import split_rows
 from seqclass.pipeline.train import assemble, forget_older, train_and_answer
-from seqclass.store.datasets import open_dataset
+from seqclass.store.datasets import committed_versions, latest_version, open_dataset
 from seqclass.store.garbage import collect_garbage
-from seqclass.store.leases import run_exclusive
+from seqclass.store.locks import try_lock
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import need_champion, open_model
+from seqclass.store.retrainings import RETRAINING
 from seqclass.store.root import Root, check_name, printable
 from seqclass.store.staging import staging
 from seqclass.stored_records import DataReport, SeedRecord, Verdict
@@ -136,17 +137,30 @@ def retrain(
     """
     need_champion(root, name)
 
-    def turn(claim: str) -> Outcome:
+    def turn() -> Outcome:
         within = steps.apply_policy(name, spec, root)
-        run = RetrainRun(name, within, claim, now or datetime.now(UTC), root, now)
+        run = RetrainRun(name, within, now or datetime.now(UTC), root, now)
         outcome = _retrain(run, steps)
         steps.announce(outcome, root)
         return outcome
 
-    turns = run_exclusive(root, "retraining", ("models", name), turn)
-    outcomes = turns or [nothing_new(root, name, MET_ANOTHER)]
+    with try_lock(root, RETRAINING, "models", name) as is_free:
+        if not is_free:
+            return nothing_new(root, name, MET_ANOTHER)
+        outcomes = [turn()]
+        while _is_outdated(root, outcomes[-1]):
+            outcomes.append(turn())
     decided = [outcome for outcome in outcomes if outcome["decision"] != NOTHING_NEW]
     return (decided or outcomes)[-1]
+
+
+def _is_outdated(root: Root, outcome: Outcome) -> bool:
+    """Check whether the dataset has got a newer version than the one that was decided on."""
+    if "dataset" not in outcome:
+        return False
+    decided = DatasetRef.parse(outcome["dataset"])
+    versions = committed_versions(root, decided.name)
+    return bool(versions) and latest_version(root, decided.name, versions) != decided.version
 
 
 def _retrain(run: RetrainRun, steps: Steps) -> Outcome:

@@ -1,10 +1,12 @@
 """Datasets: rows of series in Parquet, versioned by the digest of their content."""
 
 import contextlib
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +15,7 @@ import pyarrow.parquet as pq
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.kept_records import LogDecision
 from seqclass.store.layout import is_sealed, within
-from seqclass.store.leases import check_held
-from seqclass.store.log import Turn, actor, in_turn, registered, state_of
+from seqclass.store.log import WAIT_S, Turn, actor, in_turn, registered, state_of
 from seqclass.store.manifests import DatasetManifest, ImportSummary, Manifest, Source
 from seqclass.store.parts import files_to_keep, stage_rows
 from seqclass.store.references import DatasetRef
@@ -37,13 +38,18 @@ from seqclass.store.rows import (
     REMARKS,
     to_dense,
 )
-from seqclass.store.staging import commit, staging
+from seqclass.store.staging import commit, remove, staging
 from seqclass.store.states import DATASETS, DELETE, KINDS, PRUNE, REGISTER
 
 MAX_BYTES = 6 * 2**30
 """Largest size of the padded array of a dataset, in bytes."""
 PART_BYTES = 2**26
 """Bytes of the series that are read at once where a dataset is gone through."""
+Result = TypeVar("Result")
+
+
+class OvertakenParentError(ValueError):
+    """Rows were to follow those of a version that another process has made another one after."""
 
 
 @dataclass(frozen=True)
@@ -252,10 +258,7 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
 
 
 def give_up(root: Root, name: str, reason: str, now: datetime) -> None:
-    """Record that all versions of a dataset are to be removed; the next one takes this back.
-
-    The caller holds the dataset's folder.
-    """
+    """Record that all versions of a dataset are to be removed; the next one takes this back."""
     _log_newest(root, name, None, DELETE, reason, now)
 
 
@@ -265,13 +268,19 @@ def is_given_up(root: Root, name: str) -> bool:
 
 
 def _log_newest(
-    root: Root, name: str, version: str | None, what: str, reason: str, now: datetime
+    root: Root,
+    name: str,
+    version: str | None,
+    what: str,
+    reason: str,
+    now: datetime,
+    parents: Sequence[str] = (),
 ) -> None:
     """Leave an entry that says which version is the newest now, unless the log says so already.
 
     Rows that were lost and are written again have another manifest: this is registered anew.
+    OvertakenParentError if the version was made from others than the newest one.
     """
-    check_held(root, DATASETS, name)
 
     def write(turn: Turn) -> None:
         newest, evidence = turn.state["newest"], {}
@@ -282,6 +291,11 @@ def _log_newest(
             is_logged = is_logged and registered(root, name, DATASETS).get(version) == digest
         if is_logged:
             return
+        if parents and (before := _newest_but(root, name, version)) not in (*parents, None):
+            raise OvertakenParentError(
+                f"datasets/{name}: expected {', '.join(parents)} as the newest version, another "
+                f"process has made {before}; run the command again"
+            )
         record: LogDecision = {
             "what": what,
             "from": newest,
@@ -295,6 +309,24 @@ def _log_newest(
         turn.append(record, now)
 
     in_turn(root, name, write, DATASETS)
+
+
+def _newest_but(root: Root, name: str, version: str | None) -> str | None:
+    """Return the newest of the other versions; None if there is no other."""
+    others = [other for other in committed_versions(root, name) if other != version]
+    return latest_version(root, name, others) if others else None
+
+
+def on_newest(work: Callable[[], Result]) -> Result:
+    """Add to a dataset, again if another process has added to it meanwhile.
+
+    ``work`` reads the newest version and writes the next one.
+    """
+    while True:
+        try:
+            return work()
+        except OvertakenParentError:
+            time.sleep(random.uniform(0, WAIT_S))
 
 
 def dataset_versions(root: Root, name: str) -> list[str]:
@@ -359,7 +391,7 @@ def write_rows(
 
     ``tables`` may come in pieces of any size: the same rows give the same version. This
     version is the newest one then, unless the newest was made from it: what came since is not to be
-    lost. If rows begin from the newest one, the caller holds the dataset's folder.
+    lost. OvertakenParentError, and no version, if its parent is not the newest version any more.
     """
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:
@@ -380,14 +412,19 @@ def write_rows(
             **remarks,
             "parents": parents,
         }
-        check_held(root, "datasets", name)
         write_manifest(root, folder, manifest)
         made = DatasetRef(name, described["version"])
         stays_behind = _stays_behind(root, made, parents)
-        commit(root, folder, *made.parts)
+        is_new = commit(root, folder, *made.parts)
     if not stays_behind:
         made_by = ", ".join(sorted(provenance.source))
-        _log_newest(root, name, made.version, REGISTER, made_by, now)
+        ours = [ref.version for ref in map(DatasetRef.parse, parents) if ref.name == name]
+        try:
+            _log_newest(root, name, made.version, REGISTER, made_by, now, ours)
+        except OvertakenParentError:
+            if is_new and made.version not in registered(root, name, DATASETS):
+                remove(root, *made.parts)
+            raise
     return open_dataset(root, made.short)
 
 

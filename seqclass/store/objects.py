@@ -1,11 +1,6 @@
-"""Conditional writes of an object store: of several writers at once, only one succeeds.
-
-The store compares the present file with a tag (S3's ETag), in the request that writes.
-"""
+"""Records of an object store: read, or created only if there is none (``If-None-Match``)."""
 
 import time
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import fsspec
@@ -14,29 +9,18 @@ from fsspec.asyn import sync
 TRIES, PAUSE_S = 5, 0.2
 CHUNK_BYTES, MAX_RECORD_BYTES = 2**16, 2**26
 """Bytes per read, and most bytes of a record; larger files are not read to their end."""
-REFUSED = ("PreconditionFailed", "NoSuchKey", "412", "404")
+REFUSED = ("PreconditionFailed", "412")
 CONFLICTS = ("ConditionalRequestConflict", "OperationAborted", "409")
 """Codes of a write that met another one: the store asks to try again."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A file as it was read: its tag, and its age by the store's own clock in seconds."""
-
-    content: bytes
-    tag: str
-    age_s: float
-
-
-def see(fs: fsspec.AbstractFileSystem, path: str) -> Seen | None:
-    """Read a file with its tag, or None without one; only the first bytes of too large a file."""
+def read(fs: fsspec.AbstractFileSystem, path: str) -> bytes | None:
+    """Read a file, or None without one; only the first bytes of too large a file."""
     try:
         answer = _call(fs, "get_object", path)
     except FileNotFoundError:
         return None
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    age_s = (now - answer["LastModified"]).total_seconds()
-    return Seen(sync(fs.loop, _read, answer["Body"]), answer["ETag"], age_s)
+    return sync(fs.loop, _read, answer["Body"])
 
 
 async def _read(body: Any) -> bytes:
@@ -50,24 +34,23 @@ async def _read(body: Any) -> bytes:
     return bytes(content)
 
 
-def put(fs: fsspec.AbstractFileSystem, path: str, content: bytes, tag: str | None) -> str | None:
-    """Write to a free path (``tag`` None), or over a file with this tag.
+def create(fs: fsspec.AbstractFileSystem, path: str, content: bytes) -> bool:
+    """Write to a free path; False if another writer was first.
 
-    Returns the new tag, or None if another writer was first. A write whose response was lost counts
-    as done, so the content must differ from that of any other writer.
+    A write whose response was lost counts as done, so the content must differ from that of any
+    other writer.
     """
-    condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
     for turn in range(TRIES):
         try:
-            return _call(fs, "put_object", path, Body=content, **condition)["ETag"]
+            _call(fs, "put_object", path, Body=content, IfNoneMatch="*")
+            return True
         except OSError as error:
             if _code(error) in REFUSED:
-                there = see(fs, path)
-                return there.tag if there is not None and there.content == content else None
+                return read(fs, path) == content
             if _code(error) not in CONFLICTS or turn == TRIES - 1:
                 raise
             time.sleep(PAUSE_S * 2**turn)
-    return None
+    return False
 
 
 def problem_of(fs: fsspec.AbstractFileSystem, path: str) -> str | None:

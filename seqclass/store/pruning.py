@@ -22,7 +22,7 @@ from seqclass.store.datasets import (
 )
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
-from seqclass.store.leases import is_claimed, locked
+from seqclass.store.locks import is_locked, locked
 from seqclass.store.log import LOG, STAMP, Turn, actor, in_turn, log_problems, registered
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
 from seqclass.store.models import SUMMARY, model_versions, read_model
@@ -133,7 +133,7 @@ def plan_deletion(root: Root, target: Reference) -> tuple[list[Item], Reasons]:
     if target.kind == DATASETS:
         versions = dataset_versions(root, target.name)
         return list(_items(root, {str(DatasetRef(target.name, v)): "" for v in versions})), {}
-    if is_claimed(root, RETRAINING, *target.parts[:2]):
+    if is_locked(root, RETRAINING, *target.parts[:2]):
         raise ValueError(
             f"REF: expected a model on which no retraining works, got {target}; wait for its end"
         )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.store.kept_records import Overdue
-from seqclass.store.leases import is_claimed
+from seqclass.store.locks import is_locked
 from seqclass.store.log import LOG, STAMP, entry_name, read_entry
 from seqclass.store.manifests import RetrainingManifest, RetrainingRecord
 from seqclass.store.root import (
@@ -208,7 +208,7 @@ def overdue_tries(root: Root, now: datetime) -> list[tuple[str, str]]:
         for name, attempt in attempts
         if attempt is not None
         and now >= attempt.next_try
-        and not is_claimed(root, RETRAINING, "models", name)
+        and not is_locked(root, RETRAINING, "models", name)
     ]
 
 

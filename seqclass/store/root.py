@@ -266,8 +266,8 @@ def read_bytes(root: Root, path: str) -> bytes:
 def _content(root: Root, path: str) -> bytes:
     """Read a file's bytes; of a file too large for a record, a few more than the limit."""
     if not root.is_local:
-        if seen := objects.see(root.fs, path):
-            return seen.content
+        if (content := objects.read(root.fs, path)) is not None:
+            return content
         raise DamagedError(f"{path}: expected a file that can be read (there is none)")
     try:
         with _regular(path) as file:
@@ -328,7 +328,7 @@ def create_file(root: Root, path: str, content: bytes) -> None:
             os.link(written, path)
         sync_folder(os.path.dirname(path))
         return
-    if objects.put(root.fs, path, content, None) is None:
+    if not objects.create(root.fs, path, content):
         raise FileExistsError(path)
 
 

@@ -23,7 +23,7 @@ from flows.cli.supervision import STEADY_S
 from flows.service.processes import marked, runs
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
-from seqclass.store.leases import is_claimed
+from seqclass.store.locks import is_locked
 from seqclass.store.log import read_decisions
 from seqclass.store.manifests import SeedManifest
 from seqclass.store.registry import champion_of, open_model
@@ -135,7 +135,7 @@ def has_come_to_rest(case: Case) -> bool:
         bool(records)
         and champion_of(root, name) == str(records[-1]["challenger"]).rpartition("@")[2]
         and read_attempt(root, name) is None
-        and not is_claimed(root, RETRAINING, "models", name)
+        and not is_locked(root, RETRAINING, "models", name)
     )
 
 

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from seqclass.pipeline.import_files import import_files
 from seqclass.pipeline.promote import promote, promote_version, roll_back
 from seqclass.policies import policy_of, set_policy
 from seqclass.screening.incoming import ImportSpec
-from seqclass.store import objects
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import committed_versions, open_dataset
 from seqclass.store.garbage import collect_garbage
@@ -256,18 +255,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def no_lease_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The killed were silent for long: one process at a time is at work here."""
-    see = objects.see
-
-    def silent(fs: object, path: str) -> objects.Seen | None:
-        found = see(fs, path)
-        return replace(found, age_s=1e6) if found else None
-
-    monkeypatch.setattr(objects, "see", silent)
-
-
 def check(root: Root) -> None:
     assert verify_tree(root)["bad"] == []
 
@@ -292,7 +279,6 @@ def left_over(root: Root) -> set[str]:
 
 @pytest.mark.system
 @pytest.mark.timeout(1500)
-@pytest.mark.usefixtures("no_lease_counts")
 @pytest.mark.parametrize("place", ["folder", "bucket"])
 @pytest.mark.parametrize("command", DEEDS)
 def test_a_command_that_is_killed_at_any_operation_does_no_harm(

@@ -1,8 +1,5 @@
 """Which retrainings the upkeep starts: a lost machine holds up no model."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,19 +10,19 @@ from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow
 from prefect.settings import temporary_settings
 
-from flows.dispatch import has_lost_run, read_all, start_retrainings
+from flows.dispatch import BEGIN_S, has_lost_run, read_all, start_retrainings
 from flows.retraining import retrain_model
 from flows.service.server import Service, client_of, client_settings, mark_environment
 from flows.service.worker import deploy, make_pool
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pipeline.training import MET_ANOTHER
 from seqclass.policies import set_policy
-from seqclass.store.leases import LEASE_S, try_lock
+from seqclass.store.locks import try_lock
 from seqclass.store.root import Root
-from tests.support.commands import HOLDER
 from tests.support.servers import kept_server
-from tests.support.stored import silent_since, store_champion
+from tests.support.stored import store_champion, store_series
 
-LEASE = ("retraining", "models", "toy")
+LOCK = ("retraining", "models", "toy")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +45,7 @@ def begun(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A retraining of ``toy`` that a worker began long ago, as Prefect says."""
     from prefect.states import Running
 
-    monkeypatch.setattr("flows.dispatch.LEASE_S", -1.0)
+    monkeypatch.setattr("flows.dispatch.BEGIN_S", -1.0)
     with client_of(service) as client:
         deployment = client.read_deployment_by_name("retrain-model/local")
         run = client.create_flow_run_from_deployment(deployment.id, parameters={"model": "toy"})
@@ -58,24 +55,25 @@ def begun(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             client.delete_flow_run(found.id)
 
 
-def test_a_model_whose_machine_is_lost_is_free_after_its_lease(
-    begun: Any, bucket: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody tells Prefect of the end, so the run counts as running for ever."""
-    killed = subprocess.run([sys.executable, "-c", HOLDER, bucket.url], stderr=subprocess.PIPE)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    path = bucket.join("models", "toy", ".retraining.lock")
-    silent_since(bucket, path, LEASE_S, monkeypatch)
-    assert start_retrainings(["toy"], bucket) == []
+def test_in_a_bucket_a_run_that_counts_as_running_is_at_work(begun: Any, bucket: Root) -> None:
+    """Its state says so: a run that is lost crashes when no heartbeat comes."""
     assert not has_lost_run(begun, bucket)
-    silent_since(bucket, path, LEASE_S + 1, monkeypatch)
-    assert has_lost_run(begun, bucket)
-    assert start_retrainings(["toy", "other"], bucket) == ["toy", "other"]
+    assert start_retrainings(["toy", "other"], bucket) == ["other"]
     assert start_retrainings(["toy", "other"], bucket) == []
 
 
+def test_in_a_bucket_the_later_of_two_runs_leaves(begun: Any, bucket: Root) -> None:
+    """The earlier one looks again when it ends."""
+    store_champion(bucket, "toy", dataset=store_series(bucket).ref)
+    deployment = begun.read_deployment_by_name("retrain-model/local")
+    given = {"model": "toy", "root": bucket.url}
+    run = begun.create_flow_run_from_deployment(deployment.id, parameters=given)
+    state = run_flow(retrain_model, flow_run=run, parameters=given, return_type="state")
+    assert (state.name, MET_ANOTHER in state.message) == ("NothingNew", True)
+
+
 def test_a_model_that_a_run_works_on_is_left_to_it(begun: Any, root: Root) -> None:
-    with try_lock(root, *LEASE):
+    with try_lock(root, *LOCK):
         assert not has_lost_run(begun, root)
         assert start_retrainings(["toy"], root) == []
     assert start_retrainings(["toy"], root) == ["toy"]
@@ -84,7 +82,7 @@ def test_a_model_that_a_run_works_on_is_left_to_it(begun: Any, root: Root) -> No
 def test_a_run_that_a_worker_has_just_taken_is_about_to_begin(
     begun: Any, root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.dispatch.LEASE_S", LEASE_S)
+    monkeypatch.setattr("flows.dispatch.BEGIN_S", BEGIN_S)
     assert not has_lost_run(begun, root)
     assert start_retrainings(["toy"], root) == []
 

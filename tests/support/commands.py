@@ -18,16 +18,6 @@ CSV = "series_id,label,step,x\n" + "".join(
     f"s{i},{'ab'[i % 2]},{t},{i % 2 * t}\n" for i in range(6) for t in range(4)
 )
 
-HOLDER = """
-import os, signal, sys
-from seqclass.store.leases import try_lock
-from seqclass.store.root import open_root
-with try_lock(open_root(sys.argv[1]), "retraining", "models", "toy") as own:
-    assert own
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-"""Of a process that is killed while it holds the claim to retrain ``toy``; its root follows."""
-
 
 def csv(folder: Path, change: Callable[[str], str] = str) -> Path:
     folder.mkdir(exist_ok=True)

@@ -2,20 +2,18 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from seqclass.evaluation.decisions import LARGEST
 from seqclass.inference.prediction import REFERENCES
 from seqclass.pipeline.replicas import train_seed
 from seqclass.row_split import select_rows
-from seqclass.store import objects
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.log import next_turn
 from seqclass.store.models import Model, commit_model
@@ -173,14 +171,3 @@ def register(dataset: Dataset, **more: object) -> Iterator[Model]:
             with root.fs.open(f"{workspace}/{REFERENCES}", "wb") as file:
                 pq.write_table(references, file)
             yield commit_model(root, workspace, "toy", description, NOW)
-
-
-def silent_since(bucket: Root, path: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the store's clock say that a file was last written so long ago."""
-    see = objects.see
-
-    def seen(fs: object, asked: str) -> objects.Seen | None:
-        found = see(bucket.fs, asked)
-        return replace(found, age_s=seconds) if found and asked == path else found
-
-    monkeypatch.setattr(objects, "see", seen)

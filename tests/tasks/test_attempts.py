@@ -12,7 +12,7 @@ from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.decision import note_failure
 from seqclass.pipeline.detection import NewData, RetrainRun, begin_try, find_new_data
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.leases import try_lock
+from seqclass.store.locks import try_lock
 from seqclass.store.retrainings import (
     FIRST_WAIT_S,
     Attempt,
@@ -43,7 +43,7 @@ def news(root: Root, now: datetime = NOW, spec: RetrainSpec = SPEC) -> NewData:
 
 def attempt(root: Root, now: datetime, spec: RetrainSpec = SPEC, error: str = "") -> Any:
     """A try, which fails where there is an error and else is killed; what it decides."""
-    found, turn = news(root, now, spec), RetrainRun("toy", spec, "", now, root)
+    found, turn = news(root, now, spec), RetrainRun("toy", spec, now, root)
     assert found.waiting is None
     with disable_run_logger():
         try:

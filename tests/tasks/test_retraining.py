@@ -35,7 +35,7 @@ from seqclass.pipeline.inspect_rows import _ask
 from seqclass.policies import set_policy
 from seqclass.row_split import select_rows
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
-from seqclass.store.leases import try_lock
+from seqclass.store.locks import try_lock
 from seqclass.store.log import next_turn, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import (

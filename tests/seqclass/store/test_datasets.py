@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from seqclass.store import parts as row_groups
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import (
     Dataset,
+    OvertakenParentError,
     Provenance,
     dataset_versions,
+    on_newest,
     open_dataset,
     write_dataset,
     write_rows,
@@ -140,6 +143,23 @@ def test_the_same_rows_again_find_the_version_that_is_there(root: Root) -> None:
     assert store_series(root).ref == first.ref
     assert Path(first.folder, "manifest.json").read_bytes() == before
     assert dataset_versions(root, "toy") == [first.manifest["version"]]
+
+
+def test_of_two_that_follow_the_same_rows_the_second_leaves_nothing(root: Root) -> None:
+    parent = write_dataset(root, "r", [ragged([3, 1, 7])], {}, NOW)
+    first, second = (
+        pa.concat_tables([ragged([3, 1, 7]), ragged([2, 4], seed)]).set_column(
+            0, "series_id", [["r0", "r1", "r2", f"{seed}a", f"{seed}b"]]
+        )
+        for seed in (1, 2)
+    )
+    after = Provenance({}, parent=parent)
+    made = write_rows(root, "r", [first], after)
+    with pytest.raises(OvertakenParentError):
+        write_rows(root, "r", [second], after)
+    assert dataset_versions(root, "r") == [parent.manifest["version"], made.manifest["version"]]
+    assert verify_tree(root)["bad"] == []
+    assert on_newest(lambda: write_rows(root, "r", [second], replace(after, parent=made)))
 
 
 def test_lost_rows_that_are_written_again_are_registered_again(root: Root) -> None:

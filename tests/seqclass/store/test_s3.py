@@ -1,36 +1,26 @@
 """The same store on a real S3 endpoint (moto's server on loopback)."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from itertools import count, pairwise
-from threading import Barrier, BrokenBarrierError, Event
-from typing import Any
+from itertools import pairwise
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
 from seqclass.pages.index_pages import refresh, write_all
 from seqclass.store import objects
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.garbage import collect_garbage
-from seqclass.store.leases import LEASE_S, check_lease, locked, run_exclusive, try_lock
 from seqclass.store.log import read_log
 from seqclass.store.models import commit_model, model_versions
 from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 from seqclass.store.staging import staging
-from tests.support.commands import HOLDER
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import (
     DESCRIBED,
     make_champion,
-    silent_since,
     store_champion,
     store_series,
 )
@@ -84,145 +74,11 @@ def test_the_catalogue_is_written(bucket: Root) -> None:
     assert verify_tree(bucket)["bad"] == []
 
 
-WANTED = ("retraining", "models", "toy")
-
-
-def test_a_claim_left_behind_is_overtaken_and_its_late_holder_does_no_harm(
-    bucket: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = bucket.join("models", "toy", ".retraining.lock")
-    with try_lock(bucket, *WANTED) as late:
-        assert late is not None
-        check_lease(bucket, late)
-        with try_lock(bucket, *WANTED) as other:
-            assert other is None
-        with monkeypatch.context() as later:
-            silent_since(bucket, path, LEASE_S + 1, later)
-            holder = try_lock(bucket, *WANTED)
-            own = holder.__enter__()
-        assert own is not None
-        monkeypatch.setattr("seqclass.store.leases._now_s", lambda: time.monotonic() + LEASE_S)
-        with pytest.raises(ValueError, match="another may have taken it over"):
-            check_lease(bucket, late)
-    monkeypatch.undo()
-    check_lease(bucket, own)
-    with try_lock(bucket, *WANTED) as third:
-        assert third is None
-    holder.__exit__(None, None, None)
-    with try_lock(bucket, *WANTED) as third:
-        assert third is not None
-        check_lease(bucket, third)
-
-
-def test_a_claim_is_renewed_while_its_holder_lives(
-    bucket: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("seqclass.store.leases.RENEWAL_S", 0.01)
-    path, seen = bucket.join("models", "toy", ".retraining.lock"), set[str]()
-    with try_lock(bucket, *WANTED):
-        while len(seen) < 5:
-            found = objects.see(bucket.fs, path)
-            assert found is not None
-            seen.add(found.tag)
-    found = objects.see(bucket.fs, path)
-    assert found is not None
-    assert found.content == b"free"
-
-
-def test_a_renewal_that_fails_or_whose_answer_is_lost_ends_no_claim(
-    bucket: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put, calls = objects.put, count()
-    failed_three_times = Event()
-
-    def unreliable(*words: Any) -> str | None:
-        turn = next(calls)
-        tag = put(*words) if turn != 1 else None
-        if turn in (1, 2, 3):  # not sent once, then sent and not answered
-            raise EndpointConnectionError(endpoint_url="s3")
-        if turn > 4:
-            failed_three_times.set()
-        return tag
-
-    monkeypatch.setattr("seqclass.store.leases.RENEWAL_S", 0.01)
-    monkeypatch.setattr(objects, "put", unreliable)
-    with try_lock(bucket, *WANTED) as own:
-        assert own is not None
-        assert failed_three_times.wait(30), "nobody renews the claim any more"
-        check_lease(bucket, own)
-        with try_lock(bucket, *WANTED) as other:
-            assert other is None
-
-
-def test_a_claim_that_can_not_be_given_back_hides_no_outcome(
-    bucket: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(*_: object) -> None:
-        raise EndpointConnectionError(endpoint_url="s3")
-
-    def work() -> None:
-        with locked(bucket, "models", "toy"):
-            monkeypatch.setattr(objects, "put", gone)
-            raise KeyError("of the work")
-
-    with pytest.raises(KeyError, match="of the work"):
-        work()
-
-
-def test_the_claim_of_a_killed_process_is_free_after_a_minute(
-    bucket: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run_each([[HOLDER, bucket.url]]) == [-signal.SIGKILL]
-    path = bucket.join("models", "toy", ".retraining.lock")
-    for age_s, is_free in ((LEASE_S, False), (LEASE_S + 1, True)):
-        silent_since(bucket, path, age_s, monkeypatch)
-        with try_lock(bucket, *WANTED) as own:
-            assert (own is not None) is is_free
-
-
-def test_of_those_who_overtake_a_claim_one_wins(
-    bucket: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = bucket.join("models", "toy", ".retraining.lock")
-    with try_lock(bucket, *WANTED), ExitStack() as all_of_them:
-        silent_since(bucket, path, LEASE_S + 1, monkeypatch)
-        barrier, see = Barrier(4), objects.see
-
-        def seen_at_once(fs: object, asked: str) -> objects.Seen | None:
-            found = see(bucket.fs, asked)
-            with suppress(BrokenBarrierError):
-                barrier.wait(30)
-            barrier.abort()
-            return found
-
-        monkeypatch.setattr(objects, "see", seen_at_once)
-        with ThreadPoolExecutor(4) as pool:
-            claims = [try_lock(bucket, *WANTED) for _ in range(4)]
-            won = list(pool.map(all_of_them.enter_context, claims))
-        monkeypatch.undo()
-    assert sum(own is not None for own in won) == 1
-
-
 def test_a_write_whose_answer_was_lost_counts_as_done(bucket: Root) -> None:
-    path = bucket.join("pointer.json")
-    tag = objects.put(bucket.fs, path, b"mine", None)
-    assert tag is not None
-    assert objects.put(bucket.fs, path, b"mine", None) == tag
-    assert objects.put(bucket.fs, path, b"other", None) is None
-    assert objects.put(bucket.fs, path, b"newer", tag) is not None
-    assert objects.put(bucket.fs, path, b"late", tag) is None
-    assert objects.put(bucket.fs, bucket.join("nothing"), b"x", tag) is None
-
-
-def test_who_has_lost_a_folder_commits_nothing(
-    bucket: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with locked(bucket, "datasets", "m"), monkeypatch.context() as later:
-        later.setattr("seqclass.store.leases._now_s", lambda: time.monotonic() + 1e6)
-        with pytest.raises(ValueError, match="nothing more is written"):
-            store_series(bucket, "m")
-    assert verify_tree(bucket)["bad"] == []
-    assert bucket.names("datasets", "m") == []
+    path = bucket.join("record.json")
+    assert objects.create(bucket.fs, path, b"mine")
+    assert objects.create(bucket.fs, path, b"mine")
+    assert not objects.create(bucket.fs, path, b"other")
 
 
 MOVER = """
@@ -265,18 +121,6 @@ def test_versions_that_are_registered_at_once_have_numbers_of_their_own(bucket: 
     assert run_each([[REGISTRAR, bucket.url]] * 3) == [0, 0, 0]
     assert model_versions(bucket, "m") == [f"v{number}" for number in range(1, 7)]
     assert verify_tree(bucket)["bad"] == []
-
-
-def test_who_meets_another_is_heard(bucket: Root) -> None:
-    folder, seen = ("models", "toy"), list[str]()
-
-    def work(own: str) -> None:
-        seen.append(own)
-        if len(seen) == 1:
-            assert run_exclusive(bucket, "retraining", folder, work) == []
-
-    run_exclusive(bucket, "retraining", folder, work)
-    assert len(seen) == 2
 
 
 def test_a_record_of_many_packets_is_read_whole(bucket: Root) -> None:

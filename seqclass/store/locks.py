@@ -1,0 +1,87 @@
+"""Locks of the system on folders of a local root; they end with their process.
+
+They spare work: of two processes that add to a dataset or retrain a model, one waits or leaves.
+Nothing depends on them, and in an object store nobody is held: what counts is decided by the next
+entry of a log, which only one process can write.
+"""
+
+import contextlib
+import fcntl
+import os
+import random
+import time
+from collections.abc import Iterator
+
+from seqclass.store.root import Root
+
+PAUSE_S = (0.05, 0.3)
+
+
+@contextlib.contextmanager
+def locked(root: Root, *folder: str) -> Iterator[None]:
+    """Hold a folder for one process; wait while another one holds it."""
+    if not root.is_local:
+        yield
+        return
+    handle = _opened(root, *folder)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def locked_within(seconds: float, root: Root, *folder: str) -> Iterator[bool]:
+    """Hold a folder as ``locked`` does; False if another process does not free it in time."""
+    if not root.is_local:
+        yield True
+        return
+    end_s = time.monotonic() + seconds
+    with contextlib.ExitStack() as held:
+        while not (is_held := held.enter_context(exclusive(_opened(root, *folder)))):
+            if time.monotonic() >= end_s:
+                break
+            held.close()
+            time.sleep(random.uniform(*PAUSE_S))
+        yield is_held
+
+
+@contextlib.contextmanager
+def try_lock(root: Root, purpose: str, *folder: str) -> Iterator[bool]:
+    """Try to hold a folder for one purpose; False if another process holds it for the same."""
+    if not root.is_local:
+        yield True
+        return
+    path = root.join(*folder, f".{purpose}.lock")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with exclusive(os.open(path, os.O_RDWR | os.O_CREAT, 0o644)) as is_free:
+        yield is_free
+
+
+def is_locked(root: Root, purpose: str, *folder: str) -> bool:
+    """Check whether another process holds a folder for this purpose; unknown in an object store."""
+    if not root.is_local or not root.exists(*folder, f".{purpose}.lock"):
+        return False
+    with try_lock(root, purpose, *folder) as is_free:
+        return not is_free
+
+
+@contextlib.contextmanager
+def exclusive(handle: int) -> Iterator[bool]:
+    """Hold an open file or folder, and close it at the end; False if another process holds it."""
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+def _opened(root: Root, *folder: str) -> int:
+    path = root.join(*folder)
+    os.makedirs(path, exist_ok=True)
+    return os.open(path, os.O_RDONLY)
