@@ -34,8 +34,8 @@ def publish(model_ref: str, decision: str, root: Root) -> None:
 
 
 def _summary(model: Model, decision: str) -> str:
-    found = model.read_json("metrics.json")
-    rows = {"**this model**": found["metrics"], **found["baselines"]}
+    record = model.read_json("metrics.json")
+    rows = {"**this model**": record["metrics"], **record["baselines"]}
     scores = [f"| {name} | {s['macro_f1']:.4f} | {s['accuracy']:.4f} |" for name, s in rows.items()]
     head = [f"# {model.ref}", "", f"on `{model.manifest['dataset']}`: {decision}", ""]
     table = ["| | macro F1 | accuracy |", "|---|---|---|", *scores, ""]
@@ -43,11 +43,12 @@ def _summary(model: Model, decision: str) -> str:
 
 
 def _stability(model: Model) -> list[str]:
-    found = cast(Stability, model.read_json("stability.json"))
-    f1, worst = found["spread"]["macro_f1"], found["worst_seed"]
+    stability = cast(Stability, model.read_json("stability.json"))
+    f1, worst = stability["spread"]["macro_f1"], stability["worst_seed"]
     low, high = worst["intervals"]["macro_f1"]
-    restarts, n_seeds = sum(seed["restarts"] for seed in found["seeds"]), len(found["seeds"])
-    gate = f"- gate: {found['refused'] or 'passed'}"
+    seeds = stability["seeds"]
+    restarts, n_seeds = sum(seed["restarts"] for seed in seeds), len(seeds)
+    gate = f"- gate: {stability['refused'] or 'passed'}"
     if n_seeds == 1:
         alone = f"- one seed, which says nothing about stability; {restarts} restarts"
         return ["## Stability", "", alone, gate]
@@ -57,7 +58,7 @@ def _stability(model: Model) -> list[str]:
         f"- macro F1 over {n_seeds} seeds: mean {f1['mean']:.4f}, standard deviation "
         f"{f1['sd']:.4f}, lowest {f1['min']:.4f}",
         f"- worst case, seed {worst['seed']}: {low:.4f} to {high:.4f} (95%)",
-        f"- {found['flipping_rows']} test rows flip between seeds; {restarts} restarts",
+        f"- {stability['flipping_rows']} test rows flip between seeds; {restarts} restarts",
         gate,
     ]
 

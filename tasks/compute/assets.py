@@ -32,7 +32,7 @@ def materializing(
         task.fn,
         name=task.name,
         assets=[asset_of(root, made)],
-        asset_deps=[asset_of(root, one) for one in used],
+        asset_deps=[asset_of(root, reference) for reference in used],
         materialized_by="seqclass",
     )
     return made_by
@@ -55,10 +55,10 @@ def address(root: Root, *parts: str) -> str:
     return "/".join([root.url, *parts])
 
 
-def describe_asset(root: Root, ref: str, **known: Any) -> None:
+def describe_asset(root: Root, ref: str, **metadata: Any) -> None:
     """Add the reference and the page of the version to the event of a materializing task."""
-    own = reference_of(ref)
-    key, context = asset_of(root, own).key, AssetContext.get()
+    reference = reference_of(ref)
+    key, context = asset_of(root, reference).key, AssetContext.get()
     if context is not None and key in {asset.key for asset in context.downstream_assets}:
-        page = address(root, own.kind, own.name, "index.html")
-        context.add_asset_metadata(key, {"version": own.version, "page": page, **known})
+        page = address(root, reference.kind, reference.name, "index.html")
+        context.add_asset_metadata(key, {"version": reference.version, "page": page, **metadata})

@@ -14,19 +14,21 @@ class ClusterRunner(DaskTaskRunner):
     Workers that would train other bits than this process are refused: those that are there when a
     flow begins, and those that come later with their first task.
 
-    wanted: the fingerprint of the process in which the flow runs.
+    fingerprint: of the process in which the flow runs.
     """
 
-    def __init__(self, *arguments: Any, wanted: dict[str, Any] | None = None, **own: Any) -> None:
-        super().__init__(*arguments, **own)
-        self.wanted = wanted or learning_fingerprint()
+    def __init__(
+        self, *arguments: Any, fingerprint: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self.fingerprint = fingerprint or learning_fingerprint()
 
     def duplicate(self) -> Self:
         """Return a runner for a flow run; in a worker, Prefect asks for one before each task."""
         if _is_worker():
-            check_same("this worker", self.wanted, learning_fingerprint())
+            check_same("this worker", self.fingerprint, learning_fingerprint())
         kept = {"address": self.address, "client_kwargs": self.client_kwargs}
-        return type(self)(wanted=self.wanted, **kept)
+        return type(self)(fingerprint=self.fingerprint, **kept)
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -46,22 +48,22 @@ class ClusterRunner(DaskTaskRunner):
                 "set distributed.comm.tls, or use dask://"
             )
         try:
-            found = self.client.run(learning_fingerprint, on_error="return")
+            fingerprints = self.client.run(learning_fingerprint, on_error="return")
         except OSError as error:
             raise ValueError(
                 f"runner: expected a Dask scheduler that answers at {self.address}, got "
                 f"{str(error) or type(error).__name__}; start it with 'dask scheduler', or leave "
                 "--runner and SEQCLASS_RUNNER out"
             ) from error
-        if not found:
+        if not fingerprints:
             raise ValueError(
                 f"runner: expected a worker at {self.address}, the scheduler has none; start one "
                 f"with 'dask worker {self.address}'"
             )
-        for worker, theirs in found.items():
+        for worker, theirs in fingerprints.items():
             if isinstance(theirs, BaseException):
                 theirs = {"learning_code": f"{type(theirs).__name__}: {theirs}"}
-            check_same(f"worker {worker}", self.wanted, theirs)
+            check_same(f"worker {worker}", self.fingerprint, theirs)
 
     def _lacks_certificates(self) -> bool:
         if not str(self.address).startswith("tls:"):
@@ -69,14 +71,14 @@ class ClusterRunner(DaskTaskRunner):
         return distributed.Security().get_connection_args("client").get("ssl_context") is None
 
 
-def check_same(who: str, wanted: dict[str, Any], theirs: dict[str, Any]) -> None:
+def check_same(who: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     """Refuse a worker that would train other bits, by its fingerprint."""
-    alike = wanted.keys() - {"cores"}
-    if differing := sorted(key for key in alike if theirs.get(key) != wanted[key]):
+    alike = ours.keys() - {"cores"}
+    if differing := sorted(key for key in alike if theirs.get(key) != ours[key]):
         first = differing[0]
         raise ValueError(
             f"runner: expected {who} to be as the run, it differs in {', '.join(differing)} "
-            f"({first}: {wanted[first]!r} here, {theirs.get(first)!r} there); install the same "
+            f"({first}: {ours[first]!r} here, {theirs.get(first)!r} there); install the same "
             "release there, on the same kind of CPU"
         )
 

@@ -44,10 +44,10 @@ def task_runner() -> "TaskRunner[Any]":
 
 def scheduler_of(argument: str, given: str) -> str:
     """Return the address of a scheduler as Dask writes it, from ``dask://HOST:PORT`` or ``tls://…``."""
-    found = re.fullmatch(r"(dask|tls)://([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})", given)
-    if found is None:
+    match = re.fullmatch(r"(dask|tls)://([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})", given)
+    if match is None:
         raise ValueError(
             f"{argument}: expected dask://HOST:PORT or tls://HOST:PORT, got {given!r}; give the "
             "address of the Dask scheduler"
         )
-    return f"{PROTOCOLS[found[1]]}://{found[2]}:{found[3]}"
+    return f"{PROTOCOLS[match[1]]}://{match[2]}:{match[3]}"

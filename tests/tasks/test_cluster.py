@@ -202,7 +202,7 @@ def test_runs_of_a_study_are_trained_once(
 def test_a_worker_of_another_release_takes_no_task(two_workers: Cluster) -> None:
     address = scheduler_of(RUNNER, two_workers.runner)
     other = ClusterRunner(
-        address=address, wanted={**learning_fingerprint(), "learning_code": "older"}
+        address=address, fingerprint={**learning_fingerprint(), "learning_code": "older"}
     )
     late = two_workers.client.submit(ClusterRunner.duplicate, other)
     with pytest.raises(ValueError, match="expected this worker to be as the run"):
