@@ -389,9 +389,9 @@ def write_rows(
 ) -> Dataset:
     """Write rows as a new version, or find the version that already holds the same rows.
 
-    ``tables`` may come in pieces of any size: the same rows give the same version. This
-    version is the newest one then, unless the newest was made from it: what came since is not to be
-    lost. OvertakenParentError, and no version, if its parent is not the newest version any more.
+    ``tables`` may come in pieces of any size: the same rows give the same version. This version
+    becomes the newest one, unless the present newest was made from it: later rows and labels are
+    kept. OvertakenParentError, and no version, if its parent is not the newest version any more.
     """
     check_name(name)
     with staging(root, f"dataset-{name}") as folder:

@@ -2,7 +2,7 @@
 
 The facts of a model stand beside a digest of the listing of everything that they follow from: names
 and tags of its log's entries, of its retrainings and scores, and of the dataset's log.
-Facts whose digest is that of now are those of now; others are found anew. The file has its own
+Facts are used while that digest is the same; else they are computed again. The file has its own
 digest.
 """
 

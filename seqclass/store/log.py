@@ -119,7 +119,7 @@ def state_of(root: Root, name: str, kind: str = MODELS) -> Any:
 
 
 def next_turn(root: Root, name: str, kind: str = MODELS) -> Turn:
-    """Return the place of the next entry; what is read after this is what it is decided on."""
+    """Return the place of the next entry; the caller then reads what it decides on."""
     files = entry_files(root, name, kind)
     if not files:
         return Turn(root, name, KINDS[kind].nothing, kind)

@@ -326,8 +326,9 @@ def remove_items(
 ) -> list[Item]:
     """Remove those of these items that may still go; returns the items as they were.
 
-    The removal is recorded first, in ``prunings/`` and, for a version, in its model's log: what
-    becomes champion until then stays, and what is removed there becomes champion no more.
+    The removal is recorded first, in ``prunings/`` and, for a version, in its model's log. A
+    version that became champion before this entry stays; a version that the entry names can't
+    become champion any more.
     """
     names = {reference_of(ref).name for ref in refs if _is_version(ref, DATASETS)}
     with contextlib.ExitStack() as held:

@@ -101,7 +101,7 @@ def _copy(root: Root, folder: str, final: tuple[str, ...]) -> bool:
 
 
 def remove(root: Root, *place: str) -> None:
-    """Remove a sealed folder; what a kill leaves of it counts as nothing and is collected."""
+    """Remove a sealed folder; garbage collection removes what a kill has left of it."""
     path = root.join(*place)
     with staging(root, "removed") as folder:
         if root.is_local:
