@@ -39,15 +39,15 @@ def committee_classifier(
     if familiarity is not None:
         place = familiarity.embed([raw, seen(familiarity.convolutions)])
         outputs |= familiarity_outputs(place, familiarity)
-    found = outputs if familiarity else outputs["probabilities"]
-    return keras.Model(raw, found, name="classifier")
+    return keras.Model(raw, outputs if familiarity else outputs["probabilities"], name="classifier")
 
 
 def mixed_logits(
     probabilities: Sequence[keras.KerasTensor], weights: Sequence[float]
 ) -> keras.KerasTensor:
     """Return the log of a weighted mean of probabilities ``(B, classes)``."""
-    parts = [own * weight for own, weight in zip(probabilities, weights, strict=True) if weight]
+    pairs = zip(probabilities, weights, strict=True)
+    parts = [answer * weight for answer, weight in pairs if weight]
     mixed = layers.Add()(parts) if len(parts) > 1 else parts[0]
     return ops.log(ops.maximum(mixed, float(np.finfo(np.float32).tiny)))
 
@@ -78,9 +78,9 @@ def _answers(
     members: Sequence[Branch], temperatures: Sequence[float], seen: _Seen
 ) -> list[keras.KerasTensor]:
     """Return each member's probabilities at its own temperature."""
-    found = []
+    answers = []
     for number, (member, temperature) in enumerate(zip(members, temperatures, strict=True)):
         start, end = member.head.input, layers.Rescaling(1 / temperature)(member.head.output)
         head = keras.Model(start, layers.Softmax()(end), name=f"member_{number}")
-        found.append(head(seen(member.frozen)))
-    return found
+        answers.append(head(seen(member.frozen)))
+    return answers

@@ -41,8 +41,8 @@ def choose_weight(mixed: Training) -> float:
     a fold holds back the whole of a class, 0 is not tried: nothing else speaks for the class.
     """
     losses = _losses_by_weight(mixed)
-    best = min((own for own in losses if own), key=lambda weight: float(losses[weight].mean()))
-    gaps = {weight: own - losses[best] for weight, own in losses.items()}
+    best = min((w for w in losses if w), key=lambda weight: float(losses[weight].mean()))
+    gaps = {weight: loss - losses[best] for weight, loss in losses.items()}
     like = [w for w, gap in gaps.items() if gap.mean() <= mixed.error_of_mean(gap)[0]]
     return 0.0 if 0.0 in like else max(like)
 
@@ -51,7 +51,7 @@ def _losses_by_weight(mixed: Training) -> dict[float, np.ndarray]:
     """Return the log-loss of each held-back row, by the weight of the auxiliary rows."""
     some = mixed.subsample()
     features, y, first = some.pooled, some.rows.y, len(some.own)
-    weights, found = _weights(first, len(y) - first), {}
+    weights, losses = _weights(first, len(y) - first), {}
     if _is_held_whole(some):
         weights.remove(0.0)
     for weight in weights:
@@ -60,14 +60,14 @@ def _losses_by_weight(mixed: Training) -> dict[float, np.ndarray]:
         config = RidgeConfig(folds=some.held_by_fold, auxiliary=auxiliary)
         head = fit_ridge(features[:n], y[:n], mixed.n_classes, config)
         scores, truth = np.concatenate(head.held), y[some.held]
-        found[weight] = row_losses(soften(scores, fit_temperature(scores, truth)), truth)
-    return found
+        losses[weight] = row_losses(soften(scores, fit_temperature(scores, truth)), truth)
+    return losses
 
 
 def _is_held_whole(mixed: Training) -> bool:
     """Check whether a fold keeps only auxiliary rows of a class."""
-    own, n = mixed.own.y, len(mixed.own)
-    return any(len(np.unique(own[kept[kept < n]])) < len(np.unique(own)) for kept, _ in mixed.folds)
+    y, n = mixed.own.y, len(mixed.own)
+    return any(len(np.unique(y[kept[kept < n]])) < len(np.unique(y)) for kept, _ in mixed.folds)
 
 
 def _weights(n_own: int, n_others: int) -> list[float]:

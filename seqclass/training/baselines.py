@@ -81,13 +81,13 @@ def baseline_predictions(
     rows = np.arange(len(x))
     if len(x) > MAX_ROWS:
         rows = np.random.default_rng(seed).permutation(len(x))[:MAX_ROWS]
-    known, y = x[rows], y[rows]
-    features, scaling = summary_features(known), fit_scaling(known)
+    x_train, y = x[rows], y[rows]
+    features, scaling = summary_features(x_train), fit_scaling(x_train)
     regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     majority = DummyClassifier(strategy="most_frequent").fit(features, y)
     linear = _fit_quietly(regression, features, y)
-    nearest = KNeighborsClassifier(1, algorithm="brute").fit(_scaled(known, scaling), y)
-    fitted = more(known, y) if more else fit_symbol_models(known, y, channels, seed)
+    nearest = KNeighborsClassifier(1, algorithm="brute").fit(_scaled(x_train, scaling), y)
+    fitted = more(x_train, y) if more else fit_symbol_models(x_train, y, channels, seed)
 
     def answered(part: np.ndarray) -> dict[str, np.ndarray]:
         seen = summary_features(part)
@@ -97,7 +97,7 @@ def baseline_predictions(
 
     starts = range(0, max(len(x_test), 1), MAX_ROWS)
     parts = [answered(x_test[start : start + MAX_ROWS]) for start in starts]
-    return {name: np.concatenate([own[name] for own in parts]) for name in parts[0]}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def fit_symbols(

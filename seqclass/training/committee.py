@@ -37,12 +37,12 @@ class Mixture:
         others answer the rest without it.
         """
         parts = zip(self.weights, self.temperatures, scores, strict=True)
-        answered = [(weight, soften(own, t)) for weight, t, own in parts if weight]
-        n = max(len(own) for _, own in answered)
+        answered = [(weight, soften(part, t)) for weight, t, part in parts if weight]
+        n = max(len(answers) for _, answers in answered)
         mixed, given = np.zeros((n, answered[0][1].shape[1])), np.zeros((n, 1))
-        for weight, own in answered:
-            mixed[: len(own)] += weight * own
-            given[: len(own)] += weight
+        for weight, answers in answered:
+            mixed[: len(answers)] += weight * answers
+            given[: len(answers)] += weight
         return pooled_logits(mixed / given)
 
     def probabilities(self, scores: Sequence[np.ndarray]) -> np.ndarray:
@@ -52,8 +52,8 @@ class Mixture:
     def losses(self, scores: Sequence[np.ndarray], y: np.ndarray) -> np.ndarray:
         """Return log-losses (nats) ``(n,)`` of these probabilities; y: class codes of n rows or
         more."""
-        found = self.probabilities(scores)
-        return row_losses(found, y[: len(found)])
+        probabilities = self.probabilities(scores)
+        return row_losses(probabilities, y[: len(probabilities)])
 
 
 def pooled_logits(mixed: np.ndarray) -> np.ndarray:
@@ -69,10 +69,10 @@ def fit_mixture(
     scores: ``(n, classes)`` of each member; it may have answered only the first rows. y: class
     codes ``(n,)``. always: numbers of the members that keep their weight however small it is.
     """
-    temperatures = tuple(fit_temperature(own, y[: len(own)]) for own in scores)
+    temperatures = tuple(fit_temperature(part, y[: len(part)]) for part in scores)
     likelihoods = np.full((len(scores), len(y)), np.nan)
-    for row, own, t in zip(likelihoods, scores, temperatures, strict=True):
-        row[: len(own)] = soften(own, t)[np.arange(len(own)), y[: len(own)]]
+    for row, part, t in zip(likelihoods, scores, temperatures, strict=True):
+        row[: len(part)] = soften(part, t)[np.arange(len(part)), y[: len(part)]]
     weights = _weights(likelihoods)
     kept = (weights >= MIN_WEIGHT) | np.isin(np.arange(len(weights)), list(always))
     if not kept.all():

@@ -56,23 +56,24 @@ def fit_familiarity(
     level, and as the means of the parts. The scores are those that a row gets when it is left out,
     since a new row takes no part in the fit.
     """
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_REFERENCES])
-    own = rows.take(chosen)
+    numbers = np.sort(np.random.default_rng(seed).permutation(len(rows))[:MAX_REFERENCES])
+    references = rows.take(numbers)
     network = convolutions.network
     pooled = keras.Input(network.output_shape[1:], name="convolutions")
     raw = keras.Input(network.input_shape[1:], name="series")
     levels, parts = _summaries(raw, drawn.scaling)
-    seen, n_levels = convolutions(own.x), levels.shape[-1]
-    summaries = predict_all(keras.Model(raw, ops.concatenate([levels, parts], axis=-1)), own.x)
+    seen, n_levels = convolutions(references.x), levels.shape[-1]
+    summarise = keras.Model(raw, ops.concatenate([levels, parts], axis=-1))
+    summaries = predict_all(summarise, references.x)
     blocks = [
         *(seen[:, view] for view in drawn.views),
         summaries[:, :n_levels],
         summaries[:, n_levels:],
     ]
     standard = [_standard(block) for block in blocks]
-    mean, factor = (np.concatenate(own) for own in zip(*standard, strict=True))
+    mean, factor = (np.concatenate(values) for values in zip(*standard, strict=True))
     z = (np.concatenate(blocks, axis=1) - mean) * factor
-    head = fit_ridge(z, own.y, n_classes, RidgeConfig(standardise=False))
+    head = fit_ridge(z, references.y, n_classes, RidgeConfig(standardise=False))
     spread = np.sqrt(np.square(head.left_out - head.left_out.mean(axis=0)).sum(axis=1).mean())
     weight = float(SCORE_WEIGHT * np.sqrt(len(blocks)) / max(float(spread), 1e-6))
     scaled = layers.Rescaling(factor.tolist(), offset=(-mean * factor).tolist())
@@ -82,7 +83,7 @@ def fit_familiarity(
     places = np.concatenate([z, head.left_out * weight], axis=1)
     apart = np.sqrt(distances(places, places))
     np.fill_diagonal(apart, np.inf)
-    return Familiarity(network, embed, chosen, places, np.sort(_mean_nearest(apart)))
+    return Familiarity(network, embed, numbers, places, np.sort(_mean_nearest(apart)))
 
 
 def _summaries(raw: keras.KerasTensor, scaling: Scaling) -> list[keras.KerasTensor]:
@@ -90,13 +91,13 @@ def _summaries(raw: keras.KerasTensor, scaling: Scaling) -> list[keras.KerasTens
 
     The summaries are mean, spread, maximum and minimum.
     """
-    found = series_views(raw, scaling)
-    level, inside = found.level, found.inside
+    series = series_views(raw, scaling)
+    level, inside = series.level, series.inside
     mean = masked_mean(level, inside)
     spread = ops.sqrt(masked_mean(ops.square(level - mean[:, None]), inside) + 1e-12)
     limits = [ops.max(ops.where(inside > 0, s * level, -CLIP), axis=1) for s in (1.0, -1.0)]
     levels = ops.clip(ops.concatenate([mean, spread, *limits], axis=-1), -CLIP, CLIP)
-    views = ops.concatenate([level, found.within, found.difference], axis=-1)
+    views = ops.concatenate([level, series.within, series.difference], axis=-1)
     steps = ops.cumsum(inside, axis=1) - 1
     part = ops.floor(BINS * steps / ops.maximum(ops.sum(inside, axis=1, keepdims=True), 1.0))
     member = ops.one_hot(ops.cast(part[..., 0], "int32"), BINS) * inside

@@ -164,8 +164,8 @@ class CompiledTrainer:
 
     def reset(self, network: keras.Model) -> None:
         """Begin from the weights and the random states of a network with the same layers."""
-        for own, given in zip(self.network.variables, network.variables, strict=True):
-            own.assign(given.value)
+        for variable, given in zip(self.network.variables, network.variables, strict=True):
+            variable.assign(given.value)
         flat = self._flat([v.value for v in self.variables])
         for weights, average, part in zip(self.weights, self.averages, flat, strict=True):
             weights.assign(part)
@@ -188,9 +188,9 @@ class CompiledTrainer:
     def logits(self, weights: Sequence[tf.Tensor], x: np.ndarray) -> np.ndarray:
         """Return logits of ``x (n, steps, channels)`` by other weights, and keep its own."""
         self.unflatten(weights, self.variables)
-        found = answer_in_batches(self._infer, x)
+        logits = answer_in_batches(self._infer, x)
         self.unflatten([part.value for part in self.weights], self.variables)
-        return found
+        return logits
 
     def _train_chunk(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Update the weights by ``CHUNK`` batches, and return the loss of each in nats."""

@@ -27,7 +27,7 @@ class _Keys(NamedTuple):
     rows: np.ndarray
     dear: np.ndarray
     fraction: float
-    wanted: np.ndarray
+    fewest: np.ndarray
 
 
 def tolerance(fraction: float) -> float:
@@ -47,15 +47,15 @@ def rebalance(
     pull: cost of moving each key, from 0 on; number: key of every row ``(n,)``; y: class codes
     ``(n,)``; shares: of the rows that should test, and of the keys of a class that should test at
     least (0: one key of a class with three). Classes come first: two keys of each train, and as
-    many test as ``_wanted`` says. Then comes the share of rows, within its ``tolerance``. A split
+    many test as ``_fewest`` says. Then comes the share of rows, within its ``tolerance``. A split
     that is right stays as it is, so that rows rarely change sides when a dataset grows.
     """
     rows = np.zeros((len(held) + 1, int(y.max()) + 1), dtype=np.int64)
     np.add.at(rows, (number, y), 1)
     moves, dear = _moves(len(held)), np.append(pull / max(pull.sum(), 1e-12), 0.0)
     fraction, least = shares
-    wanted = _wanted((rows > 0).sum(axis=0), least)
-    keys = _Keys(np.append(held, False), rows, dear, fraction, wanted)
+    fewest = _fewest((rows > 0).sum(axis=0), least)
+    keys = _Keys(np.append(held, False), rows, dear, fraction, fewest)
     now = keys.held.copy()
     stay = np.array([[len(now) - 1]])
     cost = _costs(keys, now, stay)[0]
@@ -70,19 +70,19 @@ def rebalance(
     return now[:-1]
 
 
-def _wanted(n_keys: np.ndarray, least: float) -> np.ndarray:
+def _fewest(n_keys: np.ndarray, least: float) -> np.ndarray:
     """Return the fewest keys of every class ``(classes,)`` that should test, of ``n_keys``.
 
     With a share ``least``, classes of many keys also test with enough of them that right answers
     to all are not chance.
     """
-    wanted = np.where(n_keys < 3, 0, 1)
+    fewest = np.where(n_keys < 3, 0, 1)
     if not least:
-        return wanted
+        return fewest
     n_classes = max(len(n_keys), 2)
     each = (math.floor(math.log(CHANCE) / -math.log(n_classes)) + 1) / n_classes
     enough = np.minimum(math.ceil(each), n_keys // 3)
-    return np.maximum(wanted, np.maximum(np.ceil(least * n_keys), enough))
+    return np.maximum(fewest, np.maximum(np.ceil(least * n_keys), enough))
 
 
 def _moves(n_keys: int) -> np.ndarray:
@@ -94,13 +94,13 @@ def _moves(n_keys: int) -> np.ndarray:
 
 def _costs(keys: _Keys, now: np.ndarray, moves: np.ndarray) -> np.ndarray:
     """Return the cost ``(moves,)`` of the split ``now`` after each move."""
-    held, rows, dear, fraction, wanted = keys
+    held, rows, dear, fraction, fewest = keys
     some = (rows > 0).astype(np.int64)
     side, back = np.where(now, -1, 1)[:, None], np.where(now != held, -dear, dear)
     test_rows = rows[now].sum(axis=0) + (side * rows)[moves].sum(axis=1)
     test_keys = some[now].sum(axis=0) + (side * some)[moves].sum(axis=1)
     n_keys = some.sum(axis=0)
-    untested = np.maximum(wanted - test_keys, 0)
+    untested = np.maximum(fewest - test_keys, 0)
     untrained = (n_keys - test_keys) < np.minimum(n_keys, 2)
     missing = UNTESTED * untested + UNTRAINED * untrained
     off = np.abs(test_rows.sum(axis=1) / rows.sum() - fraction) - tolerance(fraction)

@@ -41,18 +41,18 @@ def fit_kernel(
     The steepness is the one with the lowest leave-one-out loss on the landmarks.
     """
     auxiliary = config.auxiliary
-    chosen = draw_landmarks(len(rows), seed, auxiliary)
-    landmarks = rows[chosen]
+    numbers = draw_landmarks(len(rows), seed, auxiliary)
+    landmarks = rows[numbers]
     apart = distances(landmarks, landmarks)
-    trial = RidgeConfig(auxiliary=auxiliary and auxiliary.among(chosen))
-    own, tried = np.arange(len(chosen)), []
+    trial = RidgeConfig(auxiliary=auxiliary and auxiliary.among(numbers))
+    places, tried = np.arange(len(numbers)), []
     for number, steepness in enumerate(np.array(STEEPNESS) * unit_steepness(rows)):
         near = similarity(apart.copy(), steepness)
-        loss = fit_near(near, own, y[chosen], n_classes, trial).loss
+        loss = fit_near(near, places, y[numbers], n_classes, trial).loss
         tried.append((loss, number, float(steepness)))
     steepness = min(tried)[2]
     near = similarity(distances(rows, landmarks), steepness)
-    return KernelRidge(landmarks, steepness, fit_near(near, chosen, y, n_classes, config))
+    return KernelRidge(landmarks, steepness, fit_near(near, numbers, y, n_classes, config))
 
 
 def draw_landmarks(n: int, seed: int, auxiliary: Auxiliary | None) -> np.ndarray:
@@ -77,8 +77,8 @@ def distances(rows: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     landmarks = landmarks.astype(np.float64)
     apart, lengths = np.empty((len(rows), len(landmarks))), np.square(landmarks).sum(axis=1)
     for start in range(0, len(rows), ROWS_AT_ONCE):
-        own = rows[start : start + ROWS_AT_ONCE].astype(np.float64)
-        part = np.square(own).sum(axis=1)[:, None] + lengths - 2 * (own @ landmarks.T)
+        chunk = rows[start : start + ROWS_AT_ONCE].astype(np.float64)
+        part = np.square(chunk).sum(axis=1)[:, None] + lengths - 2 * (chunk @ landmarks.T)
         np.maximum(part, 0, out=apart[start : start + ROWS_AT_ONCE])
     return apart
 
@@ -90,13 +90,13 @@ def similarity(apart: np.ndarray, steepness: float) -> np.ndarray:
 
 
 def fit_near(
-    near: np.ndarray, chosen: np.ndarray, y: np.ndarray, n_classes: int, config: RidgeConfig
+    near: np.ndarray, numbers: np.ndarray, y: np.ndarray, n_classes: int, config: RidgeConfig
 ) -> Ridge:
     """Fit a ridge regression on similarities ``(n, landmarks)``, penalised as the kernel says.
 
-    chosen: numbers of the rows that are the landmarks.
+    numbers: those of the rows that are the landmarks.
     """
-    back = _whitening(near[chosen])
+    back = _whitening(near[numbers])
     head = fit_ridge(near @ back, y, n_classes, config._replace(standardise=False))
     return head._replace(kernel=back @ head.kernel)
 

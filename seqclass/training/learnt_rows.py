@@ -76,9 +76,9 @@ class Auxiliary(NamedTuple):
         """Return what each of the rows counts for ``(n_rows,)``."""
         return np.where(np.arange(n_rows) < self.first, 1.0, self.weight)
 
-    def among(self, chosen: np.ndarray) -> "Auxiliary":
+    def among(self, numbers: np.ndarray) -> "Auxiliary":
         """Return the auxiliary rows among rows of these ascending numbers."""
-        return Auxiliary(int(np.searchsorted(chosen, self.first)), self.weight)
+        return Auxiliary(int(np.searchsorted(numbers, self.first)), self.weight)
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,9 @@ class Mixed(LearntRows):
         for order in permutations(len(self), seed):
             while len(drawn) < self._drawn:
                 drawn = np.concatenate([drawn, self.others[next(passes)]])
-            chosen = np.concatenate([self.index, drawn[: self._drawn]]).astype(np.int32)
+            numbers = np.concatenate([self.index, drawn[: self._drawn]]).astype(np.int32)
             drawn = drawn[self._drawn :]
-            yield self.rows, chosen[order]
+            yield self.rows, numbers[order]
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class WindowedRows(LearntRows):
         row_groups = np.diff(np.searchsorted(self.rows, self.ends), prepend=0)
         for places in windows(row_groups.tolist(), seed, self.window):
             numbers = self.rows[places]
-            known = np.sort(numbers)
-            order = np.searchsorted(known, numbers).astype(np.int32)
+            ascending = np.sort(numbers)
+            order = np.searchsorted(ascending, numbers).astype(np.int32)
             return_memory()
-            yield Rows(self.read(known), self.y[known]), order
+            yield Rows(self.read(ascending), self.y[ascending]), order

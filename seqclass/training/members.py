@@ -135,8 +135,8 @@ class Training:
     @cached_property
     def pooled(self) -> np.ndarray:
         """Pooled features ``(n, p)`` of the rows."""
-        found: np.ndarray = self.frozen.pooled(self.rows.x)
-        return found
+        features: np.ndarray = self.frozen.pooled(self.rows.x)
+        return features
 
     @property
     def own(self) -> Rows:
@@ -177,13 +177,13 @@ class Training:
         if n <= MAX_CLOSED:
             return self
         drawn = np.random.default_rng(self.seed).permutation(n)[:MAX_CLOSED]
-        chosen = np.union1d(drawn, self.held)
-        auxiliary = self.auxiliary and self.auxiliary.among(chosen)
+        numbers = np.union1d(drawn, self.held)
+        auxiliary = self.auxiliary and self.auxiliary.among(numbers)
         folds = [
-            (np.flatnonzero(np.isin(chosen, kept)), np.flatnonzero(np.isin(chosen, held)))
+            (np.flatnonzero(np.isin(numbers, kept)), np.flatnonzero(np.isin(numbers, held)))
             for kept, held in self.folds
         ]
-        return replace(self, rows=self.rows.take(chosen), folds=folds, auxiliary=auxiliary)
+        return replace(self, rows=self.rows.take(numbers), folds=folds, auxiliary=auxiliary)
 
 
 def usual_steps(x: np.ndarray) -> tuple[int, int]:
@@ -228,8 +228,8 @@ def _ridge(training: Training) -> Closed:
         return Branch(frozen, keras.Model(seen, head.layer(seen), name="network"))
 
     def unseen(kept: np.ndarray, held: np.ndarray) -> np.ndarray:
-        own = fit_ridge(features[kept], rows.y[kept], n_classes, training.ridge_among(kept))
-        return features[held] @ own.kernel + own.bias
+        ridge = fit_ridge(features[kept], rows.y[kept], n_classes, training.ridge_among(kept))
+        return features[held] @ ridge.kernel + ridge.bias
 
     return Closed(np.concatenate(head.held), branch, unseen)
 
@@ -296,8 +296,8 @@ class LstmMember:
     @cached_property
     def views(self) -> ViewsBuilder:
         """The views before the network, computed anew for every chunk."""
-        known = self.training.frozen
-        return ViewsBuilder(known.scaling, known.alphabets)
+        frozen = self.training.frozen
+        return ViewsBuilder(frozen.scaling, frozen.alphabets)
 
     @cached_property
     def frozen(self) -> keras.Model:
@@ -408,8 +408,8 @@ class LstmMember:
             return many.without(held)
         if auxiliary is None:
             return Subset(rows, kept)
-        own = kept < auxiliary.first
-        return Mixed(rows, kept[own], kept[~own], auxiliary.weight)
+        in_dataset = kept < auxiliary.first
+        return Mixed(rows, kept[in_dataset], kept[~in_dataset], auxiliary.weight)
 
     def _stop(self) -> Callable[[int], bool] | None:
         """Return the rule that ends the first network early, or None.
@@ -428,7 +428,7 @@ class LstmMember:
         why: a short reason that it ends before the last fold, or None.
         """
         why = STILL_LEARNS if self.still_learns else why
-        scores = np.concatenate([one.held_back_logits for one in self.fits])
+        scores = np.concatenate([each.held_back_logits for each in self.fits])
         if self.training.prior is not None:
             scores = scores + self.training.prior
         branch = partial(_branch, self.frozen, self.fits, self.training.prior)
@@ -436,12 +436,12 @@ class LstmMember:
 
 
 def _branch(frozen: keras.Model, fits: Sequence[Fit], prior: np.ndarray | None) -> Branch:
-    for one in fits:
-        add_to_bias(one.network, prior)
+    for each in fits:
+        add_to_bias(each.network, prior)
     seen = keras.Input(frozen.output_shape[1:], name="features")
     ends = [
-        keras.Model(one.network.input, one.network.output, name=f"fold_{number}")(seen)
-        for number, one in enumerate(fits)
+        keras.Model(each.network.input, each.network.output, name=f"fold_{number}")(seen)
+        for number, each in enumerate(fits)
     ]
     mean = layers.Average(name="logits")(ends) if len(ends) > 1 else ends[0]
     return Branch(frozen, keras.Model(seen, mean, name="network"))
@@ -462,7 +462,7 @@ def load_matching_weights(
 
     weights: those of each network of the classifier. If none has this form, nothing is set.
     """
-    wanted = [w.shape for w in network.get_weights()]
-    alike = [own for own in weights if [w.shape for w in own] == wanted]
+    shapes = [w.shape for w in network.get_weights()]
+    alike = [candidate for candidate in weights if [w.shape for w in candidate] == shapes]
     if alike:
         network.set_weights(alike[number % len(alike)])

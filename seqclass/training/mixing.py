@@ -14,9 +14,9 @@ def mix(trained: list[Trained], training: Training) -> Mixture:
 
     A member without a gain gets weight 0, except the LSTM.
     """
-    scores = [one.scores for one in trained]
+    scores = [member.scores for member in trained]
     y = training.rows.y[training.held[: max(map(len, scores))]]
-    return fit_mixture(scores, y, [k for k, one in enumerate(trained) if one.name == LSTM])
+    return fit_mixture(scores, y, [k for k, member in enumerate(trained) if member.name == LSTM])
 
 
 def select_registered(trained: list[Trained], committee: Mixture, training: Training) -> Mixture:
@@ -28,13 +28,13 @@ def select_registered(trained: list[Trained], committee: Mixture, training: Trai
     3.4.3), or by no more than half a row in doubt costs, since rows without an error have next to
     no standard error. Both are fitted to the rows that the LSTM has answered.
     """
-    names = [one.name for one in trained]
+    names = [member.name for member in trained]
     n = len(trained[names.index(LSTM)].scores) if LSTM in names else 0
     if n < MIN_ROWS:
         return committee
     alone = Mixture(tuple(float(name == LSTM) for name in names), committee.temperatures, 1.0)
-    same_rows = [one._replace(scores=one.scores[:n]) for one in trained]
-    y, scores = training.rows.y[training.held[:n]], [one.scores for one in same_rows]
+    same_rows = [member._replace(scores=member.scores[:n]) for member in trained]
+    y, scores = training.rows.y[training.held[:n]], [member.scores for member in same_rows]
     gap = alone.losses(scores, y) - mix(same_rows, training).losses(scores, y)
     error, freedom = training.error_of_mean(gap)
     return alone if freedom and gap.mean() <= max(error, half_a_row(n)) else committee

@@ -19,25 +19,23 @@ def nested_scores(trained: list[Trained], training: Training) -> np.ndarray:
     the folds that every member has answered. There are none if there is a single fold, if rows are
     many, or if networks began with weights that may have seen these rows.
     """
-    n = min(len(one.scores) for one in trained)
+    n = min(len(member.scores) for member in trained)
     ends = np.cumsum([len(held) for held in training.held_by_fold])
     answered = training.folds[: int((ends <= n).sum())]
     folds = [] if training.initial else nested_folds(answered, len(training.own))
     if not folds:
         return np.empty((0, 0, training.n_classes))
     ends = ends[: len(folds)]
-    known = replace(training, folds=folds)
-    own = [
-        one._replace(scores=(one.scores if one.unseen is None else one.unseen)[: ends[-1]])
-        for one in trained
-    ]
+    training = replace(training, folds=folds)
+    scores = [m.scores if m.unseen is None else m.unseen for m in trained]
+    members = [m._replace(scores=part[: ends[-1]]) for m, part in zip(trained, scores, strict=True)]
     parts = [slice(end - len(held), end) for end, (_, held) in zip(ends, folds, strict=True)]
-    return np.stack([_without(k, part, own, known) for k, part in enumerate(parts)])
+    return np.stack([_without(k, part, members, training) for k, part in enumerate(parts)])
 
 
 def _without(k: int, part: slice, trained: list[Trained], training: Training) -> np.ndarray:
     """Return log-probabilities of all rows, with members mixed without fold ``k``, ``part``."""
     others = replace(training, folds=[*training.folds[:k], *training.folds[k + 1 :]])
-    rest = [one._replace(scores=np.delete(one.scores, part, axis=0)) for one in trained]
+    rest = [member._replace(scores=np.delete(member.scores, part, axis=0)) for member in trained]
     mixture = select_registered(rest, mix(rest, others), others)
-    return rule_scores(mixture.probabilities([one.scores for one in trained]), LARGEST)
+    return rule_scores(mixture.probabilities([member.scores for member in trained]), LARGEST)

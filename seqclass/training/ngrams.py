@@ -75,9 +75,9 @@ def count(reading: NgramConfig, x: np.ndarray, vocabulary: np.ndarray) -> csr_ma
     """Return counts ``(n, features)`` of the grams in a sorted vocabulary; others are left out."""
     rows, grams = reading.grams(x)
     place = np.minimum(np.searchsorted(vocabulary, grams), len(vocabulary) - 1)
-    known = vocabulary[place] == grams
-    ones = np.ones(int(known.sum()))
-    return csr_matrix((ones, (rows[known], place[known])), shape=(len(x), len(vocabulary)))
+    is_listed = vocabulary[place] == grams
+    ones = np.ones(int(is_listed.sum()))
+    return csr_matrix((ones, (rows[is_listed], place[is_listed])), shape=(len(x), len(vocabulary)))
 
 
 class LinearModel(Protocol):
@@ -197,7 +197,7 @@ def _best(
     seed: int,
 ) -> SymbolModel:
     words = {period: np.unique(reading.grams(x)[1]) for period, reading in readings.items()}
-    words = {period: found if len(found) else np.zeros(1, int) for period, found in words.items()}
+    words = {period: grams if len(grams) else np.zeros(1, int) for period, grams in words.items()}
     counts = {period: count(reading, x, words[period]) for period, reading in readings.items()}
     rows = np.random.default_rng(seed).permutation(len(y))[:CHOOSING_ROWS]
     best = max(candidates, key=lambda c: _validated(c.make, counts[c.period][rows], y[rows], seed))

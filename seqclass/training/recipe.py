@@ -79,8 +79,8 @@ class Recipe:
     def batch(self, n_rows: int) -> int:
         """Return the rows of a batch, out of ``n_rows``."""
         least = self.smallest_batch
-        wanted = min(self.largest_batch, n_rows // 10 // least * least)
-        return min(n_rows, max(least, wanted))
+        size = min(self.largest_batch, n_rows // 10 // least * least)
+        return min(n_rows, max(least, size))
 
     def rate(self, n_rows: int) -> float:
         """Return the peak learning rate of a network that is fitted to ``n_rows``."""

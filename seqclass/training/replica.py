@@ -92,7 +92,7 @@ class TrainingRows:
 
 
 def train_replica(
-    known: TrainingRows,
+    data: TrainingRows,
     spec: TrainingSpec,
     seed: int,
     watch: MemberProgress,
@@ -103,33 +103,33 @@ def train_replica(
     initial: weights of a classifier's networks to begin with; an attempt that fails is begun again
     with fresh ones.
     """
-    training = begin_training(known, spec, seed, watch, initial)
-    if known.auxiliary is not None:
-        training = with_auxiliary(training, known.auxiliary)
+    training = begin_training(data, spec, seed, watch, initial)
+    if data.auxiliary is not None:
+        training = with_auxiliary(training, data.auxiliary)
     return _replica(training, *train_members(training))
 
 
 def begin_training(
-    known: TrainingRows,
+    data: TrainingRows,
     spec: TrainingSpec,
     seed: int,
     watch: MemberProgress,
     initial: list[list[np.ndarray]] | None = None,
 ) -> Training:
     """Begin a training: choose the rows that are held back."""
-    rows, n_classes = known.rows, known.n_classes
+    rows, n_classes = data.rows, data.n_classes
     folds = holdout_folds(
         rows.y,
-        known.groups,
+        data.groups,
         spec.validation_fraction,
         spec.split_seed,
-        is_helped=known.auxiliary is not None,
+        is_helped=data.auxiliary is not None,
     )
-    every = known.many.y if known.many else rows.y
+    every = data.many.y if data.many else rows.y
     prior = log_prior(every, n_classes, spec.recipe)
-    frozen = FrozenFeatures(rows.x, known.channels, seed)
+    frozen = FrozenFeatures(rows.x, data.channels, seed)
     return Training(
-        rows, n_classes, spec, seed, watch, folds, prior, frozen, initial, known.groups, known.many
+        rows, n_classes, spec, seed, watch, folds, prior, frozen, initial, data.groups, data.many
     )
 
 
@@ -138,18 +138,18 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     frozen, seed = training.frozen, training.seed
     committee = mix(trained, training)
     mixture = select_registered(trained, committee, training)
-    logits = mixture.logits([one.scores for one in trained])
-    branches = [one.branch() for one in trained]
+    logits = mixture.logits([member.scores for member in trained])
+    branches = [member.branch() for member in trained]
     familiarity = fit_familiarity(
         training.own, training.n_classes, frozen.convolutions, frozen.pooled, seed
     )
     return Replica(
         seed,
         committee_classifier(branches, mixture, familiarity),
-        members_alone([one.name for one in trained], branches, mixture.temperatures),
+        members_alone([member.name for member in trained], branches, mixture.temperatures),
         familiarity.rows if training.many is None else training.many.sample[familiarity.rows],
         [*reports(trained, committee, mixture, training), *left_out],
-        [found for one in trained for found in one.fits],
+        [fit for member in trained for fit in member.fits],
         training.auxiliary.weight if training.auxiliary else 0.0,
         mixture.temperature,
         committee.temperature,
@@ -175,7 +175,9 @@ def train_members(training: Training) -> tuple[list[Trained], list[MemberRecord]
 
 def _closed_members(training: Training) -> tuple[list[Trained], list[MemberRecord]]:
     bounded, trained, left_out = training.subsample(), list[Trained](), list[MemberRecord]()
-    for name in (own for own in CLOSED if own in training.spec.members):
+    for name in CLOSED:
+        if name not in training.spec.members:
+            continue
         return_memory()
         why = why_not(trained, training)
         if why:
@@ -202,7 +204,7 @@ def why_not(trained: list[Trained], training: Training) -> str | None:
     """
     if not trained:
         return None
-    scores, y = [one.scores for one in trained], training.rows.y[training.held]
+    scores, y = [member.scores for member in trained], training.rows.y[training.held]
     losses = mix(trained, training).losses(scores, y)
     if losses.mean() + 3 / len(losses) < training.spec.recipe.solved:
         return SOLVED
@@ -230,7 +232,7 @@ def train_lstm(training: Training, others: list[Trained], why: str | None = None
 
 def adds_nothing(member: Trained, others: list[Trained], training: Training) -> bool:
     """Check whether enough rows show that a member lowers their loss by too small a share."""
-    scores = [one.scores for one in (*others, member)]
+    scores = [trained.scores for trained in (*others, member)]
     n = min(map(len, scores))
     if n < MIN_ROWS:
         return False
@@ -242,31 +244,32 @@ def adds_nothing(member: Trained, others: list[Trained], training: Training) -> 
 
 
 def reports(
-    trained: list[Trained], committee: Mixture, chosen: Mixture, training: Training
+    trained: list[Trained], committee: Mixture, registered: Mixture, training: Training
 ) -> list[MemberRecord]:
     """Return a record of each trained member, by the held-back rows that it has answered.
 
-    chosen: the mixture that is registered.
+    registered: the mixture that a seed registers.
     """
-    y, found = training.rows.y[training.held], list[MemberRecord]()
-    for k, one in enumerate(trained):
-        own = seed_scores(soften(one.scores, committee.temperatures[k]), y[: len(one.scores)])
-        why = one.why or (None if committee.weights[k] else NO_GAIN)
-        found.append({
-            "name": one.name,
+    y, records = training.rows.y[training.held], list[MemberRecord]()
+    for k, member in enumerate(trained):
+        n = len(member.scores)
+        scores = seed_scores(soften(member.scores, committee.temperatures[k]), y[:n])
+        why = member.why or (None if committee.weights[k] else NO_GAIN)
+        records.append({
+            "name": member.name,
             "weight": committee.weights[k],
-            "registered": chosen.weights[k],
-            "rows": len(one.scores),
-            "accuracy": own["accuracy"],
-            "log_loss": own["log_loss"],
-            "networks": len(one.fits),
-            "updates": sum(len(fit.losses) for fit in one.fits),
-            "seconds": round(one.seconds, 2),
-            "why": why or (None if chosen.weights[k] else NOT_NEEDED),
-            "seen": one.fits[0].seen if one.fits else 0,
-            "limit": one.limit,
+            "registered": registered.weights[k],
+            "rows": n,
+            "accuracy": scores["accuracy"],
+            "log_loss": scores["log_loss"],
+            "networks": len(member.fits),
+            "updates": sum(len(fit.losses) for fit in member.fits),
+            "seconds": round(member.seconds, 2),
+            "why": why or (None if registered.weights[k] else NOT_NEEDED),
+            "seen": member.fits[0].seen if member.fits else 0,
+            "limit": member.limit,
         })  # fmt: skip
-    return found
+    return records
 
 
 def log_prior(y: np.ndarray, n_classes: int, recipe: Recipe) -> np.ndarray | None:

@@ -68,17 +68,17 @@ def fit_ridge(features: np.ndarray, y: np.ndarray, n_classes: int, config: Ridge
     values, targets, middle, total = directions.values, rows.targets, rows.middle, rows.total
     projected = directions.projected(targets)
     drawn = np.sort(np.random.default_rng(0).permutation(rows.asked)[:MAX_LEFT_OUT])
-    left, found = directions.of(drawn), []
+    left, fits = directions.of(drawn), []
     for penalty in np.array(PENALTIES) * (values.mean() if len(values) else 1.0):
         kept = values / (values + penalty)
         scores = _left_out(left, kept, projected, targets[drawn], total) + middle
-        found.append((tempered_loss(scores, y[drawn]), penalty, scores))
-    loss, penalty, scores = min(found, key=lambda one: one[:2])
+        fits.append((tempered_loss(scores, y[drawn]), penalty, scores))
+    loss, penalty, scores = min(fits, key=lambda fit: fit[:2])
     kernel = directions.kernel(projected, penalty)
     kernel /= np.broadcast_to(rows.scale, features.shape[1])[:, None]
     kept = values / (values + penalty)
-    held = [_without(directions.of(own), kept, projected, targets[own], total) + middle
-            for own in config.folds]  # fmt: skip
+    held = [_without(directions.of(fold), kept, projected, targets[fold], total) + middle
+            for fold in config.folds]  # fmt: skip
     return Ridge(kernel, middle - rows.center @ kernel, scores, loss, held)
 
 
@@ -178,7 +178,7 @@ def _decomposed(z: np.ndarray) -> _Directions:
 def _by_columns(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return ``z.T @ rows`` in double precision, without a copy of all of ``z`` in it."""
     starts = range(0, z.shape[1], COLUMNS_AT_ONCE)
-    return np.concatenate([z[:, own : own + COLUMNS_AT_ONCE].T @ rows for own in starts])
+    return np.concatenate([z[:, start : start + COLUMNS_AT_ONCE].T @ rows for start in starts])
 
 
 def _left_out(
@@ -197,7 +197,7 @@ def _without(
     left: np.ndarray, kept: np.ndarray, projected: np.ndarray, targets: np.ndarray, total: float
 ) -> np.ndarray:
     """Return scores ``(held, classes)`` of centred targets, by a fit without all of these rows."""
-    own = left * kept
-    leverage = own @ left.T + 1 / total
-    residuals = targets - own @ projected
+    shrunk = left * kept
+    leverage = shrunk @ left.T + 1 / total
+    residuals = targets - shrunk @ projected
     return targets - np.linalg.solve(np.eye(len(left)) - leverage, residuals)

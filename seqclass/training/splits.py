@@ -21,9 +21,9 @@ class Keys(NamedTuple):
 
 def _places(keys: Keys, seed: int) -> np.ndarray:
     """Return the hash of each distinct key, in [0, 1)."""
-    parts = (np.array(own, dtype=object) for own in keys.names)
+    parts = (np.array(names, dtype=object) for names in keys.names)
     key = f"{seed:016d}"
-    hashes = [pd.util.hash_array(own, hash_key=key, categorize=False) / 2.0**64 for own in parts]
+    hashes = [pd.util.hash_array(part, hash_key=key, categorize=False) / 2.0**64 for part in parts]
     return np.concatenate(hashes)
 
 
@@ -41,12 +41,12 @@ def assign_test(
     number, place = keys.number, _places(keys, seed)
     held = place < fraction
     for code in np.unique(y):
-        own = np.unique(number[y == code])
-        own = own[np.argsort(place[own])]
-        most = max(len(own) - 2, 0)
-        held[own[most:]] = False
-        if most and not held[own].any():
-            held[own[0]] = True
+        class_keys = np.unique(number[y == code])
+        class_keys = class_keys[np.argsort(place[class_keys])]
+        most = max(len(class_keys) - 2, 0)
+        held[class_keys[most:]] = False
+        if most and not held[class_keys].any():
+            held[class_keys[0]] = True
     if rule > 1:
         least = fraction / 2 if rule > 2 else 0.0
         held = rebalance(held, np.abs(place - fraction), number, y, (fraction, least))
@@ -76,8 +76,8 @@ def assign_newest(
     held = np.zeros(len(newest), dtype=bool)
     held[order[before < round(fraction * len(y))]] = True
     for code in np.unique(y):
-        own = np.unique(number[y == code])
-        held[own[np.argsort(newest[own], kind="stable")[:2]]] = False
+        class_keys = np.unique(number[y == code])
+        held[class_keys[np.argsort(newest[class_keys], kind="stable")[:2]]] = False
     if balanced:
         age = np.empty(len(newest))
         age[order] = (before + 0.5 * np.bincount(number)[order]) / len(y)
@@ -138,8 +138,8 @@ def holdout_folds(
             f"{counts.min()} of class number {int(counts.argmin())}; add series or drop the class"
         )
     rarest = counts.min() / len(y)
-    wanted = min(max(HELD_ROWS, HELD_RAREST / rarest), len(y))
-    share = min(fraction, wanted / len(y))
+    n_held = min(max(HELD_ROWS, HELD_RAREST / rarest), len(y))
+    share = min(fraction, n_held / len(y))
     if _folds(y, groups, share) < 2:
         raise ValueError("groups: expected at least 2 groups to hold one back, got 1; add groups")
     parts = [held for held in _held_parts(y, groups, share, seed) if len(held)]
@@ -151,7 +151,7 @@ def holdout_folds(
             "groups: expected every class in more than one group, got a class that would be held "
             "back whole; add groups of that class, or leave out groups (a file's column 'group')"
         )
-    most = math.ceil(wanted / (share * len(y)) - 1e-9)
+    most = math.ceil(n_held / (share * len(y)) - 1e-9)
     taken = _most_classes(parts, y, most)
     return [(np.delete(np.arange(len(y)), held), held) for held in taken]
 

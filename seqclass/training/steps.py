@@ -37,14 +37,14 @@ def fit_steps(x: np.ndarray, n_steps: int, scaling: Scaling) -> Steps:
     size = -(-n_steps // pooling)
     pooled = (pool_steps(part, views.inside, pooling)[0] for part in (values, observed))
     flat = [_flattened(part, size) for part in pooled]
-    found, seen = predict_all(keras.Model(raw, flat), x)
+    sums, seen = predict_all(keras.Model(raw, flat), x)
     count = np.maximum(seen.sum(axis=0), 1)
-    center = found.sum(axis=0) / count
-    variance = (np.square(found - center) * (seen > 0)).sum(axis=0) / count
+    center = sums.sum(axis=0) / count
+    variance = (np.square(sums - center) * (seen > 0)).sum(axis=0) / count
     factor = inverse_spread(np.sqrt(variance))
     scaled = layers.Rescaling(factor.tolist(), offset=(-center * factor).tolist())(flat[0])
     network = keras.Model(raw, scaled * ops.cast(flat[1] > 0, "float32"), name="steps")
-    return Steps(network, np.where(seen > 0, found * factor - center * factor, 0))
+    return Steps(network, np.where(seen > 0, sums * factor - center * factor, 0))
 
 
 def _flattened(x: keras.KerasTensor, n_steps: int) -> keras.KerasTensor:

@@ -51,11 +51,11 @@ class ViewKernels(NamedTuple):
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Return scores ``(n, classes)`` of features ``(n, p)``."""
-        z, found = _standardised(features, self.center, self.factor), []
+        z, scores = _standardised(features, self.center, self.factor), []
         each = _distances(z, self.landmarks, self.views)
         for (steepness, head), (_, apart) in zip(self.kernels, each, strict=True):
-            found.append(similarity(apart, steepness) @ head.kernel + head.bias)
-        return self.mixture.logits(found)
+            scores.append(similarity(apart, steepness) @ head.kernel + head.bias)
+        return self.mixture.logits(scores)
 
 
 class KernelRows(NamedTuple):
@@ -74,16 +74,16 @@ def fit_view_kernels(
     The folds of ``config`` hold back the rows that choose the weights.
     """
     auxiliary = config.auxiliary
-    own = rows.features if auxiliary is None else rows.features[: auxiliary.first]
-    center, factor = own.mean(axis=0), inverse_spread(own.std(axis=0))
+    dataset_rows = rows.features if auxiliary is None else rows.features[: auxiliary.first]
+    center, factor = dataset_rows.mean(axis=0), inverse_spread(dataset_rows.std(axis=0))
     z = _standardised(rows.features, center, factor)
-    chosen = draw_landmarks(len(z), seed, auxiliary)
-    landmarks, kernels = z[chosen], []
+    numbers = draw_landmarks(len(z), seed, auxiliary)
+    landmarks, kernels = z[numbers], []
     for columns, apart in _distances(z, landmarks, views):
         steepness = unit_steepness(z[:, columns])
         near = similarity(apart, steepness)
-        kernels.append(Kernel(steepness, fit_near(near, chosen, rows.y, rows.n_classes, config)))
-    held = [np.concatenate(own.head.held) for own in kernels]
+        kernels.append(Kernel(steepness, fit_near(near, numbers, rows.y, rows.n_classes, config)))
+    held = [np.concatenate(kernel.head.held) for kernel in kernels]
     mixture = fit_mixture(held, rows.y[np.concatenate(config.folds)])
     return ViewKernels(center, factor, landmarks, views, kernels, mixture)
 
@@ -106,14 +106,14 @@ def held_scores(fitted: ViewKernels, y: np.ndarray, folds: Sequence[np.ndarray])
     The rows of the other folds choose the weights for those of a fold, if there is another one.
     """
     ends = np.cumsum([len(fold) for fold in folds])[:-1]
-    parts = [np.concatenate(own.head.held) for own in fitted.kernels]
+    parts = [np.concatenate(kernel.head.held) for kernel in fitted.kernels]
     if len(folds) == 1:
         return fitted.mixture.logits(parts)
-    found, truth = [], y[np.concatenate(folds)]
+    logits, truth = [], y[np.concatenate(folds)]
     for rows in np.split(np.arange(len(truth)), ends):
-        mixture = fit_mixture([np.delete(own, rows, 0) for own in parts], np.delete(truth, rows))
-        found.append(mixture.logits([own[rows] for own in parts]))
-    return np.concatenate(found)
+        mixture = fit_mixture([np.delete(part, rows, 0) for part in parts], np.delete(truth, rows))
+        logits.append(mixture.logits([part[rows] for part in parts]))
+    return np.concatenate(logits)
 
 
 def _standardised(features: np.ndarray, center: np.ndarray, factor: np.ndarray) -> np.ndarray:
@@ -125,12 +125,12 @@ def view_kernel_scores(fitted: ViewKernels) -> keras.Model:
     features = keras.Input(fitted.center.shape, name="convolutions")
     centred = layers.Rescaling(1.0, offset=(-fitted.center).tolist())(features)
     rows = ops.clip(layers.Rescaling(fitted.factor.tolist())(centred), -CLIP, CLIP)
-    found = [distances_in_keras(rows[:, view], fitted.landmarks[:, view]) for view in fitted.views]
-    apart = [*found, layers.Add()(found)]
+    each = [distances_in_keras(rows[:, view], fitted.landmarks[:, view]) for view in fitted.views]
+    apart = [*each, layers.Add()(each)]
     parts, temperatures = [], fitted.mixture.temperatures
-    for number, (own, d) in enumerate(zip(fitted.kernels, apart, strict=True)):
+    for number, (kernel, d) in enumerate(zip(fitted.kernels, apart, strict=True)):
         near = keras.Input(d.shape[1:])
-        head = keras.Model(near, own.head.layer(near), name=f"kernel_{number}")
-        scores = head(ops.exp(-own.steepness * d))
+        head = keras.Model(near, kernel.head.layer(near), name=f"kernel_{number}")
+        scores = head(ops.exp(-kernel.steepness * d))
         parts.append(layers.Softmax()(layers.Rescaling(1 / temperatures[number])(scores)))
     return keras.Model(features, mixed_logits(parts, fitted.mixture.weights), name="network")
