@@ -141,7 +141,7 @@ class _Compiler:
         number = {place: n for n, place in enumerate(self.places)}
         moves = [self._moves(place) for place in self.places]
         moves = _without_dead_ends(number, moves)
-        alive = [n for n, found in enumerate(moves) if found]
+        alive = [n for n, onward in enumerate(moves) if onward]
         renumber = {self.places[n]: k for k, n in enumerate(alive)}
         notes = [self.note(self.places[n]) for n in alive]
         width = max(len(moves[n]) for n in alive)
@@ -197,8 +197,8 @@ class _Compiler:
         exits = [p for p in self.by_note[self.note(place)] if self._is_calm(p)]
         exits = exits or self.by_note[self.note(place)]
         total: Moves = {}
-        for found in (self._from_line(exit_place) for exit_place in exits):
-            for target, (weight, kind) in found.items():
+        for targets in (self._from_line(exit_place) for exit_place in exits):
+            for target, (weight, kind) in targets.items():
                 before, first = total.get(target, (0.0, kind))
                 total[target] = (before + weight / len(exits), first)
         return total
@@ -233,14 +233,14 @@ class _Compiler:
 
     def _along(self, place: Place) -> dict[Place, float]:
         """Return the next place of a line and, if no turn is near, the one after it."""
-        one = self._next(place)
-        if not self.low <= self.note(one).height <= self.high:
+        first = self._next(place)
+        if not self.low <= self.note(first).height <= self.high:
             return {}
-        two = self._next(one)
-        within = self.low <= self.note(two).height <= self.high
-        if not within or not self._is_straight(place, one, two):
-            return {one: 1.0}
-        return {one: 1 - self.manner.skip, two: self.manner.skip}
+        second = self._next(first)
+        within = self.low <= self.note(second).height <= self.high
+        if not within or not self._is_straight(place, first, second):
+            return {first: 1.0}
+        return {first: 1 - self.manner.skip, second: self.manner.skip}
 
     def _next(self, place: Place) -> Place:
         line, index, octave = place
@@ -258,15 +258,15 @@ class _Compiler:
         """Return the places of the other line after the same note."""
         other = "down" if place[0] == "up" else "up"
         same = [p for p in self.by_note[self.note(place)] if p[0] == other]
-        found: dict[Place, float] = defaultdict(float)
+        places: dict[Place, float] = defaultdict(float)
         ahead = [targets for targets in map(self._along, same) if targets]
         for targets in ahead:
             for target, weight in targets.items():
-                found[target] += weight / len(ahead)
-        return found
+                places[target] += weight / len(ahead)
+        return places
 
     def _phrases(self, note: Note) -> dict[Place, float]:
-        found = {}
+        places = {}
         for name, notes in self.lines.items():
             octave = note.octave - notes[0].octave
             if name in self.inside or notes[0].svara != note.svara:
@@ -274,17 +274,17 @@ class _Compiler:
             if all(self.low <= n.raised(octave).height <= self.high for n in notes):
                 foreign = any(n.svara not in self.raga.scale for n in notes)
                 is_rare = foreign or name.startswith("turn")
-                found[(name, 1, octave)] = self.manner.rare if is_rare else self.manner.phrase
-        return found
+                places[(name, 1, octave)] = self.manner.rare if is_rare else self.manner.phrase
+        return places
 
     def _leaps(self, note: Note) -> dict[Place, float]:
         near: dict[Place, float] = {}
         far: dict[Place, float] = {}
-        wanted = {"S", "P", *self.raga.rests, *self.raga.jiva.split()}
+        svaras = {"S", "P", *self.raga.rests, *self.raga.jiva.split()}
         for target, places in self.by_note.items():
             size = abs(target.height - note.height)
             calm = [place for place in places if self._is_calm(place)]
-            if target.svara not in wanted or not 5 <= size <= 19:
+            if target.svara not in svaras or not 5 <= size <= 19:
                 continue
             kind = near if size <= 12 else far
             for place in calm:
@@ -303,19 +303,20 @@ def _without_dead_ends(number: dict[Place, int], moves: list[Moves]) -> list[Mov
     """Remove moves to places from which no move leads on, until there are none."""
     while True:
         kept = [
-            {p: m for p, m in found.items() if p in number and moves[number[p]]} for found in moves
+            {p: m for p, m in targets.items() if p in number and moves[number[p]]}
+            for targets in moves
         ]
         if sum(map(len, kept)) == sum(map(len, moves)):
             return kept
         moves = kept
 
 
-def _reaching(wanted: np.ndarray, successors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    found = [wanted.astype(float)]
+def _reaching(goals: np.ndarray, successors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    reach = [goals.astype(float)]
     for _ in range(LOOKAHEAD):
-        reached = (weights * found[-1][successors]).sum(axis=1)
-        found.append(reached / max(reached.max(), np.finfo(float).tiny))
-    return np.stack(found)
+        reached = (weights * reach[-1][successors]).sum(axis=1)
+        reach.append(reached / max(reached.max(), np.finfo(float).tiny))
+    return np.stack(reach)
 
 
 @cache

@@ -108,12 +108,12 @@ def generate_ragas(
 
 
 def _pair(argument: str, text: str) -> tuple[float, float]:
-    found = numbers(argument, text)
-    if len(found) not in (1, 2):
+    limits = numbers(argument, text)
+    if len(limits) not in (1, 2):
         raise ValueError(
             f"{argument}: expected one number or lowest,highest, got {text!r}; correct it"
         )
-    return found[0], found[-1]
+    return limits[0], limits[-1]
 
 
 def _whole_pair(argument: str, text: str) -> tuple[int, int]:
@@ -142,8 +142,8 @@ def name_raga(
 
     store, page = existing(place.root), out or default_page(path)
     check_tonic(tonic_hz)
-    chosen = open_model(store, model)
-    of = contours_of(chosen)
+    version = open_model(store, model)
+    of = contours_of(version)
     check_recording(path)
     check_target(store, page)
     names = ColumnNames(rate_hz=of.rate_hz, tonic_hz=tonic_hz)
@@ -154,24 +154,24 @@ def name_raga(
         song = hear_song(path, names, Limits(), Listener(FileBars(progress)))
     from seqclass.inference.loaded_model import LoadedModel
 
-    classifier = LoadedModel(chosen)
+    classifier = LoadedModel(version)
     named = name_song(classifier, of, song)
     with written_whole(page) as file:
         file.write(naming_page(classifier, of, song, named).encode())
     show_named(named, page, place.as_json)
 
 
-def show_named(found: "Naming", page: str, as_json: bool) -> None:
+def show_named(naming: "Naming", page: str, as_json: bool) -> None:
     """Print the raga of a recording with the first five, and its tonic."""
     if as_json:
-        print_json({**found, "page": page})
+        print_json({**naming, "page": page})
         return
-    typer.echo(f"{printable(found['recording']['file'])}: {found['why']}")
+    typer.echo(f"{printable(naming['recording']['file'])}: {naming['why']}")
     table = new_table("raga", "probability")
-    for own in found["ragas"]:
-        add_row(table, printable(own["raga"]), f"{own['probability']:.3f}")
+    for entry in naming["ragas"]:
+        add_row(table, printable(entry["raga"]), f"{entry['probability']:.3f}")
     print_table(table)
-    print_facts([found["recording"]])
+    print_facts([naming["recording"]])
     typer.echo(f"page: {page}")
 
 
@@ -205,13 +205,13 @@ def listen(
 
 def ragas_of(words: tuple[str, ...]) -> "tuple[str | Raga, ...]":
     """Return names and sets as they are, and files replaced by the ragas that they define."""
-    found: list[str | Raga] = []
+    ragas: list[str | Raga] = []
     for word in words:
         is_file = Path(word).suffix.lower() in PARSERS or Path(word).is_file()
-        found += read_ragas(word) if is_file else [word]
-    if not found:
+        ragas += read_ragas(word) if is_file else [word]
+    if not ragas:
         raise ValueError("--ragas: expected names of ragas or a file, got none; name some")
-    return tuple(found)
+    return tuple(ragas)
 
 
 def read_ragas(path: str) -> "tuple[Raga, ...]":
@@ -221,7 +221,7 @@ def read_ragas(path: str) -> "tuple[Raga, ...]":
             f"--ragas: expected a file that ends in {' or '.join(PARSERS)}, got {path!r}; rename it"
         )
     try:
-        found = read_spec_file("--ragas", path)
+        entries = read_spec_file("--ragas", path)
     except FileNotFoundError as error:
         raise ValueError(
             f"--ragas: expected an existing file, got {path!r}; check the path"
@@ -229,7 +229,7 @@ def read_ragas(path: str) -> "tuple[Raga, ...]":
     from seqclass.ragas.definitions import ragas_from
 
     try:
-        return ragas_from(found)
+        return ragas_from(entries)
     except ValueError as error:
         raise ValueError(f"--ragas {path}: {error}") from error
 

@@ -92,8 +92,8 @@ class Raga:
     @cached_property
     def rests(self) -> frozenset[str]:
         """Svaras on which phrases end."""
-        own = frozenset(self.nyasa.split())
-        return own or frozenset({"S", "P"} if "P" in self.scale else {"S", *self._madhyama()})
+        named = frozenset(self.nyasa.split())
+        return named or frozenset({"S", "P"} if "P" in self.scale else {"S", *self._madhyama()})
 
     @property
     def ends(self) -> tuple[Note, Note]:
@@ -264,14 +264,14 @@ def _raga_from(entry: Mapping[str, Any]) -> Raga:
             meant = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(kinds)}"
             raise ValueError(f"{where}: there is no field {key!r}; {meant}")
         if not _fits(value, str(kinds[key])):
-            wanted = {
+            forms = {
                 "aliases": "a list of names",
                 "sung": "a list of texts",
                 "mela": "a number from 1 to 72",
             }
             listed = "a list of phrases" if "tuple" in str(kinds[key]) else "a text of svaras"
             raise ValueError(
-                f"{where}: {key} must be {wanted.get(key, listed)}, not {value!r}; correct it"
+                f"{where}: {key} must be {forms.get(key, listed)}, not {value!r}; correct it"
             )
     for key in ("name", "arohana", "avarohana"):
         if not entry.get(key):
@@ -310,8 +310,8 @@ _SAME_SOUND = (
 def folded(name: str) -> str:
     """Reduce a name to what its usual spellings share: Śankarābharaṇaṁ, Shankarabharanam."""
     plain = unicodedata.normalize("NFKD", name.lower())
-    for pattern, one in _SAME_SOUND:
-        plain = re.sub(pattern, one, plain)
+    for pattern, replacement in _SAME_SOUND:
+        plain = re.sub(pattern, replacement, plain)
     return plain
 
 

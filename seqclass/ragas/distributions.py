@@ -37,25 +37,25 @@ def _smooth(shares: np.ndarray) -> np.ndarray:
 class DistributionModel:
     """A classifier that takes the class of the most similar distribution it knows.
 
-    known: ``(m, BINS)`` as ``distributions`` returns them; codes: their classes ``(m,)``.
+    references: ``(m, BINS)`` as ``distributions`` returns them; codes: their classes ``(m,)``.
     """
 
-    known: np.ndarray
+    references: np.ndarray
     codes: np.ndarray
     n_classes: int
 
     def log_scores(self, x: np.ndarray) -> np.ndarray:
         """Return the similarity ``(n, classes)`` to the most similar of each class, at most 0."""
-        likeness = distributions(x) @ self.known.T - 1
-        own = [likeness[:, self.codes == code] for code in range(self.n_classes)]
-        return np.stack([part.max(axis=1, initial=-1.0) for part in own], axis=1)
+        likeness = distributions(x) @ self.references.T - 1
+        by_class = [likeness[:, self.codes == code] for code in range(self.n_classes)]
+        return np.stack([part.max(axis=1, initial=-1.0) for part in by_class], axis=1)
 
 
 def distribution_models(
     x: np.ndarray, y: np.ndarray, classes: Sequence[str]
 ) -> dict[str, DistributionModel]:
     """Return the nearest neighbour among training rows and, for known ragas, scale templates."""
-    found = {NEAREST: DistributionModel(distributions(x), y, len(classes))}
+    models = {NEAREST: DistributionModel(distributions(x), y, len(classes))}
     table = known_ragas()
     ragas = [table.get(folded(name)) for name in classes]
     if all(raga is not None for raga in ragas):
@@ -63,8 +63,8 @@ def distribution_models(
         for row, raga in zip(shares, ragas, strict=True):
             row[[PLACES[name] * BINS // 12 for name in raga.scale]] = 1  # type: ignore[union-attr]
         templates = np.sqrt(_smooth(_smooth(shares / shares.sum(axis=1, keepdims=True))))
-        found[TEMPLATE] = DistributionModel(templates, np.arange(len(ragas)), len(classes))
-    return found
+        models[TEMPLATE] = DistributionModel(templates, np.arange(len(ragas)), len(classes))
+    return models
 
 
 def fit_pitch(

@@ -166,30 +166,30 @@ def _rows(dataset: Dataset, series: tuple[str, ...], each_class: bool) -> list[S
             "--series: expected ids of series or --each-class, got "
             f"{'both' if series else 'neither'}; choose one of them"
         )
-    chosen: dict[str, SeriesRow] = {}
+    rows: dict[str, SeriesRow] = {}
     for table in dataset.tables():
-        for row in _wanted(table, series, chosen):
-            chosen[row["series_id"] if series else str(row["label"])] = row
-    if missing := [name for name in series if name not in chosen]:
+        for row in _rows_to_add(table, series, rows):
+            rows[row["series_id"] if series else str(row["label"])] = row
+    if missing := [name for name in series if name not in rows]:
         raise ValueError(
             f"--series: expected ids of {dataset.ref}, got {missing[0]!r}, which it has not; "
             f"its first is {next(dataset.tables(['series_id']))['series_id'][0].as_py()!r}"
         )
-    if not chosen:
+    if not rows:
         raise ValueError(
             f"DATASET: expected melodies, {dataset.ref} has none in which anything sounds; choose "
             "another"
         )
-    if len(chosen) > MAX_SERIES:
+    if len(rows) > MAX_SERIES:
         raise ValueError(
             f"--each-class: expected at most {MAX_SERIES} classes, {dataset.ref} has "
-            f"{len(chosen)}; name some with --series"
+            f"{len(rows)}; name some with --series"
         )
-    return [chosen[name] for name in series] if series else [chosen[k] for k in sorted(chosen)]
+    return [rows[name] for name in series] if series else [rows[k] for k in sorted(rows)]
 
 
-def _wanted(
-    table: pa.Table, series: tuple[str, ...], chosen: dict[str, SeriesRow]
+def _rows_to_add(
+    table: pa.Table, series: tuple[str, ...], rows: dict[str, SeriesRow]
 ) -> list[SeriesRow]:
     if series:
         mask = pc.is_in(table["series_id"], pa.array(series, pa.string()))
@@ -197,8 +197,8 @@ def _wanted(
     sounding = np.flatnonzero(_sounding(table))
     labels = table["label"].take(sounding).to_pylist()
     first = {str(label): n for n, label in zip(sounding[::-1], labels[::-1], strict=True)}
-    wanted = [n for label, n in first.items() if label not in chosen]
-    return table.take(pa.array(wanted, pa.int64())).to_pylist()
+    new = [n for label, n in first.items() if label not in rows]
+    return table.take(pa.array(new, pa.int64())).to_pylist()
 
 
 def _sounding(table: pa.Table) -> np.ndarray:
@@ -215,19 +215,19 @@ def _melody(dataset: Dataset, row: SeriesRow) -> Melody:
     hidden = 12 * np.log2(tonic_hz / REFERENCE_HZ) if spec.get("tonic") == "unknown" else 0.0
     notes = _notes(row)
     label = str(row["label"])
-    known = (row["series_id"], label, _raga_of(label, spec), tonic_hz)
+    heading = (row["series_id"], label, _raga_of(label, spec), tonic_hz)
     if "cents" in row:
         cents = np.array(row["cents"])
         cents -= 100 * (hidden or _transposition(cents / 100, notes, spec))
-        return Melody(*known, Line(cents, float(spec.get("rate_hz", 25.0))), notes, None)
-    heights = np.array(row.get("pitch") or _heights(row, notes, known[2]))
+        return Melody(*heading, Line(cents, float(spec.get("rate_hz", 25.0))), notes, None)
+    heights = np.array(row.get("pitch") or _heights(row, notes, heading[2]))
     if "pitch" in row:
         heights -= hidden or _transposition(heights, notes, spec)
     seconds = np.array(row.get("duration_s", np.full(len(heights), SVARA_S)))
     sounding = np.isfinite(heights)
     line = line_of_svaras(heights[sounding], np.nan_to_num(seconds[sounding], nan=SVARA_S))
     in_step = notes if len(notes) == int(sounding.sum()) else ()
-    return Melody(*known, line, in_step, seconds[sounding])
+    return Melody(*heading, line, in_step, seconds[sounding])
 
 
 def _transposition(heights: np.ndarray, notes: tuple[Note, ...], spec: Source) -> int:
@@ -254,8 +254,10 @@ def _notes(row: SeriesRow) -> tuple[Note, ...]:
 
 def _raga_of(label: str, spec: Source) -> Raga | None:
     """Return the raga of a label, from the dataset's own spec or from the shipped table."""
-    own = [raga for raga in spec.get("ragas", ()) if raga["name"] == label]
-    return ragas_from(own)[0] if own and own[0]["avarohana"] else known_ragas().get(folded(label))
+    entries = [raga for raga in spec.get("ragas", ()) if raga["name"] == label]
+    if entries and entries[0]["avarohana"]:
+        return ragas_from(entries)[0]
+    return known_ragas().get(folded(label))
 
 
 def _heights(row: SeriesRow, notes: tuple[Note, ...], raga: Raga | None) -> np.ndarray:

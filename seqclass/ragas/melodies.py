@@ -104,9 +104,9 @@ def _first_states(
     states = np.empty(len(codes), np.int32)
     for code in np.unique(codes):
         rows = np.flatnonzero(codes == code)
-        own = slice(first[code], first[code + 1])
-        away = (chain.height[own] - centre[rows, None]) / (0.5 * manner.reach)
-        weights = chain.start[own] * _pull(away, chain.start[None, own] > 0)
+        part = slice(first[code], first[code + 1])
+        away = (chain.height[part] - centre[rows, None]) / (0.5 * manner.reach)
+        weights = chain.start[part] * _pull(away, chain.start[None, part] > 0)
         states[rows] = first[code] + _pick(weights, chance[rows])
     return states
 

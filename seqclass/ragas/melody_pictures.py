@@ -57,10 +57,10 @@ def _left_out(line: Line, shown_s: float) -> str:
 
 
 def _limits(line: Line) -> tuple[float, float]:
-    known = line.cents[np.isfinite(line.cents)]
-    if not len(known):
+    cents = line.cents[np.isfinite(line.cents)]
+    if not len(cents):
         return -100.0, 1300.0
-    low, high = float(known.min()), float(known.max())
+    low, high = float(cents.min()), float(cents.max())
     middle = (low + high) / 2
     half = max((high - low) / 2 + 130, 430)
     return middle - half, middle + half

@@ -94,27 +94,27 @@ def contours_of(model: Model) -> ContourModel:
 
 def hear_song(path: str, names: ColumnNames, limits: Limits, listener: Listener) -> HeardSong:
     """Hear a recording in a process of its own; an unsure tonic is taken as it is."""
-    found: list[HeardSong] = []
+    songs: list[HeardSong] = []
 
     def take(_: str, facts: Any, sound: bytes, table: Any) -> None:
-        found.append(HeardSong(facts, sound, line_of(table, names.rate_hz or RATE_HZ)))
+        songs.append(HeardSong(facts, sound, line_of(table, names.rate_hz or RATE_HZ)))
 
     with IsolatedReader(replace(listener, heard=take, takes_unsure=True)) as reader:
         for _ in reader.read_files([path], replace(names, window_seconds=WHOLE_S), limits=limits):
             pass
-    return found[0]
+    return songs[0]
 
 
 def name_song(classifier: LoadedModel, of: ContourModel, song: HeardSong) -> Naming:
     """Name the raga: the mean over windows, and over tonics by their scores if one is not sure."""
     total, weights, unknown, n = np.zeros(len(classifier.classes)), 0.0, 0.0, 0
     for hz, score in _tonics(of, song.facts):
-        found = classifier.answers(_windows(of, song, hz))
-        total += score * found.probabilities.mean(axis=0)
+        answers = classifier.answers(_windows(of, song, hz))
+        total += score * answers.probabilities.mean(axis=0)
         weights += score
         if not n:
-            n = len(found.codes)
-            unknown = float(np.mean([reason is not None for reason in found.reasons]))
+            n = len(answers.codes)
+            unknown = float(np.mean([reason is not None for reason in answers.reasons]))
     probabilities = total / weights
     order = np.argsort(-probabilities, kind="stable")
     best = float(probabilities[order[0]])
@@ -146,10 +146,10 @@ def _doubt(best: float, unknown: float) -> str:
 
 def _tonics(of: ContourModel, facts: RecordingFacts) -> list[tuple[float, float]]:
     """Return the tonics to try with their scores, the likeliest first."""
-    tried = [(own["hz"], own["score"]) for own in facts["candidates"]]
+    tried = [(candidate["hz"], candidate["score"]) for candidate in facts["candidates"]]
     if facts["sure"] or not of.is_above_sa:
         return tried[:1]
-    return [own for own in tried if own[1] >= MIN_SCORE] or tried[:1]
+    return [candidate for candidate in tried if candidate[1] >= MIN_SCORE] or tried[:1]
 
 
 def _windows(of: ContourModel, song: HeardSong, tonic_hz: float) -> np.ndarray:
@@ -168,13 +168,13 @@ def naming_page(classifier: LoadedModel, of: ContourModel, song: HeardSong, name
     """Return the page of a recording with its raga and what speaks for it."""
     first = named["ragas"][0]["raga"]
     raga = known_ragas().get(folded(first))
-    places = {PLACES[own]: own for own in raga.scale} if raga else dict(enumerate(USUAL))
+    places = {PLACES[svara]: svara for svara in raga.scale} if raga else dict(enumerate(USUAL))
     drawn = min(len(song.line.cents), int(MAX_ROWS * ROW_S * of.rate_hz))
     cents = _model_cents(of, song, song.facts["tonic_hz"])[:drawn]
     evidence = np.zeros(len(song.line.cents))
     evidence[:drawn] = _evidence(classifier, cents, of.width, classifier.classes.index(first))
     line = song.line._replace(evidence=evidence)
-    guesses = [(own["raga"], own["probability"]) for own in named["ragas"]]
+    guesses = [(entry["raga"], entry["probability"]) for entry in named["ragas"]]
     return recording_page(song.facts, song.sound, PageContent(line, places, guesses, named["why"]))
 
 
@@ -182,8 +182,8 @@ def _evidence(classifier: LoadedModel, cents: np.ndarray, width: int, code: int)
     """Return how much each of the frames speaks for a class, in [0, 1]."""
     padded = np.full(-(-len(cents) // width) * width, np.nan, np.float32)
     padded[: len(cents)] = cents
-    found = classifier.evidence(padded.reshape(-1, width, 1), code).reshape(-1)[: len(cents)]
-    smooth = np.convolve(np.maximum(found, 0), np.hanning(9) / 4, "same")
+    evidence = classifier.evidence(padded.reshape(-1, width, 1), code).reshape(-1)[: len(cents)]
+    smooth = np.convolve(np.maximum(evidence, 0), np.hanning(9) / 4, "same")
     return np.clip(smooth / max(np.quantile(smooth, 0.98), 1e-9), 0, 1)
 
 

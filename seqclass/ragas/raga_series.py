@@ -48,8 +48,8 @@ class RagaSeriesBlock(Block):
     def cut(self, rows: slice) -> "RagaSeriesBlock":
         """Return a part of the series, by their place in the block."""
         plain = super().cut(rows)
-        own = {name: getattr(self, name)[rows] for name in _OWN}
-        return RagaSeriesBlock(**vars(plain), **own)
+        parts = {name: getattr(self, name)[rows] for name in _OWN}
+        return RagaSeriesBlock(**vars(plain), **parts)
 
     def notations(self) -> list[str]:
         """Return the notation of each series: svaras with numbers, octaves with marks."""
@@ -171,12 +171,12 @@ def perform(spec: RagaSpec, composition: Composition, rng: np.random.Generator) 
     seconds = seconds * by_note(sings.length, melodies.svara)
     total_s = spec.windows * spec.seconds
     seconds *= np.maximum(total_s / seconds.sum(axis=1, keepdims=True), 1)
-    chosen = ornaments(of, melodies, seconds, sings if spec.gamaka else None, rng)
+    sung = ornaments(of, melodies, seconds, sings if spec.gamaka else None, rng)
     frames = spec.windows * spec.n_frames
-    cents, note = contours(chosen, seconds, frames, spec.rate_hz)
+    cents, note = contours(sung, seconds, frames, spec.rate_hz)
     silent = silences(note, melodies.ends, seconds, spec.rate_hz, rng)
     heard = Tracker(*(getattr(spec, name) for name in Tracker._fields)).hear(cents, rng)
-    return Performance(seconds, chosen, np.where(silent, np.nan, heard), note)
+    return Performance(seconds, sung, np.where(silent, np.nan, heard), note)
 
 
 def _contours(

@@ -91,13 +91,13 @@ class RagaSpec:
         check_at_least("windows", self.windows, 1)
         check_at_least("seed", self.seed, 0)
         check_at_least("n_notes", self.n_notes[0], 2)
-        for name, chosen, known in (
+        for name, value, choices in (
             ("rule", self.rule, RULES), ("representation", self.representation, REPRESENTATIONS),
             ("tonic", self.tonic, ("known", "unknown")),
         ):  # fmt: skip
-            if chosen not in known:
+            if value not in choices:
                 raise ValueError(
-                    f"{name}: expected one of {', '.join(known)}, got {chosen!r}; choose one"
+                    f"{name}: expected one of {', '.join(choices)}, got {value!r}; choose one"
                 )
         for name, (low, high) in (("n_notes", self.n_notes), ("transpose", self.transpose)):
             if not low <= high:

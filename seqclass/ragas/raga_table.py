@@ -275,37 +275,37 @@ def known_ragas() -> dict[str, Raga]:
     shipped = (*TABLE, *VARIANTS)
     check_distinct(shipped)
     parents = (melakarta(number) for number in range(1, len(MELAS) + 1))
-    found = {folded(raga.name): raga for raga in parents}
+    ragas = {folded(raga.name): raga for raga in parents}
     for raga in shipped:
-        found |= {folded(name): raga for name in (raga.name, *raga.aliases)}
-    return found
+        ragas |= {folded(name): raga for name in (raga.name, *raga.aliases)}
+    return ragas
 
 
 def find_raga(name: str) -> Raga:
     """Return the raga of a name in any usual spelling."""
-    known = known_ragas()
-    if folded(name) in known:
-        return known[folded(name)]
-    close = difflib.get_close_matches(folded(name), known, 1)
-    meant = f"did you mean {known[close[0]].name!r}? " if close else ""
+    ragas = known_ragas()
+    if folded(name) in ragas:
+        return ragas[folded(name)]
+    close = difflib.get_close_matches(folded(name), ragas, 1)
+    meant = f"did you mean {ragas[close[0]].name!r}? " if close else ""
     raise ValueError(
         f"ragas: expected names of the table, melakartas or sets ({', '.join(SETS)}), got "
         f"{name!r}; {meant}a raga of your own goes into a file"
     )
 
 
-def choose_ragas(chosen: Iterable[str | Raga]) -> tuple[Raga, ...]:
+def choose_ragas(choices: Iterable[str | Raga]) -> tuple[Raga, ...]:
     """Return ragas by names, names of sets and definitions, each once."""
-    found: dict[str, Raga] = {}
-    for item in chosen:
+    ragas: dict[str, Raga] = {}
+    for item in choices:
         members = SETS.get(item, (item,)) if isinstance(item, str) else (item,)
         for member in members:
             raga = find_raga(member) if isinstance(member, str) else member
-            found.setdefault(raga.name, raga)
-    if not found:
+            ragas.setdefault(raga.name, raga)
+    if not ragas:
         raise ValueError("ragas: expected at least one name or definition, got none; name some")
-    check_distinct(found.values())
-    return tuple(found.values())
+    check_distinct(ragas.values())
+    return tuple(ragas.values())
 
 
 def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:

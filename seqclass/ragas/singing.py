@@ -33,11 +33,11 @@ def voices(ragas: tuple[Raga, ...], codes: np.ndarray) -> Voices:
 
 @cache
 def _tables(ragas: tuple[Raga, ...]) -> np.ndarray:
-    found = np.zeros((4, len(ragas), len(NAMES)))
+    table = np.zeros((4, len(ragas), len(NAMES)))
     for r, raga in enumerate(ragas):
         for sung in map(read_sung, raga.sung):
-            found[:, r, NAMES.index(sung.svara)] = sung[1:]
-    return found
+            table[:, r, NAMES.index(sung.svara)] = sung[1:]
+    return table
 
 
 def by_note(table: np.ndarray, svara: np.ndarray) -> np.ndarray:
@@ -62,20 +62,21 @@ def varied(
     return Voices(cents, length, sung.up * more, sung.down * more)
 
 
-def as_sung(raga: Raga, own: bool = True) -> Raga:
+def as_sung(raga: Raga, from_table: bool = True) -> Raga:
     """Return a raga that has numbers: those it came with, fitted ones, or the usual ones.
 
-    own: whether those of the raga of this name in the table are taken, if it has the same svaras;
-    without them, all follows from the lines, so that ragas equal on paper are sung alike.
+    from_table: whether to take the numbers of the raga of this name in the table, if it has the
+    same svaras; without them, all follows from the lines, so that ragas equal on paper are sung
+    alike.
     """
     if raga.sung:
         return raga
     fitted = fitted_ragas()
-    same = fitted.get(raga.name) if own else None
+    same = fitted.get(raga.name) if from_table else None
     if same and set(same.svaras) == set(raga.svaras):
         return replace(raga, sung=same.sung)
-    known = raga if own else replace(raga, jiva="", nyasa="")
-    return replace(raga, sung=usual(known, tuple(fitted.values())).sung)
+    plain = raga if from_table else replace(raga, jiva="", nyasa="")
+    return replace(raga, sung=usual(plain, tuple(fitted.values())).sung)
 
 
 @cache
@@ -92,15 +93,15 @@ def usual(raga: Raga, fitted: tuple[Raga, ...]) -> Raga:
     difference, ``UNLIKE`` tells how fast.
     """
     like, numbers = _features(fitted)
-    own, _ = _features((raga,))
-    found = []
-    for name, feature in zip(raga.svaras, own, strict=True):
+    svara_features, _ = _features((raga,))
+    sung = []
+    for name, feature in zip(raga.svaras, svara_features, strict=True):
         apart = np.abs(like - feature)
         apart[:, 0] = np.minimum(apart[:, 0], 12 - apart[:, 0])
         weight = np.exp(-(apart @ np.array(UNLIKE)))
         cents, length, up, down = weight @ numbers / weight.sum()
-        found.append(str(Sung(name, cents, float(np.exp(length)), up, down)))
-    return replace(raga, sung=tuple(found))
+        sung.append(str(Sung(name, cents, float(np.exp(length)), up, down)))
+    return replace(raga, sung=tuple(sung))
 
 
 UNLIKE = (4.0, 2.0, 0.5, 0.5, 0.5, 0.5)
@@ -121,6 +122,6 @@ def _features(ragas: tuple[Raga, ...]) -> tuple[np.ndarray, np.ndarray]:
                 PLACES[name], NAMES.index(name), 12 - steps.max(), steps.min(),
                 name in raga.jiva.split(), name in raga.rests,
             ])  # fmt: skip
-            own = sung.get(name, Sung(name, 0.0, 1.0, 0.0, 0.0))
-            numbers.append([own.cents, np.log(own.length), own.up, own.down])
+            how = sung.get(name, Sung(name, 0.0, 1.0, 0.0, 0.0))
+            numbers.append([how.cents, np.log(how.length), how.up, how.down])
     return np.array(features, float), np.array(numbers)

@@ -71,10 +71,10 @@ def samples(line: Line, tonic_hz: float, fifth: float = 7.0) -> np.ndarray:
 
 def _voice(line: Line, tonic_hz: float, n: int) -> np.ndarray:
     frame = np.arange(n) / SAMPLE_HZ * line.rate_hz - 0.5
-    known = np.flatnonzero(np.isfinite(line.cents))
-    if not len(known):
+    sounded = np.flatnonzero(np.isfinite(line.cents))
+    if not len(sounded):
         return np.zeros(n)
-    cents = np.interp(frame, known, line.cents[known])
+    cents = np.interp(frame, sounded, line.cents[sounded])
     hz = tonic_hz * 2 ** (cents / 1200)
     phase = 2 * np.pi * np.cumsum(hz) / SAMPLE_HZ
     tone = np.zeros(n)

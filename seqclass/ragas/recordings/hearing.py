@@ -109,17 +109,17 @@ def hear(
 
     progress: called with the share that is done.
     """
-    found = trace(sound, progress)
-    tonic = given(spec.tonic_hz) if spec.tonic_hz else found.tonic()
-    hz = found.voice(tonic.hz)
+    track = trace(sound, progress)
+    tonic = given(spec.tonic_hz) if spec.tonic_hz else track.tonic()
+    hz = track.voice(tonic.hz)
     voiced_s = float(np.isfinite(hz).sum()) / FRAMES_PER_S
     if voiced_s < MIN_PITCH_S:
         raise ValueError(f"{voiced_s:.1f} s with a pitch in {sound.seconds:.1f} s of sound")
     facts = _facts(name, sound, hz, tonic)
-    facts["doubts"] = list(_doubts(facts, sound, found.promised_s))
+    facts["doubts"] = list(_doubts(facts, sound, track.promised_s))
     cents = contour(hz, tonic.hz, spec.rate_hz)
     windows = cut(cents, max(round(spec.window_seconds * spec.rate_hz), 2))
-    return Heard(windows, facts, _excerpt(found.opening))
+    return Heard(windows, facts, _excerpt(track.opening))
 
 
 def _facts(name: str, sound: SoundFile, hz: np.ndarray, tonic: Tonic) -> RecordingFacts:
@@ -140,20 +140,20 @@ def _facts(name: str, sound: SoundFile, hz: np.ndarray, tonic: Tonic) -> Recordi
 
 
 def _doubts(facts: RecordingFacts, sound: SoundFile, promised: float) -> list[str]:
-    found = []
+    doubts = []
     if sound.ends_early:
-        found.append(f"it breaks off after {sound.seconds:.0f} of {promised:.0f} s")
+        doubts.append(f"it breaks off after {sound.seconds:.0f} of {promised:.0f} s")
     if sound.sample_hz < SAMPLE_HZ:
-        found.append(f"it has {sound.sample_hz:,} samples a second, half of what is usual or less")
+        doubts.append(f"it has {sound.sample_hz:,} samples a second, half of what is usual or less")
     if sound.clipped > MUCH_CLIPPED * sound.seconds * sound.sample_hz:
-        found.append(f"{sound.clipped / sound.seconds / sound.sample_hz:.1%} of it is clipped")
+        doubts.append(f"{sound.clipped / sound.seconds / sound.sample_hz:.1%} of it is clipped")
     if facts["tonic_by"] == "voice":
-        found.append("no drone is heard, and the voice alone is often a fourth or a fifth off")
+        doubts.append("no drone is heard, and the voice alone is often a fourth or a fifth off")
     if facts["voiced"] < LITTLE_VOICED:
-        found.append(f"a pitch is heard in {facts['voiced']:.0%} of it only")
+        doubts.append(f"a pitch is heard in {facts['voiced']:.0%} of it only")
     if facts["level"] < LITTLE_LEVEL:
-        found.append(f"hardly a pitch is held ({facts['level']:.0%}): speech rather than song?")
-    return found
+        doubts.append(f"hardly a pitch is held ({facts['level']:.0%}): speech rather than song?")
+    return doubts
 
 
 def _excerpt(samples: np.ndarray) -> bytes:
@@ -168,4 +168,5 @@ def _excerpt(samples: np.ndarray) -> bytes:
 
 def candidates_line(facts: Mapping[str, Any]) -> str:
     """Return the candidates for the tonic with their scores, in words."""
-    return ", ".join(f"{own['hz']:.1f} Hz ({own['score']:.2f})" for own in facts["candidates"][:3])
+    likeliest = facts["candidates"][:3]
+    return ", ".join(f"{tonic['hz']:.1f} Hz ({tonic['score']:.2f})" for tonic in likeliest)

@@ -38,11 +38,11 @@ class PitchTrack:
         self._keep(self._stream.flush())
         return without_islands(np.concatenate(self._parts)), np.concatenate(self._levels)
 
-    def _keep(self, found: Any) -> None:
-        hz = found.pitch_hz
-        is_sure = (found.confidence >= CONFIDENT) & (hz >= LOW_HZ) & (hz <= HIGH_HZ)
+    def _keep(self, frames: Any) -> None:
+        hz = frames.pitch_hz
+        is_sure = (frames.confidence >= CONFIDENT) & (hz >= LOW_HZ) & (hz <= HIGH_HZ)
         self._parts.append(np.where(is_sure, hz, np.nan).astype(np.float32))
-        self._levels.append(found.loudness_db.astype(np.float32))
+        self._levels.append(frames.loudness_db.astype(np.float32))
 
 
 def stretches(marked: np.ndarray) -> np.ndarray:
@@ -91,10 +91,10 @@ def contour(hz: np.ndarray, tonic_hz: float, rate_hz: float) -> np.ndarray:
     """
     steps = max(int(len(hz) / FRAMES_PER_S * rate_hz), 1)
     place = (np.arange(steps) + 0.5) / rate_hz * FRAMES_PER_S
-    known = np.flatnonzero(np.isfinite(hz))
-    if not len(known):
+    voiced = np.flatnonzero(np.isfinite(hz))
+    if not len(voiced):
         return np.zeros(0, np.float32)
-    line = np.interp(place, known, 1200 * np.log2(hz[known] / tonic_hz))
+    line = np.interp(place, voiced, 1200 * np.log2(hz[voiced] / tonic_hz))
     nearest = np.clip(np.rint(place).astype(int), 0, len(hz) - 1)
     cents = np.where(np.isfinite(hz)[nearest], line, np.nan).astype(np.float32)
     return without_rests(cents, rate_hz)

@@ -59,8 +59,8 @@ def read_recording(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 def _label_and_tonic(path: str, names: ColumnNames) -> tuple[str | None, float | None]:
     """Return label and tonic of a recording, as far as the user has given them."""
-    own = next((row for row in names.label_table if row[0] == os.path.realpath(path)), None)
-    label, tonic_hz = (own[1], own[2]) if own else (names.recording_label, None)
+    row = next((row for row in names.label_table if row[0] == os.path.realpath(path)), None)
+    label, tonic_hz = (row[1], row[2]) if row else (names.recording_label, None)
     if label is None and names.layout == "folders":
         label = os.path.basename(os.path.dirname(os.path.abspath(path)))
     return label, names.tonic_hz or tonic_hz
@@ -71,7 +71,7 @@ def _table(path: str, names: ColumnNames, label: str | None, heard: Heard) -> pa
     if names.layout == "folders" and label:
         group = f"{label}/{group}"
     n = len(heard.windows)
-    lengths = np.array([len(own) for own in heard.windows], np.int32)
+    lengths = np.array([len(window) for window in heard.windows], np.int32)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     cents = pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(heard.windows)))
     table = pa.table(
@@ -108,13 +108,14 @@ def check_recordings(paths: list[str], names: ColumnNames) -> None:
     """Refuse recordings if nothing here reads sound, and labels that do not fit them."""
     if paths:
         audio_packages()
-    found, listed = {os.path.realpath(path) for path in paths}, {r[0] for r in names.label_table}
-    if strange := sorted(listed - found):
+    recordings = {os.path.realpath(path) for path in paths}
+    listed = {row[0] for row in names.label_table}
+    if strange := sorted(listed - recordings):
         raise ValueError(
             f"--labels: expected files among the recordings at PATH, got {strange[0]!r}; correct "
             "its name, which counts from the folder of the labels, or add the file"
         )
-    if listed and (left := sorted(found - listed)):
+    if listed and (left := sorted(recordings - listed)):
         raise ValueError(
             f"--labels: expected a row for each recording, got none for {left[0]!r}; add one, "
             "whose label may be empty"

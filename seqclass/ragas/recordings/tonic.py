@@ -124,7 +124,7 @@ def find_tonic(partials: np.ndarray, hz: np.ndarray) -> Tonic:
 def _likeness(partials: np.ndarray, bins: np.ndarray, string: int) -> np.ndarray:
     """Return the cosine of the partials and a tanpura's, for a tonic at each of the bins."""
     cents = BIN_CENTS * np.arange(N_BINS)
-    found = []
+    likeness = []
     for tonic in bins:
         model = np.zeros(N_BINS)
         for below, loud in ((0, 1.0), (-1200, 0.8), (string - 1200, 0.6)):
@@ -132,17 +132,18 @@ def _likeness(partials: np.ndarray, bins: np.ndarray, string: int) -> np.ndarray
                 place = BIN_CENTS * tonic + below + 1200 * np.log2(n)
                 hill = np.exp(-0.5 * ((cents - place) / WIDTH_CENTS) ** 2)
                 model = np.maximum(model, loud / n**0.3 * hill)
-        found.append(model @ partials / (np.linalg.norm(model) * np.linalg.norm(partials) + 1e-9))
-    return np.array(found)
+        norms = np.linalg.norm(model) * np.linalg.norm(partials)
+        likeness.append(model @ partials / (norms + 1e-9))
+    return np.array(likeness)
 
 
 def _voice(hz: np.ndarray, bins: np.ndarray, string: int) -> np.ndarray:
     """Return how much more often than elsewhere the voice is at Sa and the string, in nats."""
-    known = hz[np.isfinite(hz)]
-    if not len(known):
+    voiced = hz[np.isfinite(hz)]
+    if not len(voiced):
         return np.zeros(len(bins))
-    place = np.rint(1200 * np.log2(known / LOWEST_HZ) / BIN_CENTS).astype(int) % OCTAVE_BINS
-    often = np.bincount(place, minlength=OCTAVE_BINS) / len(known)
+    place = np.rint(1200 * np.log2(voiced / LOWEST_HZ) / BIN_CENTS).astype(int) % OCTAVE_BINS
+    often = np.bincount(place, minlength=OCTAVE_BINS) / len(voiced)
     shifts = range(-NEAR_BINS, NEAR_BINS + 1)
     near = np.sum([np.roll(often, shift) for shift in shifts], axis=0)
     sa, other = (near[(bins + round(at / BIN_CENTS)) % OCTAVE_BINS] for at in (0, string))
@@ -151,10 +152,10 @@ def _voice(hz: np.ndarray, bins: np.ndarray, string: int) -> np.ndarray:
 
 def _range(hz: np.ndarray, tonics: np.ndarray) -> np.ndarray:
     """Return how usual the voice's range is above each tonic, in nats."""
-    known = hz[np.isfinite(hz)]
-    if not len(known):
+    voiced = hz[np.isfinite(hz)]
+    if not len(voiced):
         return np.zeros(len(tonics))
-    above = 1200 * np.log2(np.median(known) / tonics)
+    above = 1200 * np.log2(np.median(voiced) / tonics)
     return -0.5 * ((above - MIDDLE_CENTS) / SPREAD_CENTS) ** 2
 
 
@@ -171,18 +172,18 @@ def _peaks(
     shares /= shares.sum()
     hz = [tonics[top] if partials is None else _finer(tonics[top], partials) for top in tops]
     return tuple(
-        {"hz": round(float(own), 2), "score": round(float(share), 4)}
-        for own, share in zip(hz, shares, strict=True)
+        {"hz": round(float(frequency), 2), "score": round(float(share), 4)}
+        for frequency, share in zip(hz, shares, strict=True)
     )
 
 
 def _finer(tonic: float, partials: np.ndarray) -> float:
     """Return the tonic moved to the centre of its own octave partials."""
     bins = np.arange(N_BINS)
-    own = 1200 * np.log2(tonic / LOWEST_HZ) / BIN_CENTS
+    tonic_bin = 1200 * np.log2(tonic / LOWEST_HZ) / BIN_CENTS
     weight, moved = 1e-9, 0.0
     for octave in (-120, 0, 120):
-        near = np.abs(bins - own - octave) <= 3
+        near = np.abs(bins - tonic_bin - octave) <= 3
         weight += partials[near].sum()
-        moved += (partials[near] * (bins[near] - own - octave)).sum()
+        moved += (partials[near] * (bins[near] - tonic_bin - octave)).sum()
     return float(tonic * 2 ** (BIN_CENTS * moved / weight / 1200))

@@ -41,7 +41,7 @@ def test_forty_ragas_are_fitted_each_svara_within_bounds() -> None:
 def test_a_raga_takes_its_own_numbers_or_those_of_similar_svaras() -> None:
     todi, revati = find_raga("Todi"), find_raga("Revati")
     assert as_sung(todi) == fitted_ragas()["Todi"]
-    assert as_sung(todi, own=False).sung != as_sung(todi).sung
+    assert as_sung(todi, from_table=False).sung != as_sung(todi).sung
     assert numbers(as_sung(revati)).keys() == set(revati.svaras)
     other = Raga("Todi", "S R2 G3 P D2 S")  # a user's raga of the same name
     assert as_sung(other).sung == as_sung(OWN).sung
