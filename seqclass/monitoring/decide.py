@@ -144,8 +144,9 @@ def rules_for(stored: Mapping[str, Any], policy: Rules | None) -> Rules:
     """
     from pydantic import TypeAdapter
 
-    own = TypeAdapter(Rules).validate_python(stored["rules"])
-    return replace(policy or own, approval=own.approval or (policy or own).approval)
+    version_rules = TypeAdapter(Rules).validate_python(stored["rules"])
+    rules = policy or version_rules
+    return replace(rules, approval=version_rules.approval or rules.approval)
 
 
 def doubt_of(evidence: Evidence, gate: GateSpec) -> str | None:
@@ -160,13 +161,13 @@ def _as_first(evidence: Evidence, rules: Rules) -> list[str]:
     first = evidence["first"]
     if first is None:
         return ["nothing is known of it beside chance and baselines; train it again"]
-    said = first_champion_failures(first, rules.limits)
+    objections = first_champion_failures(first, rules.limits)
     if first["significance"] > rules.limits.significance:
-        said.append(
+        objections.append(
             f"its interval was made at a significance of {first['significance']:g}, and the limit "
             f"is {rules.limits.significance:g}; train it again"
         )
-    return said + _below_floor(evidence["macro_f1"], "its", rules.gate)
+    return objections + _below_floor(evidence["macro_f1"], "its", rules.gate)
 
 
 def _beside_champion(evidence: Evidence, rules: Rules) -> list[str]:
@@ -174,12 +175,12 @@ def _beside_champion(evidence: Evidence, rules: Rules) -> list[str]:
         return [evidence["incomparable"]]
     doubt = doubt_of(evidence, rules.gate)
     newest = None if doubt else evidence["newest"]
-    said = _on_old(evidence, newest, rules.gate)
+    objections = _on_old(evidence, newest, rules.gate)
     if doubt:
-        said.append(doubt)
+        objections.append(doubt)
     elif newest:
-        said += gate_failures(newest, evidence["recalls"]["newest"], "newest", rules.gate)
-    return said
+        objections += gate_failures(newest, evidence["recalls"]["newest"], "newest", rules.gate)
+    return objections
 
 
 def _on_old(evidence: Evidence, newest: Paired | None, gate: GateSpec) -> list[str]:
@@ -191,8 +192,8 @@ def _on_old(evidence: Evidence, newest: Paired | None, gate: GateSpec) -> list[s
             f"{gate.least_rows} without which nothing is promoted; split by hash, or add rows"
         ]
     may_fall = replace(gate, worse=allowance(newest, gate))
-    said = _below_floor(old["challenger"]["macro_f1"], "old", gate)
-    return said + gate_failures(old, evidence["recalls"]["old"], "old", may_fall)
+    objections = _below_floor(old["challenger"]["macro_f1"], "old", gate)
+    return objections + gate_failures(old, evidence["recalls"]["old"], "old", may_fall)
 
 
 def _gains_nothing(evidence: Evidence) -> list[str]:
@@ -218,9 +219,9 @@ def _passed(evidence: Evidence) -> str:
         return "the first of its name that passes becomes the champion"
     sides = {"old": evidence["old"], "newest": evidence["newest"]}
     parts = [
-        f"macro F1 {found['challenger']['macro_f1']:.4f} against "
-        f"{found['champion']['macro_f1']:.4f} on {found['rows']} {where} test rows"
-        for where, found in sides.items()
-        if found
+        f"macro F1 {paired['challenger']['macro_f1']:.4f} against "
+        f"{paired['champion']['macro_f1']:.4f} on {paired['rows']} {where} test rows"
+        for where, paired in sides.items()
+        if paired
     ]
     return f"not worse than champion {evidence['champion']}: {', '.join(parts)}"

@@ -54,13 +54,13 @@ def summaries(x: np.ndarray, lengths: np.ndarray, channels: list[str]) -> dict[s
 
     lengths: steps of each series ``(n,)``. A number that a series does not have is NaN.
     """
-    found = {"length": lengths.astype(np.float64)}
+    numbers = {"length": lengths.astype(np.float64)}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
         for number, channel in enumerate(channels):
             columns = _channel_summaries(x[..., number].astype(np.float64), lengths)
-            found |= {f"{channel}: {name}": column for name, column in columns.items()}
-    return found
+            numbers |= {f"{channel}: {name}": column for name, column in columns.items()}
+    return numbers
 
 
 def _channel_summaries(values: np.ndarray, lengths: np.ndarray) -> dict[str, np.ndarray]:
@@ -91,8 +91,8 @@ def two_samples(old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "ks_2samp: Exact", RuntimeWarning)
-        found = ks_2samp(old, new)
-    return float(found.pvalue), float(found.statistic)
+        result = ks_2samp(old, new)
+    return float(result.pvalue), float(result.statistic)
 
 
 def compare_numbers(name: str, old: np.ndarray, new: np.ndarray) -> DriftRow:
@@ -132,9 +132,9 @@ def compare_counts(name: str, old: dict[str, int], new: dict[str, int]) -> Drift
     shares = counts / counts.sum(axis=1, keepdims=True)
     shift = float(np.abs(shares[0] - shares[1]).sum() / 2)
     p_value = float(chi2_contingency(counts).pvalue)
-    found = _nothing_told(name, "classes")
+    row = _nothing_told(name, "classes")
     return {
-        **found, "p_value": p_value, "shift": shift, "stability_index": _stability_index(*counts),
+        **row, "p_value": p_value, "shift": shift, "stability_index": _stability_index(*counts),
         "distance": shift,
     }  # fmt: skip
 
@@ -189,12 +189,12 @@ def holm(p_values: list[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def drift_words(found: Drift) -> str:
+def drift_words(drift: Drift) -> str:
     """Describe drift in one sentence."""
-    if not found["drifted"]:
-        return f"no drift in {found['compared']} comparisons"
-    first = found["table"][0]
-    others = len(found["drifted"]) - 1
+    if not drift["drifted"]:
+        return f"no drift in {drift['compared']} comparisons"
+    first = drift["table"][0]
+    others = len(drift["drifted"]) - 1
     moved = (
         f" (mean {first['old_mean']:.4g}, now {first['new_mean']:.4g})"
         if first["old_mean"] is not None and first["new_mean"] is not None

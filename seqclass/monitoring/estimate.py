@@ -175,37 +175,37 @@ class Realised:
     by_answer: dict[str, Compared]
 
 
-def realised_of(found: Outcomes, shift: float | None) -> Realised | None:
+def realised_of(outcomes: Outcomes, shift: float | None) -> Realised | None:
     """Compare the estimate with what came; None below ``LEAST_ROWS`` labelled rows.
 
     shift: accuracy minus mean confidence on the version's test rows, by which the mean confidence
     in new rows is moved; None where these differ from the test rows, so that nothing is estimated.
     A class of fewer than ``LEAST_ROWS`` answers is left out.
     """
-    if found.total.rows < LEAST_ROWS:
+    if outcomes.total.rows < LEAST_ROWS:
         return None
-    known = {k: own for k, own in found.by_answer.items() if own.rows >= LEAST_ROWS}
+    by_answer = {k: tally for k, tally in outcomes.by_answer.items() if tally.rows >= LEAST_ROWS}
     return Realised(
-        _compared(found.total, shift),
-        found.waiting,
-        quantile(found.delays, 0.5),
-        quantile(found.delays, 0.9),
-        {label: _compared(own, shift) for label, own in known.items()},
+        _compared(outcomes.total, shift),
+        outcomes.waiting,
+        quantile(outcomes.delays, 0.5),
+        quantile(outcomes.delays, 0.9),
+        {label: _compared(tally, shift) for label, tally in by_answer.items()},
     )
 
 
-def _compared(own: Tally, shift: float | None) -> Compared:
-    reached = own.right / own.rows
-    expected = None if shift is None else own.confidence / own.rows + shift
+def _compared(tally: Tally, shift: float | None) -> Compared:
+    reached = tally.right / tally.rows
+    expected = None if shift is None else tally.confidence / tally.rows + shift
     limited = None if expected is None else min(max(expected, 0.0), 1.0)
-    return Compared(own.rows, reached, wilson(reached, own.rows), limited)
+    return Compared(tally.rows, reached, wilson(reached, tally.rows), limited)
 
 
 def quantile(counts: Mapping[int, int], share: float) -> int:
     """Return the least value that this share of counted values does not exceed."""
-    wanted, seen = share * sum(counts.values()), 0
+    needed, seen = share * sum(counts.values()), 0
     for value in sorted(counts):
         seen += counts[value]
-        if seen >= wanted:
+        if seen >= needed:
             return value
     return 0

@@ -104,14 +104,14 @@ def evidence_of(
     recalls = _recalls(truth, answers)
     shares = worth * shares_of_draws(truth, groups)
     counts = np.bincount(np.unique(truth, return_inverse=True)[1], shares)
-    scores = [label_scores(own, truth, n_classes) for own in by_seed]
+    scores = [label_scores(codes, truth, n_classes) for codes in by_seed]
     return {
         "rows": len(truth),
         "held_rows": len(truth) - len(tested.truth),
         "groups": None if groups is None else len(np.unique(groups)),
         "seeds": {
-            "balanced_accuracy": [own["balanced_accuracy"] for own in scores],
-            "macro_f1": [own["macro_f1"] for own in scores],
+            "balanced_accuracy": [of_seed["balanced_accuracy"] for of_seed in scores],
+            "macro_f1": [of_seed["macro_f1"] for of_seed in scores],
         },
         "significance": limits.significance,
         "balanced_accuracy": float(recalls.mean()),
@@ -143,44 +143,44 @@ def _joined(tested: Answered, held: Answered) -> Answered:
             for name, theirs in tested.baselines.items()
             if name in named
         },
-        [np.concatenate(own) for own in zip(tested.seeds, held.seeds, strict=True)],
+        [np.concatenate(pair) for pair in zip(tested.seeds, held.seeds, strict=True)],
         np.concatenate([tested.worth, held.worth]),
         None if held.groups is None else np.concatenate([tested.groups, held.groups]),
     )
 
 
-def words_of_rows(found: FirstEvidence) -> str:
+def words_of_rows(evidence: FirstEvidence) -> str:
     """Say how many rows the evidence rests on, and which."""
-    held = found["held_rows"]
-    tested = f"{found['rows'] - held} test rows"
+    held = evidence["held_rows"]
+    tested = f"{evidence['rows'] - held} test rows"
     return f"{tested} and {held} training rows held back" if held else tested
 
 
-def first_champion_failures(found: FirstEvidence, limits: Limits) -> list[str]:
+def first_champion_failures(evidence: FirstEvidence, limits: Limits) -> list[str]:
     """Return why a model must not become a first champion by this evidence, one sentence each."""
-    rows, (low, _), chance = words_of_rows(found), found["interval"], found["chance"]
-    said = []
-    if found["rows"] < limits.min_test_rows:
-        held = "" if found["held_rows"] else (
+    rows, (low, _), chance = words_of_rows(evidence), evidence["interval"], evidence["chance"]
+    failures = []
+    if evidence["rows"] < limits.min_test_rows:
+        held = "" if evidence["held_rows"] else (
             "; training rows count too if no --budget ends a seed before each fold has a network"
         )  # fmt: skip
-        said.append(
+        failures.append(
             f"{rows} are fewer than the {limits.min_test_rows} that a first champion needs; add "
             "series, or raise test_fraction or lower limits.min_test_rows in the file of --spec"
             f"{held}"
         )
     if not low > chance:
-        groups = found["groups"]
+        groups = evidence["groups"]
         cure = "check the labels, or add series" if groups is None else (
             f"check the labels, add groups (there are {groups} here), or raise test_fraction in "
             "the file of --spec"
         )  # fmt: skip
-        said.append(
-            f"balanced accuracy {found['balanced_accuracy']:.3f} on {rows} may be "
-            f"chance: its {1 - found['significance']:.0%} interval begins at {low:.3f}, not above "
-            f"the {chance:.3f} of always naming one class; {cure}"
+        failures.append(
+            f"balanced accuracy {evidence['balanced_accuracy']:.3f} on {rows} may be "
+            f"chance: its {1 - evidence['significance']:.0%} interval begins at {low:.3f}, not "
+            f"above the {chance:.3f} of always naming one class; {cure}"
         )
-    return [*said, *_better_baseline(found, limits)]
+    return [*failures, *_better_baseline(evidence, limits)]
 
 
 def can_show_skill(truth: np.ndarray, groups: np.ndarray | None, limits: Limits) -> bool:
@@ -194,17 +194,17 @@ def can_show_skill(truth: np.ndarray, groups: np.ndarray | None, limits: Limits)
     return low > 1 / len(counts)
 
 
-def _better_baseline(found: FirstEvidence, limits: Limits) -> list[str]:
+def _better_baseline(evidence: FirstEvidence, limits: Limits) -> list[str]:
     """Return the objection from the most significant baseline, corrected for their number."""
-    if not found["baselines"]:
+    if not evidence["baselines"]:
         return []
-    name, best = min(found["baselines"].items(), key=lambda item: item[1]["better_p"])
-    if best["better_p"] * len(found["baselines"]) >= limits.significance:
+    name, best = min(evidence["baselines"].items(), key=lambda item: item[1]["better_p"])
+    if best["better_p"] * len(evidence["baselines"]) >= limits.significance:
         return []
     return [
         f"baseline {name.replace('_', ' ')} is better beyond chance: balanced accuracy "
-        f"{best['balanced_accuracy']:.3f} against {found['balanced_accuracy']:.3f} on the same "
-        f"{words_of_rows(found)}, {best['won']} won and {best['lost']} lost (p "
+        f"{best['balanced_accuracy']:.3f} against {evidence['balanced_accuracy']:.3f} on the same "
+        f"{words_of_rows(evidence)}, {best['won']} won and {best['lost']} lost (p "
         f"{best['better_p']:.2g}); answer with the baseline, add series, or train longer"
     ]
 

@@ -68,8 +68,8 @@ def compare_paired(answers: Answers, n_classes: int, seed: int) -> Paired:
     before, after = (label_scores(side, y, n_classes) for side in (old, new))
     nets = gains
     if answers.groups is not None:
-        own = np.unique(answers.groups, return_inverse=True)[1]
-        nets = np.bincount(own, gains).astype(int)
+        group = np.unique(answers.groups, return_inverse=True)[1]
+        nets = np.bincount(group, gains).astype(int)
     return {
         "rows": len(y),
         "champion": before,
@@ -90,9 +90,9 @@ def flip_tail(nets: np.ndarray) -> float:
     """
     chances = np.ones(1)
     for size, n in zip(*np.unique(np.abs(nets[nets != 0]), return_counts=True), strict=True):
-        own = np.zeros(size * n + 1)
-        own[::size] = binom.pmf(np.arange(n + 1), n, 0.5)
-        chances = np.convolve(chances, own)
+        part = np.zeros(size * n + 1)
+        part[::size] = binom.pmf(np.arange(n + 1), n, 0.5)
+        chances = np.convolve(chances, part)
     return min(float(chances[nets[nets > 0].sum() :].sum()), 1.0)
 
 
@@ -107,7 +107,7 @@ def _interval(answers: Answers, n_classes: int, seed: int) -> list[float]:
     sides = [class_counts(truth, side, n_classes) for side in (champion, challenger)]
 
     def difference(sums: np.ndarray) -> np.ndarray:
-        before, after = (macro_f1(*np.split(own, 3, axis=1)) for own in np.split(sums, 2, axis=1))
+        before, after = (macro_f1(*np.split(half, 3, axis=1)) for half in np.split(sums, 2, axis=1))
         return (after - before)[None]
 
     counted = Counted(hstack(sides, format="csr"), rows, by_group)
@@ -143,44 +143,45 @@ Recalls = dict[str, Recall]
 
 def recalls_of(answers: Answers, classes: list[str]) -> Recalls:
     """Return the recall of every class that has rows, for both models."""
-    found = Recalls()
+    recalls = Recalls()
     for code, name in enumerate(classes):
-        own = answers.take(answers.truth == code)
-        if len(own):
-            champion, challenger = (
-                float((side == own.truth).mean()) for side in (own.champion, own.challenger)
-            )
-            found[name] = {"rows": len(own), "champion": champion, "challenger": challenger}
-    return found
+        of_class = answers.take(answers.truth == code)
+        if len(of_class):
+            recalls[name] = {
+                "rows": len(of_class),
+                "champion": float((of_class.champion == of_class.truth).mean()),
+                "challenger": float((of_class.challenger == of_class.truth).mean()),
+            }
+    return recalls
 
 
-def gate_failures(found: Paired, recalls: Recalls, where: str, spec: GateSpec) -> list[str]:
+def gate_failures(paired: Paired, recalls: Recalls, where: str, spec: GateSpec) -> list[str]:
     """Return why these rows speak against promoting the challenger, one sentence each.
 
-    found: result of ``compare_paired``. where: "old" or "newest".
+    paired: result of ``compare_paired``. where: "old" or "newest".
     """
-    said = []
-    if found["worse_p"] < spec.significance:
-        said.append(
-            f"worse on {where} test rows: it loses {found['lost']} that the champion has right and "
-            f"wins {found['won']} (p {found['worse_p']:.2g})"
+    failures = []
+    if paired["worse_p"] < spec.significance:
+        failures.append(
+            f"worse on {where} test rows: it loses {paired['lost']} that the champion has right "
+            f"and wins {paired['won']} (p {paired['worse_p']:.2g})"
         )
-    elif found["difference"] < -spec.worse:
-        said.append(
-            f"macro F1 on {found['rows']} {where} test rows falls by {-found['difference']:.3f}, "
+    elif paired["difference"] < -spec.worse:
+        failures.append(
+            f"macro F1 on {paired['rows']} {where} test rows falls by {-paired['difference']:.3f}, "
             f"more than the limit of {spec.worse:g}"
         )
-    return said + _falls(recalls, where, spec)
+    return failures + _falls(recalls, where, spec)
 
 
 def _falls(recalls: Recalls, where: str, spec: GateSpec) -> list[str]:
-    said = []
-    for name, own in recalls.items():
+    falls = []
+    for name, recall in recalls.items():
         limit = (spec.class_falls or {}).get(name, spec.class_fall)
-        if own["rows"] >= spec.class_rows and own["champion"] - own["challenger"] > limit:
-            said.append(
-                f"class {name} falls from recall {own['champion']:.3f} to "
-                f"{own['challenger']:.3f} on {own['rows']} {where} test rows, more than the limit "
-                f"of {limit:g}"
+        if recall["rows"] >= spec.class_rows and recall["champion"] - recall["challenger"] > limit:
+            falls.append(
+                f"class {name} falls from recall {recall['champion']:.3f} to "
+                f"{recall['challenger']:.3f} on {recall['rows']} {where} test rows, more than the "
+                f"limit of {limit:g}"
             )
-    return said
+    return falls

@@ -54,17 +54,19 @@ def spec_under(policy: ModelPolicy | None, given: RetrainSpec | None) -> Retrain
     """
     if policy is None:
         return given or RetrainSpec()
-    own = policy.retraining
+    retraining = policy.retraining
     if given is None:
-        return own
+        return retraining
     for name in JUDGING:
-        if getattr(given, name) not in (getattr(own, name), getattr(RetrainSpec(), name)):
+        if getattr(given, name) not in (getattr(retraining, name), getattr(RetrainSpec(), name)):
             raise ValueError(
                 f"{name}: expected that of the model's policy, got another; leave it out, or "
                 "change the policy with 'seqclass policy MODEL --set FILE'"
             )
-    judged = replace(given, **{name: getattr(own, name) for name in JUDGING})
-    return replace(judged, approval=True, approval_s=own.approval_s) if own.approval else judged
+    judged = replace(given, **{name: getattr(retraining, name) for name in JUDGING})
+    if retraining.approval:
+        return replace(judged, approval=True, approval_s=retraining.approval_s)
+    return judged
 
 
 def rules_under(policy: ModelPolicy | None) -> Rules | None:
@@ -74,27 +76,28 @@ def rules_under(policy: ModelPolicy | None) -> Rules | None:
     """
     if policy is None:
         return None
-    own = policy.retraining
-    return Rules(own.gate, own.training.limits if own.training else Limits(), own.approval)
+    retraining = policy.retraining
+    limits = retraining.training.limits if retraining.training else Limits()
+    return Rules(retraining.gate, limits, retraining.approval)
 
 
 def training_under(
-    policy: ModelPolicy | None, given: TrainingSpec | None, known: TrainingSpec
+    policy: ModelPolicy | None, given: TrainingSpec | None, champion: TrainingSpec
 ) -> TrainingSpec:
     """Return the training spec of a version, with the limits and test rows of the policy.
 
     given: the run's own spec; ValueError if its ``limits`` or ``split_seed`` differ from the
-    policy's. known: spec of the champion, which is used if none is given.
+    policy's. champion: its training spec, which is used if none is given.
     """
     if policy is None:
-        return given or known
-    own = policy.retraining.training or replace(known, limits=Limits())
+        return given or champion
+    binding = policy.retraining.training or replace(champion, limits=Limits())
     for name in ("limits", "split_seed"):
-        usual = (getattr(own, name), getattr(TrainingSpec(), name))
+        usual = (getattr(binding, name), getattr(TrainingSpec(), name))
         if given is not None and getattr(given, name) not in usual:
             raise ValueError(
                 f"training.{name}: expected that of the model's policy, got another; leave it "
                 "out, or change the policy with 'seqclass policy MODEL --set FILE'"
             )
-    training = given or policy.retraining.training or known
-    return replace(training, limits=own.limits, split_seed=own.split_seed)
+    training = given or policy.retraining.training or champion
+    return replace(training, limits=binding.limits, split_seed=binding.split_seed)

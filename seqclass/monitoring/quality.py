@@ -69,15 +69,15 @@ def _newcombe(before: Hits, now: Hits) -> tuple[float, float]:
     )
 
 
-def quality_words(found: QualityChange, significance: float, least: float) -> str:
+def quality_words(change: QualityChange, significance: float, least: float) -> str:
     """Describe the change of quality, and what counts as a fall, in one sentence."""
-    low, high = found["interval"]
-    verdict = "a fall that counts" if found["dropped"] else "no fall that counts"
+    low, high = change["interval"]
+    verdict = "a fall that counts" if change["dropped"] else "no fall that counts"
     return (
-        f"accuracy of the champion on {found['rows_now']} new labelled rows "
-        f"{found['accuracy_now']:.3f}, {found['accuracy_before']:.3f} before: {verdict} "
-        f"(change {-found['drop']:+z.3f}, 95%: {-high:+z.3f} to {-low:+z.3f}; "
-        f"p {found['p_value']:.2g}; a fall counts if p is below {significance:g} "
+        f"accuracy of the champion on {change['rows_now']} new labelled rows "
+        f"{change['accuracy_now']:.3f}, {change['accuracy_before']:.3f} before: {verdict} "
+        f"(change {-change['drop']:+z.3f}, 95%: {-high:+z.3f} to {-low:+z.3f}; "
+        f"p {change['p_value']:.2g}; a fall counts if p is below {significance:g} "
         f"and it is at least {least:g})"
     )
 
@@ -95,14 +95,14 @@ def doubt_about_labels(change: QualityChange, right: int, rows: int, recovery: f
     """
     if not change["dropped"]:
         return None
-    wanted = change["accuracy_now"] + recovery * change["drop"]
+    needed = change["accuracy_now"] + recovery * change["drop"]
     reached = right / rows if rows else 0.0
     surely = wilson(reached, rows, 0.9)[0] if rows else 0.0
-    if rows and reached >= wanted and surely > change["accuracy_now"]:
+    if rows and reached >= needed and surely > change["accuracy_now"]:
         return None
     return (
         f"labels of the new rows don't fit: the champion's accuracy there is "
         f"{change['accuracy_now']:.3f} ({change['accuracy_before']:.3f} before), and a challenger "
         f"that learned from them reaches {reached:.3f} on {rows} new test rows, below the "
-        f"{wanted:.3f} of a change that can be learned; look at their labels"
+        f"{needed:.3f} of a change that can be learned; look at their labels"
     )

@@ -63,13 +63,13 @@ class Agreement(TypedDict):
 
 
 def agreement_of(
-    seeds: Sequence[Mapping[str, Any]], said: SeedAnswers, limits: Limits, bootstrap_seed: int
+    seeds: Sequence[Mapping[str, Any]], predicted: SeedAnswers, limits: Limits, bootstrap_seed: int
 ) -> Agreement:
     """Return the spread over seeds, the worst seed, the rows that flip, and the gate's result.
 
     seeds: each seed's record with its scores.
     """
-    answers, y, names, n_classes, groups = said
+    answers, y, names, n_classes, groups = predicted
     worst = worst_case(answers, y, n_classes, bootstrap_seed, groups)
     share = flips(answers)
     order = np.argsort(-share, kind="stable")[: int((share > 0).sum())]
