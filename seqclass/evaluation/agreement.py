@@ -52,8 +52,10 @@ def worst_case(
     ``score_intervals``.
     """
     worst = int((answers != y).sum(axis=1).argmax())
-    found = score_intervals(answers[worst], y, n_classes, seed, groups)
-    return {"position": worst, "intervals": found}
+    return {
+        "position": worst,
+        "intervals": score_intervals(answers[worst], y, n_classes, seed, groups),
+    }
 
 
 def flips(answers: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def mean_log_probabilities(logits: list[np.ndarray]) -> np.ndarray:
     have count.
     """
     shared = min(map(len, logits))
-    return np.mean([log_softmax(own[:shared], axis=1) for own in logits], axis=0)
+    return np.mean([log_softmax(part[:shared], axis=1) for part in logits], axis=0)
 
 
 def tempered_loss(logits: np.ndarray, y: np.ndarray) -> float:

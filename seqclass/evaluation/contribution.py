@@ -95,10 +95,10 @@ def contribution_of(members: Sequence[MemberRecord], answered: Answered) -> Cont
     trained = trained_members(members)
     adds = _addition(alone[LSTM], answered) if LSTM in alone else None
     return {
-        "members": [{**own, "test": seed_scores(alone[own["name"]], y)} for own in trained],
+        "members": [{**m, "test": seed_scores(alone[m["name"]], y)} for m in trained],
         "leads": {
-            own["name"]: lead_of(right, alone[own["name"]].argmax(axis=1) == y, groups)
-            for own in trained
+            member["name"]: lead_of(right, alone[member["name"]].argmax(axis=1) == y, groups)
+            for member in trained
         },
         "adds": adds,
         "lstm": lstm_sentence(members, adds, len(y) if _is_alike(answered) else None),
@@ -127,11 +127,11 @@ def lstm_sentence(
 
     alike: the number of test rows, if both answer all of them alike.
     """
-    lstm = next((own for own in trained_members(members) if own["name"] == LSTM), None)
+    lstm = next((member for member in trained_members(members) if member["name"] == LSTM), None)
     if lstm is None or adds is None:
         return "No LSTM was trained: the training spec names other members."
     if lstm["registered"] == 1:
-        others = [own["name"] for own in trained_members(members) if own["name"] != LSTM]
+        others = [member["name"] for member in trained_members(members) if member["name"] != LSTM]
         if not others:
             return "The LSTM alone is registered; no other member was trained."
         first = (

@@ -74,10 +74,10 @@ def count_kinds(
         return *np.unique(kinds, return_counts=True), None
     from scipy.sparse import coo_array
 
-    found, place = np.unique(kinds, return_inverse=True)
-    own = np.unique(groups, return_inverse=True)[1]
-    table = coo_array((np.ones(len(own)), (own, place))).tocsr()
-    return found, np.bincount(place), table
+    distinct, place = np.unique(kinds, return_inverse=True)
+    group = np.unique(groups, return_inverse=True)[1]
+    table = coo_array((np.ones(len(group)), (group, place))).tocsr()
+    return distinct, np.bincount(place), table
 
 
 def bootstrap_intervals(
@@ -98,9 +98,9 @@ def bootstrap_intervals(
     if by_group is None:
         return ends
     n = by_group.shape[0]
-    found = statistics((rows @ features)[None])
+    values = statistics((rows @ features)[None])
     drawn = resampled(by_group @ features, np.ones(n, np.intp), seed, n_resamples)
-    return outer_ends(ends, widened(_ends(statistics(drawn)), found, n), bounds)
+    return outer_ends(ends, widened(_ends(statistics(drawn)), values, n), bounds)
 
 
 def resampled(
@@ -117,7 +117,7 @@ def resampled(
     ])  # fmt: skip
 
 
-def widened(ends: np.ndarray, found: np.ndarray | float, n: int) -> np.ndarray:
+def widened(ends: np.ndarray, center: np.ndarray | float, n: int) -> np.ndarray:
     """Return the ends ``(..., 2)`` of an interval from draws of ``n`` groups, corrected for few.
 
     They vary too little: the factors are those of an unbiased variance, and of Student's t instead
@@ -127,12 +127,12 @@ def widened(ends: np.ndarray, found: np.ndarray | float, n: int) -> np.ndarray:
         return np.broadcast_to([-np.inf, np.inf], ends.shape)
     from scipy.special import ndtri, stdtrit
 
-    return found + (ends - found) * math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975) / ndtri(0.975)
+    return center + (ends - center) * math.sqrt(n / (n - 1)) * stdtrit(n - 1, 0.975) / ndtri(0.975)
 
 
-def outer_ends(one: np.ndarray, other: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
+def outer_ends(first: np.ndarray, second: np.ndarray, bounds: tuple[float, float]) -> np.ndarray:
     """Return the outer ends of intervals ``(..., 2)``, within bounds."""
-    low, high = np.minimum(one, other)[..., 0], np.maximum(one, other)[..., 1]
+    low, high = np.minimum(first, second)[..., 0], np.maximum(first, second)[..., 1]
     return np.clip(np.stack([low, high], axis=-1), *bounds)
 
 

@@ -133,22 +133,22 @@ def find_leaks(ids: Names, keys: ShapeKeys, train: np.ndarray, test: np.ndarray)
     near copy and no exact one.
     """
     pairs = [(kind, _matches(getattr(keys, kind), train, test)) for kind in ("exact", "near")]
-    found: dict[int, tuple[str, int]] = {}
+    copies: dict[int, tuple[str, int]] = {}
     for kind, matches in pairs:
         for row, twin in matches.items():
-            found.setdefault(row, (kind, twin))
-    kinds = [kind for kind, _ in found.values()]
+            copies.setdefault(row, (kind, twin))
+    kinds = [kind for kind, _ in copies.values()]
     examples: list[Copy] = [{"kind": kind, "test": str(ids[row]), "train": str(ids[twin])}
-                for row, (kind, twin) in list(found.items())[:EXAMPLES]]  # fmt: skip
+                for row, (kind, twin) in list(copies.items())[:EXAMPLES]]  # fmt: skip
     return {"exact": kinds.count("exact"), "near": kinds.count("near"), "examples": examples}
 
 
 def _matches(keys: np.ndarray, train: np.ndarray, test: np.ndarray) -> dict[int, int]:
     """Return the first training row with the key of each test row, for those that have one."""
-    known, first = np.unique(keys[train], return_index=True)
-    wanted = keys[test]
-    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    there = (known[place] == wanted) & (wanted != 0)
+    train_keys, first = np.unique(keys[train], return_index=True)
+    test_keys = keys[test]
+    place = np.minimum(np.searchsorted(train_keys, test_keys), len(train_keys) - 1)
+    there = (train_keys[place] == test_keys) & (test_keys != 0)
     return dict(zip(test[there].tolist(), train[first[place[there]]].tolist(), strict=True))
 
 

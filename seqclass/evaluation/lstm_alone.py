@@ -43,12 +43,12 @@ def lstm_scores(probabilities: np.ndarray, y: np.ndarray, classes: Sequence[str]
     The answer is the most probable class.
     """
     per_class = class_scores(probabilities.argmax(axis=1), y, classes)
-    tested = [own for own in per_class.values() if own["support"]]
+    tested = [of_class for of_class in per_class.values() if of_class["support"]]
     return {
         "accuracy": float((probabilities.argmax(axis=1) == y).mean()),
-        "macro_precision": float(np.mean([own["precision"] for own in tested])),
-        "macro_recall": float(np.mean([own["recall"] for own in tested])),
-        "macro_f1": float(np.mean([own["f1"] for own in tested])),
+        "macro_precision": float(np.mean([of_class["precision"] for of_class in tested])),
+        "macro_recall": float(np.mean([of_class["recall"] for of_class in tested])),
+        "macro_f1": float(np.mean([of_class["f1"] for of_class in tested])),
         "log_loss": log_loss(probabilities, y),
         "per_class": per_class,
     }
@@ -56,18 +56,18 @@ def lstm_scores(probabilities: np.ndarray, y: np.ndarray, classes: Sequence[str]
 
 def lstm_spread(seeds: Sequence[Mapping[str, Any]]) -> LstmSpread | None:
     """Return the spread of the LSTM's scores over records of seeds; None without an LSTM."""
-    found: list[LstmScores] = [seed["lstm"] for seed in seeds if seed.get("lstm")]
-    if not found:
+    scores: list[LstmScores] = [seed["lstm"] for seed in seeds if seed.get("lstm")]
+    if not scores:
         return None
-    classes = found[0]["per_class"]
+    classes = scores[0]["per_class"]
     return {
-        "spread": _spreads(found, MACRO),
+        "spread": _spreads(scores, MACRO),
         "per_class": {
-            label: _spreads([own["per_class"][label] for own in found], OF_CLASS)
+            label: _spreads([of_seed["per_class"][label] for of_seed in scores], OF_CLASS)
             for label in classes
         },
     }
 
 
 def _spreads(scores: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Spread]:
-    return {name: spread_of_values([own[name] for own in scores]) for name in names}
+    return {name: spread_of_values([record[name] for record in scores]) for name in names}

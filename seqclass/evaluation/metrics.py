@@ -102,10 +102,10 @@ def seed_scores(
 
 def label_scores(guessed: np.ndarray, y: np.ndarray, n_classes: int) -> dict[str, float]:
     """Return accuracy, macro F1 and balanced accuracy of guessed class codes ``(n,)``."""
-    right, true, said = (
+    right, true, predicted = (
         np.bincount(codes, minlength=n_classes)[None] for codes in (y[guessed == y], y, guessed)
     )
-    return {name: float(value[0]) for name, value in count_scores(right, true, said).items()}
+    return {name: float(value[0]) for name, value in count_scores(right, true, predicted).items()}
 
 
 class Truth(NamedTuple):
@@ -129,17 +129,17 @@ def evaluate(
     guessed = predict_labels(probabilities, rule)
     table = confusion_matrix(y, guessed, labels=codes)
     per_class = class_scores(guessed, y, classes)
-    tested = [own for own in per_class.values() if own["support"]]
-    own = seed_scores(probabilities, y, rule)
+    tested = [of_class for of_class in per_class.values() if of_class["support"]]
+    scored = seed_scores(probabilities, y, rule)
     return {
-        "accuracy": own["accuracy"],
-        "macro_f1": own["macro_f1"],
-        "balanced_accuracy": own["balanced_accuracy"],
-        "log_loss": own["log_loss"],
-        "ece": own["ece"],
+        "accuracy": scored["accuracy"],
+        "macro_f1": scored["macro_f1"],
+        "balanced_accuracy": scored["balanced_accuracy"],
+        "log_loss": scored["log_loss"],
+        "ece": scored["ece"],
         "brier": brier(probabilities, y),
-        "macro_precision": float(np.mean([of["precision"] for of in tested])),
-        "macro_recall": float(np.mean([of["recall"] for of in tested])),
+        "macro_precision": float(np.mean([of_class["precision"] for of_class in tested])),
+        "macro_recall": float(np.mean([of_class["recall"] for of_class in tested])),
         "per_class": per_class,
         "confusion": table.tolist(),
         "reliability": reliability_table(probabilities, y),
@@ -154,10 +154,10 @@ def class_scores(
     guessed: np.ndarray, y: np.ndarray, classes: Sequence[str]
 ) -> dict[str, ClassScores]:
     """Return precision, recall and F1 of each class, by guessed and true class codes ``(n,)``."""
-    found = precision_recall_fscore_support(
+    arrays = precision_recall_fscore_support(
         y, guessed, labels=np.arange(len(classes)), zero_division=0.0
     )
-    columns = (column.tolist() for column in found)
+    columns = (column.tolist() for column in arrays)
     return {
         name: {"precision": p, "recall": r, "f1": f, "support": n}
         for name, p, r, f, n in zip(classes, *columns, strict=True)
@@ -188,8 +188,8 @@ def score_intervals(
     def scores_of(sums: np.ndarray) -> np.ndarray:
         return np.stack([*count_scores(*np.split(sums, 3, axis=1)).values()])
 
-    found = bootstrap_intervals(counted, scores_of, seed, N_RESAMPLES, (0.0, 1.0))
-    return dict(zip(SCORES, found.tolist(), strict=True))
+    intervals = bootstrap_intervals(counted, scores_of, seed, N_RESAMPLES, (0.0, 1.0))
+    return dict(zip(SCORES, intervals.tolist(), strict=True))
 
 
 def class_counts(y: np.ndarray, guessed: np.ndarray, n_classes: int) -> csr_array:
@@ -235,8 +235,8 @@ def _loss_interval(losses: np.ndarray, seed: int, groups: np.ndarray | None) -> 
             rng=seed,
         ).confidence_interval)  # fmt: skip
     if groups is not None:
-        own = np.unique(groups, return_inverse=True)[1]
-        sums = np.stack([np.bincount(own, losses), np.bincount(own)], axis=1)
+        group = np.unique(groups, return_inverse=True)[1]
+        sums = np.stack([np.bincount(group, losses), np.bincount(group)], axis=1)
         drawn = resampled(sums, np.ones(len(sums), np.intp), seed, N_RESAMPLES)
         by_group = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
         ends = outer_ends(ends, widened(by_group, mean, len(sums)), (0.0, HIGHEST))

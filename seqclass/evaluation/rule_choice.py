@@ -66,14 +66,14 @@ def rule_for(probabilities: np.ndarray, truth: Truth, goal: Goal) -> Decision:
         return LARGEST
     full = np.where(rows < MIN_ROWS, 0.0, np.log(rows.max() / np.maximum(rows, 1)))
     offsets = [tuple((part * full).tolist()) for part in STRENGTHS]
-    rules = [LARGEST, *(replace(LARGEST, offsets=own) for own in offsets)]
+    rules = [LARGEST, *(replace(LARGEST, offsets=vector) for vector in offsets)]
     answers = [predict_labels(probabilities, rule) for rule in rules]
-    reached = [label_scores(own, truth.y, len(rows))[goal] for own in answers]
+    reached = [label_scores(codes, truth.y, len(rows))[goal] for codes in answers]
     best = answers[int(np.argmax(reached))]
     return next(
         rule
-        for rule, own, score in zip(rules, answers, reached, strict=True)
-        if max(reached) - score <= error_of_gain(best, own, truth, goal)
+        for rule, codes, score in zip(rules, answers, reached, strict=True)
+        if max(reached) - score <= error_of_gain(best, codes, truth, goal)
     )
 
 
@@ -132,12 +132,12 @@ def possible_from(probabilities: np.ndarray, y: np.ndarray, coverage: float) -> 
     class, the probability at place ``floor((n + 1) (1 - coverage))`` from below; 0 if that place is
     0.
     """
-    found = []
+    thresholds = []
     for code in range(probabilities.shape[1]):
-        own = np.sort(probabilities[y == code, code])
-        place = int((len(own) + 1) * (1 - coverage) + 1e-9)
-        found.append(float(own[place - 1]) if place else 0.0)
-    return tuple(found)
+        of_class = np.sort(probabilities[y == code, code])
+        place = int((len(of_class) + 1) * (1 - coverage) + 1e-9)
+        thresholds.append(float(of_class[place - 1]) if place else 0.0)
+    return tuple(thresholds)
 
 
 def scores_by_goal(
@@ -151,9 +151,9 @@ def scores_by_goal(
     probabilities, truth = tested
     matrix = costs_of(goal, truth.classes)
     goals: tuple[Goal, ...] = SCORE_GOALS if matrix is None else (*SCORE_GOALS, goal)
-    found: dict[str, GoalScores] = {}
-    for own in goals:
-        rule = decide(*held, own, limits)
+    by_goal: dict[str, GoalScores] = {}
+    for candidate in goals:
+        rule = decide(*held, candidate, limits)
         codes, n_classes = predict_labels(probabilities, rule), len(truth.classes)
         scores = label_scores(codes, truth.y, n_classes)
         cost = expected = None
@@ -163,11 +163,11 @@ def scores_by_goal(
                 codes = np.where(are_doubtful(probabilities, rule), n_classes, codes)
             cost = float(costs[truth.y, codes].mean())
             expected = float((probabilities * costs[:, codes].T).sum(axis=1).mean())
-        found[goal_name(own)] = {
+        by_goal[goal_name(candidate)] = {
             "accuracy": scores["accuracy"],
             "macro_f1": scores["macro_f1"],
             "balanced_accuracy": scores["balanced_accuracy"],
             "cost": cost,
             "expected_cost": expected,
         }
-    return found
+    return by_goal

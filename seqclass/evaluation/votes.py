@@ -115,19 +115,19 @@ def set_scores(
     result has the rows of the set, chance, accuracy with its interval, and ``open``, the accuracy
     if all classes may be answered. A set without rows is left out.
     """
-    found: dict[str, SetAccuracy] = {}
+    accuracies: dict[str, SetAccuracy] = {}
     for name, members in sets.items():
         rows = np.flatnonzero(np.isin(y, members))
         if not len(rows):
             continue
         right = within_set(log_scores[rows], members) == y[rows]
-        found[name] = {
+        accuracies[name] = {
             "classes": len(members),
             "chance": 1 / len(members),
             **accuracy_of(right, None if owners is None else owners[rows]),
             "open": float((log_scores[rows].argmax(axis=1) == y[rows]).mean()),
         }
-    return found
+    return accuracies
 
 
 def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> Accuracy:
