@@ -85,8 +85,8 @@ def check_agreement(
     x = tested.x
     whole = _agreement(x, original, decide(asked(exported, x), record), tested.answers)
     torn = with_gaps(x, seed=0)
-    mine, wanted = (decide(asked(infer, torn), record) for infer in (exported, original))
-    gappy = _agreement(torn, original, mine, wanted)
+    mine, expected = (decide(asked(infer, torn), record) for infer in (exported, original))
+    gappy = _agreement(torn, original, mine, expected)
     return Agreement(
         len(x) + len(torn),
         max(whole.gap, gappy.gap),
@@ -114,8 +114,8 @@ def made_up_series(x: np.ndarray, n: int) -> np.ndarray:
 
 def steadiest(original: Infer, x: np.ndarray, n: int) -> np.ndarray:
     """Return the ``n`` series whose probabilities rounding moves least, in their order."""
-    own = _own_gaps(original, x)
-    return x[np.sort(np.argsort(own, kind="stable")[:n])]
+    gaps = _own_gaps(original, x)
+    return x[np.sort(np.argsort(gaps, kind="stable")[:n])]
 
 
 def asked(infer: Infer, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -124,17 +124,18 @@ def asked(infer: Infer, x: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _agreement(
-    x: np.ndarray, original: Infer, mine: Mapping[str, Any], wanted: Mapping[str, Any]
+    x: np.ndarray, original: Infer, mine: Mapping[str, Any], expected: Mapping[str, Any]
 ) -> Agreement:
-    gaps = np.abs(mine["probabilities"] - wanted["probabilities"]).max(axis=1)
+    gaps = np.abs(mine["probabilities"] - expected["probabilities"]).max(axis=1)
     apart = gaps > TOLERANCE
-    for name in STORED.keys() & wanted.keys():
-        apart |= np.array([a != b for a, b in zip(mine[name], wanted[name], strict=True)])
+    for name in STORED.keys() & expected.keys():
+        apart |= np.array([a != b for a, b in zip(mine[name], expected[name], strict=True)])
     rows = np.flatnonzero(apart)
     if not len(rows):
         return Agreement(len(x), float(gaps.max()))
-    own = _own_gaps(original, x[rows])
-    settled = rows[(gaps[rows] > ROUNDING * own) | ((gaps[rows] <= TOLERANCE) & (own <= TOLERANCE))]
+    own_gaps = _own_gaps(original, x[rows])
+    is_exact = (gaps[rows] <= TOLERANCE) & (own_gaps <= TOLERANCE)
+    settled = rows[(gaps[rows] > ROUNDING * own_gaps) | is_exact]
     if len(settled):
         raise DiffersError(
             f"MODEL: expected an export with the version's answers, {len(settled)} of {len(x)} "
@@ -149,8 +150,8 @@ def _agreement(
 def _own_gaps(original: Infer, x: np.ndarray) -> np.ndarray:
     """Return how much Keras's probabilities ``(n,)`` change with the last bits of the values."""
     before = asked(original, x)["probabilities"]
-    own = [np.abs(asked(original, moved)["probabilities"] - before) for moved in _moved(x)]
-    return np.max(own, axis=(0, 2))
+    gaps = [np.abs(asked(original, moved)["probabilities"] - before) for moved in _moved(x)]
+    return np.max(gaps, axis=(0, 2))
 
 
 def _moved(x: np.ndarray) -> Iterator[np.ndarray]:

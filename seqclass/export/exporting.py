@@ -51,7 +51,7 @@ class Exported:
 
 def check_export(root: Root, to: str, out: str) -> Kind:
     """Return the kind of an export; ValueError if it can't be written to the folder ``out``."""
-    kind = next((known for known in KINDS if known == to), None)
+    kind = next((name for name in KINDS if name == to), None)
     if kind is None:
         raise ValueError(f"--to: expected one of {', '.join(KINDS)}, got {to!r}; choose one")
     missing = [name for name in NEEDED[kind] if find_spec(name) is None]
@@ -137,12 +137,12 @@ def _checked(tested: Tested, folder: Path, record: dict[str, Any], classifier: A
     exported, original = standalone.Classifier(folder).ask, outputs_of(classifier)
     agreement = check_agreement(tested, record, exported, original)
     series = steadiest(original, made_up_series(tested.x, 4 * EXAMPLES), EXAMPLES)
-    found = standalone.decide(asked(original, series), record)
+    answers = standalone.decide(asked(original, series), record)
     np.savez_compressed(
         folder / "examples.npz",
         series=series,
-        probabilities=found["probabilities"],
-        answer=np.array(found["answer"]),
+        probabilities=answers["probabilities"],
+        answer=np.array(answers["answer"]),
     )
     return agreement
 
@@ -153,7 +153,8 @@ def _write_digests(folder: Path, model: Model) -> None:
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
     }
-    [keras] = [own["sha256"] for own in model.manifest["files"] if own["path"] == "model.keras"]
+    files_of_model = model.manifest["files"]
+    [keras] = [entry["sha256"] for entry in files_of_model if entry["path"] == "model.keras"]
     _write(folder / "digests.json", {"model": model.ref, "model.keras": keras, "files": digests})
 
 

@@ -82,8 +82,12 @@ def card_of(model: Model, kind: str, agreement: Agreement) -> str:
 def _head(name: str, manifest: ModelDescription, library: str) -> str:
     """Return the front matter: YAML whose values are written as JSON, which is YAML too."""
     dataset = DatasetRef.parse(manifest["dataset"])
-    known: Mapping[str, object] = manifest["metrics"]
-    scores = [{"type": kind, "value": known[own]} for own, kind in METRICS.items() if own in known]
+    metrics: Mapping[str, object] = manifest["metrics"]
+    scores = [
+        {"type": kind, "value": metrics[metric]}
+        for metric, kind in METRICS.items()
+        if metric in metrics
+    ]
     result = {
         "task": {"type": "other", "name": "time series classification"},
         "dataset": {"type": dataset.name, "name": dataset.name, "split": "test",
@@ -95,10 +99,10 @@ def _head(name: str, manifest: ModelDescription, library: str) -> str:
         "pipeline_tag": "other",
         "tags": ["time-series-classification", "lstm", "seqclass"],
         "datasets": [dataset.name],
-        "metrics": [own["type"] for own in scores],
+        "metrics": [score["type"] for score in scores],
         "model-index": [{"name": name, "results": [result]}],
     }
-    lines = [f"{key}: {json.dumps(own, ensure_ascii=False)}" for key, own in fields.items()]
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
     return "\n".join(["---", *lines, "---"])
 
 
@@ -117,7 +121,7 @@ def _facts(manifest: ModelDescription, references: int) -> str:
         "`unknown`": "; ".join(filter(None, (", or ".join(reasons), few))),
     }
     cells = {name: text.replace("|", "\\|") for name, text in rows.items()}
-    return "\n".join(["| | |", "|---|---|", *(f"| {own} | {cells[own]} |" for own in cells)])
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {cells[name]} |" for name in cells)])
 
 
 def _told(agreement: Agreement) -> str:
@@ -165,8 +169,8 @@ def write_mlflow(folder: Path, record: Mapping[str, Any], created: str) -> None:
         "dependencies": ["-r requirements.txt"],
     }
     (folder / "python_env.yaml").write_text(_yaml(python))
-    own = {"code": ".", "env": {"virtualenv": "python_env.yaml"}, "loader_module": "decide"}
-    (folder / "MLmodel").write_text(mlmodel(record, own, created))
+    flavor = {"code": ".", "env": {"virtualenv": "python_env.yaml"}, "loader_module": "decide"}
+    (folder / "MLmodel").write_text(mlmodel(record, flavor, created))
 
 
 def mlmodel(record: Mapping[str, Any], loader: Mapping[str, Any], created: str) -> str:

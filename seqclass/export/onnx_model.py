@@ -43,7 +43,7 @@ class GraphWriter:
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
-        self.known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+        self.names: dict[tuple[Any, ...], tuple[str, ...]] = {}
         self.constants: dict[tuple[Any, ...], tuple[str, np.ndarray]] = {}
 
     def __call__(self, kind: str, *inputs: str, **attributes: Attribute) -> str:
@@ -55,12 +55,12 @@ class GraphWriter:
         from onnx import helper
 
         key = (kind, inputs, repr(sorted(attributes.items())))
-        if key not in self.known:
+        if key not in self.names:
             name = f"{kind}_{len(self.nodes)}"
             names = tuple(f"{name}_{number}" for number in range(n))
             self.nodes.append(helper.make_node(kind, inputs, names, name=name, **attributes))
-            self.known[key] = names
-        return self.known[key]
+            self.names[key] = names
+        return self.names[key]
 
     def constant(self, value: Any, dtype: Any = np.float32) -> str:
         """Return the name of a constant array."""
@@ -81,9 +81,9 @@ class GraphWriter:
         given = [_value_info("series", series, ("series", "steps"))]
         for name, wire in outputs.items():
             self.nodes.append(helper.make_node("Identity", [wire.name], [name], name=name))
-        found = [_value_info(name, wire, ("series",)) for name, wire in outputs.items()]
+        ends = [_value_info(name, wire, ("series",)) for name, wire in outputs.items()]
         kept = [numpy_helper.from_array(array, name) for name, array in self.constants.values()]
-        graph = helper.make_graph(self.nodes, "classifier", given, found, kept)
+        graph = helper.make_graph(self.nodes, "classifier", given, ends, kept)
         opsets = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         model.producer_name, model.doc_string = "seqclass", description
@@ -106,9 +106,9 @@ FORMS: dict[str, Form] = {}
 def form(*names: str) -> Callable[[Form], Form]:
     """Register the form of the classes of these names."""
 
-    def register(own: Form) -> Form:
-        FORMS.update(dict.fromkeys(names, own))
-        return own
+    def register(write: Form) -> Form:
+        FORMS.update(dict.fromkeys(names, write))
+        return write
 
     return register
 
@@ -196,7 +196,7 @@ def _split(g: GraphWriter, operation: Any, x: Wire) -> tuple[str, ...]:
 def _repeat(g: GraphWriter, operation: Any, x: Wire) -> str:
     axis = operation.axis % x.rank
     expect(x.shape[axis] == 1, operation, "more than one value to repeat")
-    times = [operation.repeats if own == axis else 1 for own in range(x.rank)]
+    times = [operation.repeats if number == axis else 1 for number in range(x.rank)]
     return g("Tile", x.name, g.integers(*times))
 
 
@@ -213,10 +213,10 @@ def _get_item(g: GraphWriter, operation: Any, x: Wire, key: Any) -> str:
     """NumPy's basic indexing: slices first, then the axes that vanish, then those that appear."""
     steps = _without_ellipsis(key if isinstance(key, tuple | list) else (key,), x.rank)
     old = [step for step in steps if step is not None]
-    cuts = [(axis, own) for axis, own in enumerate(map(_as_slice, old)) if own != slice(None)]
+    cuts = [(axis, cut) for axis, cut in enumerate(map(_as_slice, old)) if cut != slice(None)]
     name = x.name
     if cuts:
-        bounds = zip(*((*_bounds(own), axis, own.step or 1) for axis, own in cuts), strict=True)
+        bounds = zip(*((*_bounds(cut), axis, cut.step or 1) for axis, cut in cuts), strict=True)
         starts, stops, axes, strides = (g.integers(*column) for column in bounds)
         name = g("Slice", name, starts, stops, axes, strides)
     if gone := [axis for axis, step in enumerate(old) if isinstance(step, int)]:
@@ -228,9 +228,9 @@ def _get_item(g: GraphWriter, operation: Any, x: Wire, key: Any) -> str:
 
 
 def _without_ellipsis(key: Sequence[Any], rank: int) -> list[Any]:
-    place = next((at for at, own in enumerate(key) if own is Ellipsis), len(key))
+    place = next((at for at, step in enumerate(key) if step is Ellipsis), len(key))
     before, after = list(key[:place]), list(key[place + 1 :])
-    missing = rank - sum(own is not None for own in (*before, *after))
+    missing = rank - sum(step is not None for step in (*before, *after))
     return [*before, *[slice(None)] * missing, *after]
 
 
@@ -238,8 +238,8 @@ def _as_slice(step: Any) -> slice:
     return step if isinstance(step, slice) else slice(step, step + 1 or None)
 
 
-def _bounds(own: slice) -> tuple[int, int]:
-    return own.start or 0, np.iinfo(np.int64).max if own.stop is None else own.stop
+def _bounds(cut: slice) -> tuple[int, int]:
+    return cut.start or 0, np.iinfo(np.int64).max if cut.stop is None else cut.stop
 
 
 @form("TopK")
@@ -340,11 +340,11 @@ def _recurrence(g: GraphWriter, layers: list[Any], x: Wire, mask: Wire | None) -
     kinds = {(False,): "forward", (True,): "reverse", (False, True): "bidirectional"}
     units = layers[0].units
     steps_first = g("Transpose", x.name, perm=[1, 0, 2])
-    found = g(
+    hidden = g(
         "LSTM", steps_first, *map(g.constant, weights), lengths,
         hidden_size=units, direction=kinds[tuple(ways)],
     )  # fmt: skip
-    turned = g("Transpose", found, perm=[2, 0, 1, 3])
+    turned = g("Transpose", hidden, perm=[2, 0, 1, 3])
     return g("Reshape", turned, g.integers(0, 0, len(layers) * units))
 
 
@@ -377,20 +377,20 @@ def onnx_model(classifier: Any, description: str) -> Any:
     series = Wire("series", tuple(given.shape))
     outputs = classifier.output
     named = outputs if isinstance(outputs, dict) else {"probabilities": outputs}
-    found = dict(zip(map(id, classifier.outputs), _written(g, classifier, [series]), strict=True))
-    return g.model(series, {name: found[id(own)] for name, own in named.items()}, description)
+    wires = dict(zip(map(id, classifier.outputs), _written(g, classifier, [series]), strict=True))
+    return g.model(series, {name: wires[id(output)] for name, output in named.items()}, description)
 
 
 def _written(g: GraphWriter, model: Any, given: list[Wire]) -> list[Wire]:
     """Write a model's operations in their order; returns its outputs."""
-    known = dict(zip(map(id, model.inputs), given, strict=True))
+    wires = dict(zip(map(id, model.inputs), given, strict=True))
     for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
         for node in nodes:
             if not node.is_input:
-                args, kwargs = node.arguments.fill_in(known)
-                found = _called(g, node, args, kwargs)
-                known.update(zip(map(id, node.outputs), found, strict=True))
-    return [known[id(own)] for own in model.outputs]
+                args, kwargs = node.arguments.fill_in(wires)
+                outputs = _called(g, node, args, kwargs)
+                wires.update(zip(map(id, node.outputs), outputs, strict=True))
+    return [wires[id(output)] for output in model.outputs]
 
 
 def _called(g: GraphWriter, node: Any, args: Any, kwargs: Any) -> list[Wire]:
@@ -407,6 +407,6 @@ def _called(g: GraphWriter, node: Any, args: Any, kwargs: Any) -> list[Wire]:
     names = write(g, operation, *args, **kwargs)
     names = (names,) if isinstance(names, str) else names
     return [
-        Wire(name, tuple(own.shape), own.dtype)
-        for name, own in zip(names, node.outputs, strict=True)
+        Wire(name, tuple(output.shape), output.dtype)
+        for name, output in zip(names, node.outputs, strict=True)
     ]

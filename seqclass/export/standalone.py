@@ -98,16 +98,16 @@ class Classifier:
         self.ask = _network(self.folder, self.record)
 
     def outputs(self, series: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what the network says of series ``(steps, channels)``, or ``(steps,)``."""
-        rows = [self._as_row(one) for one in series]
+        """Return the network's outputs for series ``(steps, channels)``, or ``(steps,)``."""
+        rows = [self._as_row(part) for part in series]
         order = sorted(range(len(rows)), key=lambda row: len(rows[row]))
-        found: dict[str, np.ndarray] = {}
+        outputs: dict[str, np.ndarray] = {}
         for start in range(0, len(rows), BATCH):
-            chosen = order[start : start + BATCH]
-            for name, part in self.ask(_padded([rows[row] for row in chosen])).items():
-                whole = found.setdefault(name, np.empty((len(rows), *part.shape[1:]), part.dtype))
-                whole[chosen] = part
-        return found
+            numbers = order[start : start + BATCH]
+            for name, part in self.ask(_padded([rows[row] for row in numbers])).items():
+                whole = outputs.setdefault(name, np.empty((len(rows), *part.shape[1:]), part.dtype))
+                whole[numbers] = part
+        return outputs
 
     def answers(self, series: Sequence[np.ndarray]) -> dict[str, Any]:
         """Return the columns that ``decide`` describes, in the order of the series."""
@@ -115,14 +115,14 @@ class Classifier:
             raise ValueError("series: expected at least one, got none")
         return decide(self.outputs(series), self.record)
 
-    def _as_row(self, one: np.ndarray) -> np.ndarray:
-        values = np.asarray(one, np.float32)
+    def _as_row(self, series: np.ndarray) -> np.ndarray:
+        values = np.asarray(series, np.float32)
         values = values[:, None] if values.ndim == 1 else values
         channels = self.record["channels"]
         if values.ndim != 2 or values.shape[1] != len(channels) or not len(values):
             raise ValueError(
                 f"series: expected (steps, {len(channels)}) with the channels "
-                f"{', '.join(channels)}, got {np.shape(one)}"
+                f"{', '.join(channels)}, got {np.shape(series)}"
             )
         if np.isinf(values).any():
             raise ValueError("series: expected finite numbers, or NaN where one is missing")
@@ -171,11 +171,11 @@ def check(folder: Path = HERE) -> str:
     if changed := changed_files(folder):
         raise ValueError(f"digests.json: expected its digests, {changed[0]} has another")
     with np.load(folder / "examples.npz") as examples:
-        series, wanted = examples["series"], examples["probabilities"]
+        series, probabilities = examples["series"], examples["probabilities"]
         labels = examples["answer"].tolist()
-    found = Classifier(folder).answers(list(series))
-    gap = float(np.abs(found["probabilities"] - wanted).max())
-    if gap > TOLERANCE or found["answer"] != labels:
+    answers = Classifier(folder).answers(list(series))
+    gap = float(np.abs(answers["probabilities"] - probabilities).max())
+    if gap > TOLERANCE or answers["answer"] != labels:
         raise ValueError(f"examples.npz: expected its answers, got others ({gap:.2g} apart)")
     return f"{len(series)} examples: the same answers, probabilities at most {gap:.2g} apart"
 
@@ -192,11 +192,11 @@ class PythonFunction:
 
         channels = self.classifier.record["channels"]
         cells = [[np.asarray(cell, np.float32) for cell in data[name]] for name in channels]
-        found = self.classifier.answers(
+        answers = self.classifier.answers(
             [np.stack(row, axis=-1) for row in zip(*cells, strict=True)]
         )
-        scores = found.pop("probabilities").T.tolist()
-        columns = {name: own for name, own in found.items() if own is not None}
+        scores = answers.pop("probabilities").T.tolist()
+        columns = {name: column for name, column in answers.items() if column is not None}
         names = [f"probability_{name}" for name in self.classifier.record["classes"]]
         return pandas.DataFrame({**columns, **dict(zip(names, scores, strict=True))})
 
