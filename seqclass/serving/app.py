@@ -107,7 +107,7 @@ class _Server:
             self._again(self._settings.follow_s, self._models.refresh),
             *([] if self._log is None else [self._again(LOG_S, self._log.flush)]),
         )
-        tasks = [asyncio.create_task(one) for one in work]
+        tasks = [asyncio.create_task(coroutine) for coroutine in work]
         try:
             yield
         finally:
@@ -170,11 +170,11 @@ class _Server:
         """Return the body of the answer, and the answers themselves."""
         scorer = served.scorer
         asked = read_request(body, scorer.channels, tuple(OUTPUTS), self._settings.limits)
-        found = await self._batches.answer(served, asked.series, asked.lengths)
-        tensors = tensors_of(found, asked.outputs or tuple(OUTPUTS), scorer)
-        logged = None if self._log is None else self._log.add(served, asked, found)
+        answers = await self._batches.answer(served, asked.series, asked.lengths)
+        tensors = tensors_of(answers, asked.outputs or tuple(OUTPUTS), scorer)
+        logged = None if self._log is None else self._log.add(served, asked, answers)
         content = response((served.name, served.label), asked.id, logged, tensors)
-        return content, answers_in_words(scorer, found)
+        return content, answers_in_words(scorer, answers)
 
     async def _body(self, request: Request) -> bytes:
         """Read a body of JSON that is no longer than it may be."""
@@ -212,8 +212,8 @@ async def _fine() -> Response:
     return Response()
 
 
-def _json(said: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(said), media_type=JSON)
+def _json(content: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(content), media_type=JSON)
 
 
 def refusal_response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
@@ -244,25 +244,26 @@ class Measures:
     """Counters of one server, in a registry of their own."""
 
     def __init__(self) -> None:
-        self._registry = own = prometheus.CollectorRegistry()
+        self._registry = registry = prometheus.CollectorRegistry()
         self._responses = prometheus.Counter(
-            "seqclass_serve_responses", "Answers by their status of HTTP.", ["code"], registry=own
-        )
+            "seqclass_serve_responses", "Answers by their status of HTTP.", ["code"],
+            registry=registry,
+        )  # fmt: skip
         self._seconds = prometheus.Histogram(
             "seqclass_serve_seconds", "From a request for answers to its answer.", ["model"],
-            buckets=SECONDS, registry=own,
+            buckets=SECONDS, registry=registry,
         )  # fmt: skip
         self._batch = prometheus.Histogram(
             "seqclass_serve_batch_series", "Series that were answered together.",
-            buckets=ROWS, registry=own,
+            buckets=ROWS, registry=registry,
         )  # fmt: skip
         self._answers = prometheus.Counter(
             "seqclass_serve_answers", "Answered series by their answer.",
-            ["model", "version", "answer"], registry=own,
+            ["model", "version", "answer"], registry=registry,
         )  # fmt: skip
         self._version = prometheus.Gauge(
             "seqclass_serve_version", "1 for the version that answers where none is named.",
-            ["model", "version"], registry=own,
+            ["model", "version"], registry=registry,
         )  # fmt: skip
 
     def saw_response(self, status: int) -> None:

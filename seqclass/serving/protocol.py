@@ -50,14 +50,14 @@ class InferenceRequest:
 
 
 def read_request(
-    body: bytes, channels: Sequence[str], known: Sequence[str], limits: RequestLimits
+    body: bytes, channels: Sequence[str], output_names: Sequence[str], limits: RequestLimits
 ) -> InferenceRequest:
     """Return the request in a JSON body; Refusal says what is wrong with it.
 
-    channels: of the model. known: names of the outputs that it has.
+    channels: of the model. output_names: names of the outputs that it has.
     """
-    found = _object(body, limits)
-    inputs = _inputs(found.get("inputs"))
+    request = _object(body, limits)
+    inputs = _inputs(request.get("inputs"))
     series = _series(inputs[SERIES], channels, limits)
     given = inputs.get(LENGTHS)
     if given is None:
@@ -65,7 +65,7 @@ def read_request(
     else:
         lengths = _lengths(given, series)
         series[np.arange(series.shape[1]) >= lengths[:, None]] = np.nan
-    outputs, id_ = _outputs(found.get("outputs"), known), found.get("id")
+    outputs, id_ = _outputs(request.get("outputs"), output_names), request.get("id")
     if id_ is not None and (not isinstance(id_, str) or len(id_) > LONGEST_ID):
         raise bad(f"id: expected a text of at most {LONGEST_ID} characters, got {_kind(id_)}")
     return InferenceRequest(series, lengths, outputs, id_)
@@ -80,35 +80,35 @@ def _object(body: bytes, limits: RequestLimits) -> dict[str, Any]:
             "or raise the server's --limit values",
         )  # fmt: skip
     try:
-        found = orjson.loads(body)
+        request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise bad(
             f"body: expected JSON, in which null stands for a missing number, got {error}"
         ) from None
-    if not isinstance(found, dict):
-        raise bad(f"body: expected a JSON object, got {_kind(found)}")
-    return found
+    if not isinstance(request, dict):
+        raise bad(f"body: expected a JSON object, got {_kind(request)}")
+    return request
 
 
 def _inputs(given: Any) -> dict[str, dict[str, Any]]:
     """Return the input tensors by name."""
     if not isinstance(given, list) or not all(isinstance(tensor, dict) for tensor in given):
         raise bad(f"inputs: expected a list of tensors, got {_kind(given)}")
-    found = {name: tensor for tensor in given if isinstance(name := tensor.get("name"), str)}
-    if SERIES not in found or len(found) != len(given) or found.keys() - DATATYPES:
+    tensors = {name: tensor for tensor in given if isinstance(name := tensor.get("name"), str)}
+    if SERIES not in tensors or len(tensors) != len(given) or tensors.keys() - DATATYPES:
         names = ", ".join(str(tensor.get("name"))[:40] for tensor in given[:5]) or "none"
         raise bad(f"inputs: expected {SERIES}, and {LENGTHS} or nothing beside it, got {names}")
-    for name, tensor in found.items():
+    for name, tensor in tensors.items():
         if tensor.get("datatype") != DATATYPES[name]:
             raise bad(
-                f"{name}: expected the datatype {DATATYPES[name]}, got {_said(tensor, 'datatype')}"
+                f"{name}: expected the datatype {DATATYPES[name]}, got {_text(tensor, 'datatype')}"
             )
         parameters = tensor.get("parameters") or {}
         if not isinstance(parameters, dict):
             raise bad(f"{name}: expected parameters as an object, got {_kind(parameters)}")
         if "binary_data_size" in parameters:
             raise bad(f"{name}: expected data as JSON, got the binary data extension")
-    return found
+    return tensors
 
 
 def _series(given: dict[str, Any], channels: Sequence[str], limits: RequestLimits) -> np.ndarray:
@@ -147,7 +147,7 @@ def _shape(name: str, given: dict[str, Any], rank: int) -> tuple[int, ...]:
         or not all(type(size) is int and 0 < size < 2**31 for size in shape)
     ):
         raise bad(
-            f"{name}: expected a shape of {rank} whole numbers above 0, got {_said(given, 'shape')}"
+            f"{name}: expected a shape of {rank} whole numbers above 0, got {_text(given, 'shape')}"
         )
     return tuple(shape)
 
@@ -161,13 +161,13 @@ def _data(
         raise bad(f"{name}: expected data as a list, got {_kind(data)}")
     if data and type(data[0]) is list:
         data = _flattened(name, data, shape)
-    wanted = int(np.prod(shape, dtype=object))
-    if len(data) != wanted:
+    n_values = int(np.prod(shape, dtype=object))
+    if len(data) != n_values:
         raise bad(
-            f"{name}: expected {wanted:,} values for the shape {list(shape)}, got {len(data):,}"
+            f"{name}: expected {n_values:,} values for the shape {list(shape)}, got {len(data):,}"
         )
     if strange := set(map(type, data)) - set(kinds):
-        kind = _kind(next(iter(one for one in data if type(one) in strange)))
+        kind = _kind(next(iter(value for value in data if type(value) in strange)))
         raise bad(f"{name}: expected {DATATYPES[name]} numbers as data, got {kind}")
     return data
 
@@ -181,18 +181,18 @@ def _flattened(name: str, data: list[Any], shape: tuple[int, ...]) -> list[Any]:
     return data
 
 
-def _outputs(given: Any, known: Sequence[str]) -> tuple[str, ...] | None:
+def _outputs(given: Any, output_names: Sequence[str]) -> tuple[str, ...] | None:
     if given is None or given == []:
         return None
     if not isinstance(given, list):
         raise bad(f"outputs: expected a list, got {_kind(given)}")
-    names: list[Any] = [one.get("name") if isinstance(one, dict) else one for one in given]
-    if strange := [name for name in names if name not in known]:
-        raise bad(f"outputs: expected some of {', '.join(known)}, got {_kind(strange[0])}")
+    names: list[Any] = [entry.get("name") if isinstance(entry, dict) else entry for entry in given]
+    if strange := [name for name in names if name not in output_names]:
+        raise bad(f"outputs: expected some of {', '.join(output_names)}, got {_kind(strange[0])}")
     return tuple(dict.fromkeys(names))
 
 
-def _said(given: dict[str, Any], name: str) -> str:
+def _text(given: dict[str, Any], name: str) -> str:
     return str(given[name])[:80] if name in given else "none"
 
 
@@ -212,15 +212,16 @@ def response(
     model: its name and version. logged: the name under which the request is kept, if it is.
     """
     tensors = [
-        {"name": key, "datatype": one.datatype, "shape": one.shape, "data": one.data}
-        for key, one in outputs.items()
+        {"name": key, "datatype": tensor.datatype, "shape": tensor.shape, "data": tensor.data}
+        for key, tensor in outputs.items()
     ]
-    said: dict[str, Any] = {"model_name": model[0], "model_version": model[1], "outputs": tensors}
+    name, version = model
+    content: dict[str, Any] = {"model_name": name, "model_version": version, "outputs": tensors}
     if id_ is not None:
-        said["id"] = id_
+        content["id"] = id_
     if logged is not None:
-        said["parameters"] = {"logged_as": logged}
-    return orjson.dumps(said, option=orjson.OPT_SERIALIZE_NUMPY)
+        content["parameters"] = {"logged_as": logged}
+    return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def described(scorer: Scorer) -> Iterator[dict[str, Any]]:
@@ -231,32 +232,32 @@ def described(scorer: Scorer) -> Iterator[dict[str, Any]]:
         yield {"name": name, "datatype": output.datatype, "shape": list(widths.get(name, (-1,)))}
 
 
-def tensors_of(found: Answers, names: tuple[str, ...], scorer: Scorer) -> dict[str, Tensor]:
+def tensors_of(answers: Answers, names: tuple[str, ...], scorer: Scorer) -> dict[str, Tensor]:
     """Return the outputs of these names."""
     tensors = {}
     for name in names:
-        data = OUTPUTS[name].make(scorer, found)
+        data = OUTPUTS[name].make(scorer, answers)
         shape: tuple[int, ...] = np.shape(data[:1])[1:]
         tensors[name] = Tensor(OUTPUTS[name].datatype, (len(data), *shape), data)
     return tensors
 
 
-def _labels(scorer: Scorer, found: Answers) -> list[str]:
-    return [scorer.classes[code] for code in found.codes.tolist()]
+def _labels(scorer: Scorer, answers: Answers) -> list[str]:
+    return [scorer.classes[code] for code in answers.codes.tolist()]
 
 
-def answers_in_words(scorer: Scorer, found: Answers) -> list[str]:
+def answers_in_words(scorer: Scorer, answers: Answers) -> list[str]:
     """Return the class of each series, or ``unknown``."""
-    pairs = zip(_labels(scorer, found), found.reasons, strict=True)
+    pairs = zip(_labels(scorer, answers), answers.reasons, strict=True)
     return [UNKNOWN if reason else label for label, reason in pairs]
 
 
-def _nearest(scorer: Scorer, found: Answers) -> list[list[str]]:
-    return [[scorer.references[number] for number in row] for row in found.nearest.tolist()]
+def _nearest(scorer: Scorer, answers: Answers) -> list[list[str]]:
+    return [[scorer.references[number] for number in row] for row in answers.nearest.tolist()]
 
 
-def _possible(scorer: Scorer, found: Answers) -> np.ndarray:
-    return possible_classes(found.probabilities, scorer.decision.possible or ())
+def _possible(scorer: Scorer, answers: Answers) -> np.ndarray:
+    return possible_classes(answers.probabilities, scorer.decision.possible or ())
 
 
 class Output(NamedTuple):
@@ -267,13 +268,13 @@ class Output(NamedTuple):
 
 
 OUTPUTS = {
-    "probabilities": Output("FP32", lambda _, found: found.probabilities),
+    "probabilities": Output("FP32", lambda _, answers: answers.probabilities),
     "classes": Output("BYTES", lambda scorer, _: list(scorer.classes)),
     "label": Output("BYTES", _labels),
     "answer": Output("BYTES", answers_in_words),
-    "reason": Output("BYTES", lambda _, found: [reason or "" for reason in found.reasons]),
-    "confidence": Output("FP32", lambda _, found: found.confidence.astype(np.float32)),
-    "p_value": Output("FP32", lambda _, found: found.p_value),
+    "reason": Output("BYTES", lambda _, answers: [reason or "" for reason in answers.reasons]),
+    "confidence": Output("FP32", lambda _, answers: answers.confidence.astype(np.float32)),
+    "p_value": Output("FP32", lambda _, answers: answers.p_value),
     "possible": Output("BOOL", _possible),
     "nearest": Output("BYTES", _nearest),
 }

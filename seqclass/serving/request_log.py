@@ -37,7 +37,7 @@ class _Answered:
     served: ServedVersion
     name: str
     asked: InferenceRequest
-    found: Answers
+    answers: Answers
 
     def series(self) -> pa.Table:
         """Return the series as a dataset stores them."""
@@ -58,18 +58,19 @@ class RequestLog:
         self._root = root
         self._waiting = deque[_Answered]()
 
-    def add(self, served: ServedVersion, asked: InferenceRequest, found: Answers) -> str:
+    def add(self, served: ServedVersion, asked: InferenceRequest, answers: Answers) -> str:
         """Remember an answered request; returns its name, of which the series' ids are made."""
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:12]}"
-        self._waiting.append(_Answered(served, name, asked, found))
+        self._waiting.append(_Answered(served, name, asked, answers))
         return name
 
     def flush(self) -> Iterator[str]:
         """Write what waits; yields a line for each version whose requests could not be written."""
         by_version: dict[str, list[_Answered]] = {}
         for _ in range(len(self._waiting)):
-            one = self._waiting.popleft()
-            by_version.setdefault(f"{one.served.name} {one.served.label}", []).append(one)
+            answered = self._waiting.popleft()
+            version = f"{answered.served.name} {answered.served.label}"
+            by_version.setdefault(version, []).append(answered)
         for version, rows in by_version.items():
             try:
                 self._write(rows)
@@ -78,9 +79,9 @@ class RequestLog:
 
     def _write(self, rows: list[_Answered]) -> None:
         root, served = self._root, rows[0].served
-        parts = [one.series() for one in rows]
+        parts = [answered.series() for answered in rows]
         pairs = zip(rows, parts, strict=True)
-        answers = [as_scores(one.found, part, served.scorer) for one, part in pairs]
+        answers = [as_scores(answered.answers, part, served.scorer) for answered, part in pairs]
         scores = pa.concat_tables(answers)
         with staging(root, f"scores-{served.name}") as workspace:
             root.fs.makedirs(workspace, exist_ok=True)

@@ -75,14 +75,15 @@ def load_version(model: Model) -> ServedVersion:
 class _Served:
     """The versions that answer for a model: the champion or a named one first, and further ones.
 
-    refused: a champion that is damaged; None if there is none. said: the last line about champions.
+    refused: a champion that is damaged; None if there is none. last_line: the last line that was
+    yielded about champions.
     """
 
     first: ServedVersion
     follows: bool
     others: dict[str, ServedVersion] = field(default_factory=dict)
     refused: str | None = None
-    said: str = ""
+    last_line: str = ""
 
     @property
     def versions(self) -> list[ServedVersion]:
@@ -96,9 +97,9 @@ class ServedModels:
     def __init__(self, root: Root, refs: list[str]) -> None:
         self._root = root
         self._served: dict[str, _Served] = {}
-        found = [(ModelRef.parse(ref), open_model(root, ref)) for ref in refs]
-        for wanted, model in sorted(found, key=lambda pair: not _follows(pair[0])):
-            loaded, follows = load_version(model), _follows(wanted)
+        models = [(ModelRef.parse(ref), open_model(root, ref)) for ref in refs]
+        for ref, model in sorted(models, key=lambda pair: not _follows(pair[0])):
+            loaded, follows = load_version(model), _follows(ref)
             if loaded.name in self._served:
                 self._served[loaded.name].others[loaded.version] = loaded
             else:
@@ -112,19 +113,19 @@ class ServedModels:
     def find(self, name: str, version: str | None = None) -> ServedVersion:
         """Return the version that answers a request; Refusal with 404 if there is none."""
         if name not in self._served:
-            known = ", ".join(self._served)
-            raise Refusal(404, f"model: expected one of {known}, got {name[:80]!r}")
+            served = ", ".join(self._served)
+            raise Refusal(404, f"model: expected one of {served}, got {name[:80]!r}")
         if version is None:
             return self._served[name].first
-        for one in self._served[name].versions:
-            if version in (one.version, one.label):
-                return one
-        known = ", ".join(self.versions(name))
-        raise Refusal(404, f"version: expected one of {known} of {name}, got {version[:80]!r}")
+        for candidate in self._served[name].versions:
+            if version in (candidate.version, candidate.label):
+                return candidate
+        versions = ", ".join(self.versions(name))
+        raise Refusal(404, f"version: expected one of {versions} of {name}, got {version[:80]!r}")
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a model that can be asked."""
-        return [one.label for one in self._served[name].versions]
+        return [version.label for version in self._served[name].versions]
 
     def refresh(self) -> Iterator[str]:
         """Load champions that are new; each answers from the moment on in which it is warm.
@@ -147,8 +148,8 @@ class ServedModels:
         except (ValueError, OSError) as error:
             served.refused = None if isinstance(error, OSError) else version
             line = f"{name}: {served.first.label} goes on answering ({error})"
-        if line != served.said:
-            served.said = line
+        if line != served.last_line:
+            served.last_line = line
             yield line
 
 
