@@ -19,12 +19,12 @@ def predict_block(infer: Infer, x: np.ndarray, lengths: np.ndarray) -> dict[str,
     together and padded only to the longest of them, since padding costs as much as steps do.
     """
     order = np.argsort(lengths, kind="stable")
-    found: dict[str, np.ndarray] = {}
+    outputs: dict[str, np.ndarray] = {}
     for rows in _batches(order, lengths[order]):
-        put_rows(found, rows, infer(np.ascontiguousarray(x[rows, : lengths[rows[-1]]])), len(x))
-    if not found:
+        put_rows(outputs, rows, infer(np.ascontiguousarray(x[rows, : lengths[rows[-1]]])), len(x))
+    if not outputs:
         raise ValueError("x: expected at least one series, got none; leave out empty blocks")
-    return found
+    return outputs
 
 
 def put_rows(

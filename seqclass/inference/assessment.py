@@ -77,15 +77,15 @@ class Assessed(Answered, Assessment):
 
 def assess_answers(model: Model, tables: list[str], spec: ScoringSpec) -> Assessment:
     """Score the rows whose labels are known, None without any, and estimate the accuracy of all."""
-    found = _read_answers(model, tables, spec)
+    answers = _read_answers(model, tables, spec)
     metrics = None
-    if found.known.any():
-        metrics = quality(*found[:5])
+    if answers.labelled.any():
+        metrics = quality(*answers[:5])
         if metrics is not None:
-            metrics["trained"] = _count_trained(model, found.ids[found.known])
-    others = int((found.known & (found.truth < 0)).sum())
-    labels: LabelCount = {"rows": int(found.known.sum()), "of_other_classes": others}
-    return {"metrics": metrics, "labels": labels, "estimate": _estimate(model, found)}
+            metrics["trained"] = _count_trained(model, answers.ids[answers.labelled])
+    others = int((answers.labelled & (answers.truth < 0)).sum())
+    labels: LabelCount = {"rows": int(answers.labelled.sum()), "of_other_classes": others}
+    return {"metrics": metrics, "labels": labels, "estimate": _estimate(model, answers)}
 
 
 class _Answers(NamedTuple):
@@ -94,7 +94,7 @@ class _Answers(NamedTuple):
     probabilities: np.ndarray
     answers: np.ndarray
     truth: np.ndarray
-    known: np.ndarray
+    labelled: np.ndarray
     answered: np.ndarray
     confidence: np.ndarray
     familiarity: np.ndarray
@@ -105,10 +105,10 @@ def _read_answers(model: Model, tables: list[str], spec: ScoringSpec) -> _Answer
     """Read the answers row group by row group, since their texts take most of the memory."""
     classes = model.manifest["classes"]
     shares = [f"probability_{name}" for name in classes]
-    wanted = ["series_id", "label", "prediction", "answer", *SURENESS, *shares]
+    columns = ["series_id", "label", "prediction", "answer", *SURENESS, *shares]
     labels = None if spec.labels is None else read_labels(spec.labels, spec.limits)
     parts = []
-    for table in (own for path in tables for own in read_row_groups(model.root, path, wanted)):
+    for table in (rows for path in tables for rows in read_row_groups(model.root, path, columns)):
         truth = table["label"] if labels is None else _labels_of(table["series_id"], labels)
         parts.append(_Answers(
             np.stack([table[name].to_numpy() for name in shares], axis=1),
@@ -137,20 +137,21 @@ def _count_trained(model: Model, ids: np.ndarray) -> int:
     return int((trained[places] == ids).sum())
 
 
-def _estimate(model: Model, own: _Answers) -> Promise:
+def _estimate(model: Model, answers: _Answers) -> Promise:
     """Estimate the accuracy of the answers from the version's test rows."""
     right = np.empty(0, bool)
-    found = Estimate(float(own.confidence.mean()), None, UNTESTED)
+    estimated = Estimate(float(answers.confidence.mean()), None, UNTESTED)
     if model.has(ANSWERS):
         tested = read_table(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
         right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-        found = estimate(right, sureness_of(tested), Confidence(own.confidence, own.familiarity))
+        new = Confidence(answers.confidence, answers.familiarity)
+        estimated = estimate(right, sureness_of(tested), new)
     return {
-        "accuracy": found.accuracy,
-        "accuracy_interval": found.accuracy_interval,
-        "doubt": found.doubt,
-        "macro_f1": expected_macro_f1(own.probabilities, own.answers),
-        "rows": len(own.answers),
+        "accuracy": estimated.accuracy,
+        "accuracy_interval": estimated.accuracy_interval,
+        "doubt": estimated.doubt,
+        "macro_f1": expected_macro_f1(answers.probabilities, answers.answers),
+        "rows": len(answers.answers),
         "tested_rows": len(right),
         "is_estimate": True,
         "from": "test rows and calibrated confidence, no labels",
@@ -166,12 +167,12 @@ def quality(
     probabilities: np.ndarray,
     answers: np.ndarray,
     truth: np.ndarray,
-    known: np.ndarray,
+    labelled: np.ndarray,
     answered: np.ndarray,
 ) -> Quality | None:
     """Score labelled rows; those of classes that the model does not have are counted separately.
 
-    truth: class codes ``(n,)``, -1 for another class. known, answered: masks ``(n,)``.
+    truth: class codes ``(n,)``, -1 for another class. labelled, answered: masks ``(n,)``.
     """
     from seqclass.evaluation.metrics import (  # with scikit-learn and SciPy
         label_scores,
@@ -179,22 +180,22 @@ def quality(
         seed_scores,
     )
 
-    n_classes, own = probabilities.shape[1], known & (truth >= 0)
-    if not own.any():
+    n_classes, rows = probabilities.shape[1], labelled & (truth >= 0)
+    if not rows.any():
         return None
-    right = answers[own] == truth[own]
-    kept = answered[own]
-    said = label_scores(answers[own], truth[own], n_classes)
-    plain = seed_scores(probabilities[own], truth[own])
+    right = answers[rows] == truth[rows]
+    kept = answered[rows]
+    scores = label_scores(answers[rows], truth[rows], n_classes)
+    plain = seed_scores(probabilities[rows], truth[rows])
     return {
-        "accuracy": said["accuracy"],
-        "macro_f1": said["macro_f1"],
-        "balanced_accuracy": said["balanced_accuracy"],
+        "accuracy": scores["accuracy"],
+        "macro_f1": scores["macro_f1"],
+        "balanced_accuracy": scores["balanced_accuracy"],
         "log_loss": plain["log_loss"],
         "ece": plain["ece"],
-        "intervals": score_intervals(answers[own], truth[own], n_classes, seed=0),
-        "labelled": int(own.sum()),
-        "of_other_classes": int((known & (truth < 0)).sum()),
+        "intervals": score_intervals(answers[rows], truth[rows], n_classes, seed=0),
+        "labelled": int(rows.sum()),
+        "of_other_classes": int((labelled & (truth < 0)).sum()),
         "coverage": float(kept.mean()),
         "accuracy_answered": float(right[kept].mean()) if kept.any() else None,
     }

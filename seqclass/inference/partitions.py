@@ -52,15 +52,15 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
             )
             for entry in dataset.manifest["files"]
         ]
-    found: dict[str, Partition] = {}
+    partitions: dict[str, Partition] = {}
     paths = expand([data], "DATASET")
     list(check_parquets([path for path in paths if _is_parquet(path)], limits or Limits()))
     for path in paths:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]
         partition = Partition("files", digest, os.path.abspath(path), is_stored=False)
-        found.setdefault(digest, partition)
-    return list(found.values())
+        partitions.setdefault(digest, partition)
+    return list(partitions.values())
 
 
 def check_scorable(

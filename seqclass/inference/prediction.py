@@ -168,11 +168,11 @@ def _answer(infer: Infer, table: pa.Table, scorer: Scorer) -> pa.Table:
     return as_scores(answers_of(outputs, scorer.decision), table, scorer)
 
 
-def as_scores(found: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
+def as_scores(answers: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
     """Return answers as a table of scores; ids and labels are those of ``table``."""
     n = len(table)
-    guessed = pa.array(scorer.classes, pa.string()).take(pa.array(found.codes))
-    reasons = pa.array(found.reasons, pa.string())
+    guessed = pa.array(scorer.classes, pa.string()).take(pa.array(answers.codes))
+    reasons = pa.array(answers.reasons, pa.string())
     columns = [
         table["series_id"],
         pa.repeat(scorer.ref, n),
@@ -180,11 +180,11 @@ def as_scores(found: Answers, table: pa.Table, scorer: Scorer) -> pa.Table:
         guessed,
         pc.if_else(pc.is_null(reasons), guessed, UNKNOWN),
         reasons,
-        pa.array(found.confidence, pa.float32()),
-        pa.array(found.p_value, pa.float32()),
-        possible_names(found.probabilities, scorer.decision.possible, scorer.classes),
-        nearest_names(found.nearest, pa.array(scorer.references)),
-        *(pa.array(column) for column in found.probabilities.T),
+        pa.array(answers.confidence, pa.float32()),
+        pa.array(answers.p_value, pa.float32()),
+        possible_names(answers.probabilities, scorer.decision.possible, scorer.classes),
+        nearest_names(answers.nearest, pa.array(scorer.references)),
+        *(pa.array(column) for column in answers.probabilities.T),
     ]
     return pa.Table.from_arrays(columns, schema=schema_of(scorer))
 
@@ -211,8 +211,8 @@ def outputs_of(model: Any) -> Infer:
     )
 
     def outputs(rows: np.ndarray) -> dict[str, np.ndarray]:
-        found = infer(tf.constant(rows))
-        named = found if isinstance(found, dict) else {"probabilities": found}
+        named = infer(tf.constant(rows))
+        named = named if isinstance(named, dict) else {"probabilities": named}
         return {name: part.numpy() for name, part in named.items()}
 
     return outputs
@@ -238,9 +238,9 @@ def opened(root: Root, part: RowGroups) -> Any:
 
 def _block_rows(parquet: pq.ParquetFile, group: int) -> int:
     """Return the number of series to read at a time from a row group, sized for equal lengths."""
-    found = parquet.metadata.row_group(group)
-    values = max(found.column(k).num_values for k in range(found.num_columns))
-    typical = max(1, values // max(found.num_rows, 1))
+    metadata = parquet.metadata.row_group(group)
+    values = max(metadata.column(k).num_values for k in range(metadata.num_columns))
+    typical = max(1, values // max(metadata.num_rows, 1))
     return max(1, min(BLOCK_ROWS, BLOCK_VALUES // typical))
 
 
@@ -253,7 +253,7 @@ def _checked_rows(path: str, table: pa.Table, scorer: Scorer) -> pa.Table:
     if "label" not in table.column_names:
         table = table.append_column("label", pa.nulls(len(table), pa.string()))
     check_channels(path, table.column_names, scorer.channels, scorer.ref)
-    known = [name for name in ("series_id", "label", "n_steps") if name in table.column_names]
-    rows = wide_rows(path, table.select([*known, *scorer.channels]), ColumnNames())
+    leading = [name for name in ("series_id", "label", "n_steps") if name in table.column_names]
+    rows = wide_rows(path, table.select([*leading, *scorer.channels]), ColumnNames())
     check_rows(rows, list(scorer.channels))
     return rows

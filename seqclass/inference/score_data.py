@@ -112,7 +112,7 @@ def score_data(
     sets = [scores_of(model, partition) for partition in partitions]
     new = [not scores.is_written for scores in sets]
     missing = [partition for partition, is_new in zip(partitions, new, strict=True) if is_new]
-    score([Share(root, model.ref, own, names, limits) for own in _shares(missing)])
+    score([Share(root, model.ref, share, names, limits) for share in _shares(missing)])
     tables = [scores.table() for scores in sets]
     place = write_out(root, tables, out) if out else _place(tables)
     manifests = [scores.manifest() for scores in sets]
@@ -199,8 +199,8 @@ def as_meant(partition: Partition, names: ColumnNames) -> Partition:
     """Add the reading options to the partition's digest, if there are any."""
     if partition.is_stored or not names.to_record():
         return partition
-    said = f"{partition.digest} {json.dumps(names.to_record(), sort_keys=True)}"
-    digest = hashlib.sha256(said.encode()).hexdigest()[: len(partition.digest)]
+    reading = f"{partition.digest} {json.dumps(names.to_record(), sort_keys=True)}"
+    digest = hashlib.sha256(reading.encode()).hexdigest()[: len(partition.digest)]
     return replace(partition, digest=digest)
 
 
