@@ -78,7 +78,7 @@ class NetworkBuilder:
         convolution also the mean of the convolution's outputs (after the two arms of LSTM-FCN,
         Karim et al. 2018).
         """
-        seeds = [int(own) for own in np.random.SeedSequence(seed).generate_state(5)]
+        seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(5)]
         raw, x, inside = _masked_input(self.n_features)
         pooled = []
         if self.architecture.kind == "conv-lstm":
@@ -171,7 +171,7 @@ def weights_by_network(classifier: keras.Model) -> list[list[np.ndarray]]:
     members = [layer for layer in classifier.layers if isinstance(layer, keras.Model)]
     if not members:
         return [classifier.get_weights()] if classifier.trainable_weights else []
-    return [own for member in members for own in weights_by_network(member)]
+    return [weights for member in members for weights in weights_by_network(member)]
 
 
 def mean_logits(ends: list[Ends], name: str) -> Ends:
@@ -199,11 +199,11 @@ def score_gradient(classifier: keras.Model, n_batches: int) -> Gradient:
     def gradient(x: tf.Tensor, codes: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            found = logits(x, training=False)
-            score = tf.gather(found, codes, batch_dims=1) - tf.reduce_mean(found, axis=1)
+            all_logits = logits(x, training=False)
+            score = tf.gather(all_logits, codes, batch_dims=1) - tf.reduce_mean(all_logits, axis=1)
         return tape.gradient(score, x)
 
     shapes = [tf.TensorSpec(classifier.input.shape), tf.TensorSpec([None], tf.int32)]
     few = n_batches <= FEW_BATCHES
-    found = gradient if few else tf.function(gradient, input_signature=shapes, autograph=False)
-    return lambda x, codes: found(tf.constant(x), tf.constant(codes, tf.int32)).numpy()
+    compiled = gradient if few else tf.function(gradient, input_signature=shapes, autograph=False)
+    return lambda x, codes: compiled(tf.constant(x), tf.constant(codes, tf.int32)).numpy()

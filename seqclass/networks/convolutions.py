@@ -24,7 +24,7 @@ from seqclass.networks.symbols import Alphabets, symbol_features
 
 WIDTH = 9
 KERNELS = np.array(
-    [[2.0 if k in chosen else -1.0 for k in range(WIDTH)] for chosen in combinations(range(9), 3)],
+    [[2.0 if k in twos else -1.0 for k in range(WIDTH)] for twos in combinations(range(9), 3)],
     dtype=np.float32,
 )
 POOLED = 1000
@@ -75,13 +75,13 @@ class Convolutions:
         They are the share of steps above each threshold, and the counts of ``_wins``, view by view.
         """
         raw, views, inside = _inputs(self.scaling, self.alphabets)
-        found = []
+        features = []
         for number, bank in enumerate(sorted(self.banks, key=lambda bank: bank.view)):
             steps = _side_by_side(views[bank.view], bank.dilation, f"{AROUND}{number}")
             above = _above(steps, bank, f"{ABOVE}{number}")
             best = f"{HIGHEST if bank.counts_highest else LOWEST}{number}"
-            found += [masked_mean(above, inside), _wins(steps, bank, inside, best)]
-        return keras.Model(raw, ops.concatenate(found, axis=-1), name="convolutions")
+            features += [masked_mean(above, inside), _wins(steps, bank, inside, best)]
+        return keras.Model(raw, ops.concatenate(features, axis=-1), name="convolutions")
 
     @property
     def views(self) -> list[slice]:
@@ -138,7 +138,7 @@ def _with_thresholds(bank: Bank, outputs: np.ndarray, each: int, rng: np.random.
     spread = np.maximum(outputs.std(axis=1), 1e-3)
     shares = (np.arange(each) + rng.random((len(spread), 1))) / each
     pairs = zip(outputs / spread[:, None], shares, strict=True)
-    thresholds = np.stack([np.quantile(*own) for own in pairs])
+    thresholds = np.stack([np.quantile(*pair) for pair in pairs])
     return replace(bank, weights=bank.weights / spread, thresholds=thresholds)
 
 
@@ -147,11 +147,11 @@ def _inputs(
 ) -> tuple[keras.KerasTensor, list[keras.KerasTensor], keras.KerasTensor]:
     """Return the input for raw series, the views that kernels see, and the mask."""
     raw = keras.Input((None, len(scaling.center)), name="series")
-    found = series_views(raw, scaling)
-    views = [found.level, found.within, found.difference]
+    series = series_views(raw, scaling)
+    views = [series.level, series.within, series.difference]
     if any(alphabets):
         views.append(ops.concatenate(symbol_features(raw, alphabets), axis=-1))
-    return raw, views, found.inside
+    return raw, views, series.inside
 
 
 def _kernels(n_channels: int, rng: np.random.Generator) -> np.ndarray:
@@ -159,8 +159,8 @@ def _kernels(n_channels: int, rng: np.random.Generator) -> np.ndarray:
     weights = np.zeros((WIDTH, n_channels, len(KERNELS)), np.float32)
     for k, kernel in enumerate(KERNELS):
         size = int(2 ** rng.uniform(0, math.log2(min(n_channels, WIDTH) + 1)))
-        own = rng.choice(n_channels, min(size, n_channels), replace=False)
-        weights[:, own, k] = kernel[:, None]
+        drawn = rng.choice(n_channels, min(size, n_channels), replace=False)
+        weights[:, drawn, k] = kernel[:, None]
     return weights
 
 
@@ -211,7 +211,7 @@ def _convolved(
     """
     has_bias = offsets is not None
     layer = layers.Dense(weights.shape[-1], use_bias=has_bias, trainable=False, name=name)
-    found = layer(steps)
+    outputs = layer(steps)
     flat = weights.reshape(-1, weights.shape[-1])
     layer.set_weights([flat] if offsets is None else [flat, offsets])
-    return found
+    return outputs

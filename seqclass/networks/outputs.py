@@ -18,7 +18,7 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, wanted: Any) -> np.ndarray:
+    def __getitem__(self, index: Any) -> np.ndarray:
         """Return the series at a slice, or at places in any order."""
 
 
@@ -66,7 +66,7 @@ def answer_in_batches(infer: Infer, x: Source, batch: int | None = None) -> Any:
     for start in range(0, max(n_rows, 1), size):
         part = infer(tf.constant(_filled(x[start : start + size], size)))
         if whole is None:
-            whole = tf.nest.map_structure(lambda own: _empty(n_rows, own), part)
+            whole = tf.nest.map_structure(lambda output: _empty(n_rows, output), part)
         tf.nest.map_structure(partial(_fill, start), whole, part)
     return whole
 

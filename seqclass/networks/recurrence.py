@@ -187,8 +187,8 @@ def _recurrence(
         h, handle = tf.numpy_function(ahead, [x, mask, w], [tf.float32, tf.int64])
 
         def gradient(dh: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            known = handle if training else tf.numpy_function(kept, [x, mask, w], tf.int64)
-            dx, dw = tf.numpy_function(back, [known, dh, w], [tf.float32] * 2)
+            kept_handle = handle if training else tf.numpy_function(kept, [x, mask, w], tf.int64)
+            dx, dw = tf.numpy_function(back, [kept_handle, dh, w], [tf.float32] * 2)
             return tf.ensure_shape(dx, x.shape), tf.ensure_shape(dw, w.shape)
 
         n_out = x.shape[1] if every_step else 1

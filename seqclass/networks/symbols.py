@@ -100,14 +100,14 @@ def tokens_of(x: np.ndarray, alphabets: Alphabets) -> np.ndarray:
     there, or one outside its alphabet.
     """
     tokens = np.zeros(x.shape[:2], dtype=np.int64)
-    known = np.ones(x.shape[:2], dtype=bool)
+    is_symbol = np.ones(x.shape[:2], dtype=bool)
     for channel, alphabet in enumerate(alphabets):
         if alphabet is None:
             continue
         place = np.where(np.isfinite(x[..., channel]), x[..., channel] - alphabet.low, MISSING)
-        known &= (place >= 0) & (place < alphabet.size) & (place == np.rint(place))
-        tokens = tokens * alphabet.size + np.where(known, place, 0).astype(np.int64)
-    return np.where(known, tokens, MISSING)
+        is_symbol &= (place >= 0) & (place < alphabet.size) & (place == np.rint(place))
+        tokens = tokens * alphabet.size + np.where(is_symbol, place, 0).astype(np.int64)
+    return np.where(is_symbol, tokens, MISSING)
 
 
 def folded(x: np.ndarray, period: int) -> np.ndarray:
