@@ -58,12 +58,12 @@ class ScenarioSpec:
 def _story(week: int) -> ArrivalWeek:
     """Return a week of the scenario with every kind of event; changes persist."""
     changed = ArrivalWeek(turned=week >= 9)
-    own = {
+    special = {
         3: replace(changed, shuffled=True, by_hand=True),
         5: replace(changed, down=True),
         6: replace(changed, late=True),
     }
-    return own.get(week, changed)
+    return special.get(week, changed)
 
 
 SCENARIOS: dict[str, Callable[[int], ArrivalWeek]] = {

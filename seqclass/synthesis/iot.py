@@ -190,9 +190,10 @@ def _draw_block(spec: IotSpec, block: int) -> Block:
     events = _events(spec, rng, family, n_steps)
     affected = _affected(spec, rng, rows) & (events[:, :1] >= 0)
     for name, effect in _EFFECTS.items():
-        chosen = np.flatnonzero(family == name)
-        part = _part(rng, name, values[chosen], n_steps[chosen], events[chosen])
-        values[chosen] = np.where(affected[chosen, None], effect(spec, rng, part), part.values)
+        of_family = np.flatnonzero(family == name)
+        part = _part(rng, name, values[of_family], n_steps[of_family], events[of_family])
+        changed = effect(spec, rng, part)
+        values[of_family] = np.where(affected[of_family, None], changed, part.values)
     values = values * spread[:, None] + level[:, None]
     values[np.arange(spec.n_steps[1]) >= n_steps[:, None]] = np.nan
     return Block(block * rows, values, n_steps, codes, events, affected)
@@ -202,9 +203,9 @@ def _noise(spec: IotSpec, rng: np.random.Generator, rows: int) -> np.ndarray:
     """Return stationary noise ``(rows, longest, n_channels)``, correlated in time and channels."""
     shape = (rows, spec.n_steps[1])
     shared = spec.correlation.draw(rng, (rows, 1, 1))
-    own = rng.standard_normal((*shape, spec.n_channels), dtype=np.float32)
+    by_channel = rng.standard_normal((*shape, spec.n_channels), dtype=np.float32)
     common = rng.standard_normal((*shape, 1), dtype=np.float32)
-    noise = np.sqrt(1 - shared) * own + np.sqrt(shared) * common
+    noise = np.sqrt(1 - shared) * by_channel + np.sqrt(shared) * common
     return _autoregressive(noise, spec.autocorrelation.draw(rng, (rows, 1, 1))) * np.float32(
         spec.noise
     )
