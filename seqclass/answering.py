@@ -121,9 +121,9 @@ class Answering:
         >>> clf.predict_or_unknown(X[[0, -1]]).tolist()
         ['falls', 'rises']
         """
-        found = answers_of(self._outputs(X), self.decision_)
-        answers = self.classes_[found.codes].astype(object)
-        answers[[reason is not None for reason in found.reasons]] = UNKNOWN
+        answered = answers_of(self._outputs(X), self.decision_)
+        answers = self.classes_[answered.codes].astype(object)
+        answers[[reason is not None for reason in answered.reasons]] = UNKNOWN
         return answers
 
     def score(self, X: Series, y: Any, sample_weight: Any = None) -> float:  # noqa: N803

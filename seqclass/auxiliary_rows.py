@@ -50,15 +50,15 @@ class AuxiliaryRows:
     @property
     def remark(self) -> str:
         """The number of these rows, and the classes that only one of both datasets has."""
-        said = [f"auxiliary: {len(self.rows):,} series of {self.dataset.ref}"]
+        remarks = [f"auxiliary: {len(self.rows):,} series of {self.dataset.ref}"]
         if self.left_out:
-            said.append(f"those of other classes are left out: {_few(self.left_out)}")
+            remarks.append(f"those of other classes are left out: {_few(self.left_out)}")
         if self.lacking:
-            said.append(f"it has none of {_few(self.lacking)}")
-        return "; ".join(said)
+            remarks.append(f"it has none of {_few(self.lacking)}")
+        return "; ".join(remarks)
 
 
-def find_auxiliary(dataset: Dataset, chosen: Split, spec: "TrainingSpec") -> AuxiliaryRows | None:
+def find_auxiliary(dataset: Dataset, split: Split, spec: "TrainingSpec") -> AuxiliaryRows | None:
     """Return the auxiliary rows of a training, or None if its spec names none.
 
     They are the labelled rows of the classes that train, except those that the auxiliary dataset
@@ -68,17 +68,17 @@ def find_auxiliary(dataset: Dataset, chosen: Split, spec: "TrainingSpec") -> Aux
         return None
     other = _opened(dataset, spec.auxiliary)
     table = other.labels()
-    codes = pc.index_in(table["label"], pa.array(chosen.classes, pa.string())).fill_null(-1)
+    codes = pc.index_in(table["label"], pa.array(split.classes, pa.string())).fill_null(-1)
     codes = codes.to_numpy().astype(np.int32)
     rows = np.flatnonzero((codes >= 0) & _trains(table))
     if not len(rows):
         raise ValueError(
-            f"auxiliary: expected series of the classes {_few(chosen.classes)}, {other.ref} has "
+            f"auxiliary: expected series of the classes {_few(split.classes)}, {other.ref} has "
             f"{_few(list(other.manifest['classes'])) or 'no labels'}; correct the labels"
         )
-    left_out = sorted(set(other.manifest["classes"]) - set(chosen.classes))
+    left_out = sorted(set(other.manifest["classes"]) - set(split.classes))
     there = set(np.unique(codes[rows]).tolist())
-    lacking = [name for code, name in enumerate(chosen.classes) if code not in there]
+    lacking = [name for code, name in enumerate(split.classes) if code not in there]
     return AuxiliaryRows(other, rows, codes[rows], left_out, lacking)
 
 

@@ -268,20 +268,20 @@ def _seed(given: Any) -> int:
 def _checked(what: str, values: Any, n: int) -> np.ndarray:
     from pandas import isna
 
-    found = np.asarray(values)
-    if found.shape == (n, 1):
-        found = column_or_1d(found, warn=True)
-    if found.shape != (n,):
+    array = np.asarray(values)
+    if array.shape == (n, 1):
+        array = column_or_1d(array, warn=True)
+    if array.shape != (n,):
         raise ValueError(
-            f"{what}: expected one value for each of {n} series, got shape {found.shape}; "
+            f"{what}: expected one value for each of {n} series, got shape {array.shape}; "
             "correct it"
         )
-    if isna(found).any():
-        row = int(isna(found).argmax())
+    if isna(array).any():
+        row = int(isna(array).argmax())
         raise ValueError(
             f"{what}: expected a value for every series, got none for series {row}; leave it out"
         )
-    return found
+    return array
 
 
 def _labels(values: Any, n: int) -> np.ndarray:
@@ -291,13 +291,13 @@ def _labels(values: Any, n: int) -> np.ndarray:
             "y: expected a label for every series, got none (fit requires y to be passed, but the "
             "target y is None); give one"
         )
-    found = _checked("y", values, n)
-    if found.dtype.kind == "f" and (odd := found[found != np.floor(found)]).size:
+    labels = _checked("y", values, n)
+    if labels.dtype.kind == "f" and (odd := labels[labels != np.floor(labels)]).size:
         raise ValueError(
             f"y: expected classes, got continuous numbers such as {odd[0]}; round them, or write "
             "them as text where each is a class"
         )
-    return found
+    return labels
 
 
 def _optional(what: str, values: Any, n: int) -> np.ndarray | None:

@@ -93,11 +93,11 @@ def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]
         raise
     except (TypeError, ValueError, OverflowError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
-        said = (
+        problem = (
             f"{first['loc'][-1]}: {first['msg']}" if first else " ".join(str(error).split())[:200]
         )
         raise ValueError(
-            f"MODEL: expected a sound classifier in {path!r}, got {said}; save it again"
+            f"MODEL: expected a sound classifier in {path!r}, got {problem}; save it again"
         ) from error
     fitted.n_features_in_, fitted.n_channels_ = record.n_features, record.n_channels
     fitted.channels_ = record.channels
@@ -121,7 +121,8 @@ def _classes(record: FittedRecord) -> np.ndarray:
 def _as_decided(decision: Decision) -> Decision:
     """Return the decision with tuples in place of JSON's lists."""
     offsets, possible = (
-        None if own is None else tuple(own) for own in (decision.offsets, decision.possible)
+        None if values is None else tuple(values)
+        for values in (decision.offsets, decision.possible)
     )
     costs = decision.costs and tuple(map(tuple, decision.costs))
     return replace(decision, offsets=offsets, possible=possible, costs=costs)
@@ -134,13 +135,13 @@ def _check_sizes(record: FittedRecord, network: Network) -> None:
         "classes of its network": (n_classes, len(record.classes)),
     }
     for name in ("offsets", "possible", "costs"):
-        own = getattr(record.decision, name)
-        sizes[name] = (len(record.classes) if own is None else len(own), len(record.classes))
+        values = getattr(record.decision, name)
+        sizes[name] = (len(record.classes) if values is None else len(values), len(record.classes))
     for costs in record.decision.costs or ():
         answers = len(costs) - (len(costs) > len(record.classes))
         sizes["costs of answers"] = (answers, len(record.classes))
     if record.channels is not None:
         sizes["names of channels"] = (len(record.channels), record.n_channels)
-    for what, (found, expected) in sizes.items():
-        if found != expected:
-            raise ValueError(f"{found} {what} where there should be {expected}")
+    for what, (size, expected) in sizes.items():
+        if size != expected:
+            raise ValueError(f"{size} {what} where there should be {expected}")

@@ -51,8 +51,8 @@ def generated_tables(source: Source, start: int = 0, stop: int | None = None) ->
     generator = generators()[source["generator"]]
     spec: Any = TypeAdapter(generator.spec).validate_python(source["spec"])
     for table in generator.tables(spec, start, stop):
-        known = source.get("events") or not {*EVENT} <= {*table.column_names}
-        yield table if known else table.drop_columns(list(EVENT))
+        is_whole = source.get("events") or not {*EVENT} <= {*table.column_names}
+        yield table if is_whole else table.drop_columns(list(EVENT))
 
 
 def signal_tables(spec: SignalSpec, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:

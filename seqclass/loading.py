@@ -113,8 +113,8 @@ class StoredClassifier(Answering):
 def _trained(model: Model) -> dict[str, Any]:
     """Return the record of the registered seed; empty if there is none."""
     seeds = model.read_json(STABILITY)["seeds"] if model.has(STABILITY) else []
-    chosen = model.manifest["registered_seed"]
-    return next((seed for seed in seeds if seed["seed"] == chosen), {})
+    registered = model.manifest["registered_seed"]
+    return next((seed for seed in seeds if seed["seed"] == registered), {})
 
 
 def _losses_of(model: Model) -> list[list[float]]:
@@ -122,12 +122,12 @@ def _losses_of(model: Model) -> list[list[float]]:
     if not model.has(HISTORY):
         return []
     table = read_table(model.root, model.path(HISTORY))
-    found = table.filter(pc.field("member") == LSTM)
+    rows = table.filter(pc.field("member") == LSTM)
     seed = model.manifest["registered_seed"]
     if seed is not None:
-        found = found.filter(pc.field("seed") == seed)
+        rows = rows.filter(pc.field("seed") == seed)
     by_network = dict[tuple[int, int], list[float]]()
-    for row in found.to_pylist():
+    for row in rows.to_pylist():
         by_network.setdefault((row["seed"], row["network"]), []).append(row["training_loss"])
     return list(by_network.values())
 

@@ -158,8 +158,8 @@ def _fit(rows: LabelledRows, spec: TrainingSpec, seed: int) -> Trained:
 
     keras.utils.clear_session()
     truth = rows.truth
-    known = TrainingRows(Rows(rows.x, truth.y), len(truth.classes), truth.groups)
-    replica = train_replica(known, spec, seed, Reporter("fit"))
+    data = TrainingRows(Rows(rows.x, truth.y), len(truth.classes), truth.groups)
+    replica = train_replica(data, spec, seed, Reporter("fit"))
     probabilities, held = replica.held_probabilities, truth.take(replica.held)
     decision = decide(probabilities, held, spec.goal, spec.abstention)
     content = keras_bytes(replica.classifier)

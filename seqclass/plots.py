@@ -49,8 +49,8 @@ def explained_figure(
 def losses_figure(losses: Sequence[Sequence[float]]) -> "Figure":
     """Draw the training loss (nats) of every update, a line per network of the LSTM."""
     axes = _panels(1, 1, (5.0, 2.8))[0, 0]
-    for number, own in enumerate(losses, start=1):
-        axes.plot(range(1, len(own) + 1), own, linewidth=1, label=f"network {number}")
+    for number, curve in enumerate(losses, start=1):
+        axes.plot(range(1, len(curve) + 1), curve, linewidth=1, label=f"network {number}")
     axes.set_yscale("log")
     axes.set_xlabel("update")
     axes.set_ylabel("training log-loss (nats)")

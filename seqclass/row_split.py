@@ -108,12 +108,12 @@ def deciding_columns(dataset: Dataset) -> pa.Table:
 
 def _coded(labels: pa.ChunkedArray) -> _Labels:
     """Return the names of all classes, sorted, and the code of each row's."""
-    found = labels.dictionary_encode().unify_dictionaries().combine_chunks()
-    names = found.dictionary.to_pylist()
+    encoded = labels.dictionary_encode().unify_dictionaries().combine_chunks()
+    names = encoded.dictionary.to_pylist()
     order = np.argsort(np.array(names, dtype=object))
     place = np.full(len(names) + 1, -1, dtype=np.int32)
     place[order] = np.arange(len(names))
-    return _Labels(sorted(names), place[found.indices.fill_null(-1).to_numpy()])
+    return _Labels(sorted(names), place[encoded.indices.fill_null(-1).to_numpy()])
 
 
 def tested_share(spec: TrainingSpec, n_rows: int) -> float:
@@ -124,41 +124,42 @@ def tested_share(spec: TrainingSpec, n_rows: int) -> float:
     return min(spec.test_fraction, MAX_TEST_ROWS / n_rows)
 
 
-def tested_draws(chosen: Split) -> float:
+def tested_draws(split: Split) -> float:
     """Return the number of independent draws that the test rows are; see ``shares_of_draws``."""
-    return float(shares_of_draws(chosen.codes[chosen.test], chosen.test_groups).sum())
+    return float(shares_of_draws(split.codes[split.test], split.test_groups).sum())
 
 
-def describe_split(dataset: Dataset, chosen: Split, spec: TrainingSpec) -> SplitSummary:
+def describe_split(dataset: Dataset, split: Split, spec: TrainingSpec) -> SplitSummary:
     """Compare the result of the split with its target.
 
     Shares are those of all labelled rows, also where only a part of the others trains.
     """
-    test, own = chosen.codes[chosen.test], bool(dataset.manifest["splits"])
-    n = len(chosen.train) + len(test) if own else int((chosen.codes >= 0).sum())
+    test, is_official = split.codes[split.test], bool(dataset.manifest["splits"])
+    n = len(split.train) + len(test) if is_official else int((split.codes >= 0).sum())
     share = len(test) / n
-    counts = np.bincount(test, minlength=len(chosen.classes)).tolist()
+    counts = np.bincount(test, minlength=len(split.classes)).tolist()
     amiss = [
         f"class {name!r} has no test row, so nothing is known of it; add "
-        f"{'series' if chosen.groups is None else 'groups'} of it"
-        for name, count in zip(chosen.classes, counts, strict=True)
+        f"{'series' if split.groups is None else 'groups'} of it"
+        for name, count in zip(split.classes, counts, strict=True)
         if not count
     ]
-    wanted = tested_share(spec, n)
-    if not own and abs(share - wanted) > tolerance(wanted) + 1e-9:
-        cure = "series" if chosen.groups is None else "groups, or smaller ones"
+    target = tested_share(spec, n)
+    if not is_official and abs(share - target) > tolerance(target) + 1e-9:
+        cure = "series" if split.groups is None else "groups, or smaller ones"
         amiss.append(
             f"{len(test)} of {n} series test, {share:.0%} instead of "
-            f"{wanted:.0%}; add {cure}, or name a --test split"
+            f"{target:.0%}; add {cure}, or name a --test split"
         )
-    groups = None if chosen.test_groups is None else len(np.unique(chosen.test_groups))
-    return {"share": share, "test_rows": dict(zip(chosen.classes, counts, strict=True)),
-            "groups": groups, "official": own, "amiss": amiss}  # fmt: skip
+    groups = None if split.test_groups is None else len(np.unique(split.test_groups))
+    return {"share": share, "test_rows": dict(zip(split.classes, counts, strict=True)),
+            "groups": groups, "official": is_official, "amiss": amiss}  # fmt: skip
 
 
 def _official_split(table: pa.Table, labels: _Labels, ref: str) -> tuple[np.ndarray, np.ndarray]:
-    known = labels.codes >= 0
-    train, test = (np.flatnonzero(known & _is(table["split"], part)) for part in ("train", "test"))
+    is_labelled = labels.codes >= 0
+    train = np.flatnonzero(is_labelled & _is(table["split"], "train"))
+    test = np.flatnonzero(is_labelled & _is(table["split"], "test"))
     if not len(test):
         raise ValueError(f"DATASET: expected labelled rows with split 'test', {ref} has none")
     _check_classes(labels, train, 2, ref)
@@ -179,27 +180,29 @@ def _is(column: pa.ChunkedArray, text: str) -> np.ndarray:
 def _own_split(
     table: pa.Table, labels: _Labels, keys: pa.ChunkedArray, spec: TrainingSpec, ref: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    known = np.flatnonzero(labels.codes >= 0)
-    _check_classes(labels, known, 3, ref)
-    is_whole = len(known) == len(keys)
-    y, own = labels.codes[known], _numbered(keys if is_whole else keys.take(pa.array(known)))
-    share = tested_share(spec, len(known))
+    labelled = np.flatnonzero(labels.codes >= 0)
+    _check_classes(labels, labelled, 3, ref)
+    is_whole = len(labelled) == len(keys)
+    y = labels.codes[labelled]
+    numbered_keys = _numbered(keys if is_whole else keys.take(pa.array(labelled)))
+    share = tested_share(spec, len(labelled))
     if spec.split_by == "time":
         if "time" not in table.column_names:
             raise ValueError(
                 f"split_by: expected a dataset with a column 'time', {ref} has none; add the "
                 "column or split by hash"
             )
-        kept, held = assign_newest(own, y, times_of(table)[known], share, spec.split_rule > 1)
+        time = times_of(table)[labelled]
+        kept, held = assign_newest(numbered_keys, y, time, share, spec.split_rule > 1)
     else:
         rule = spec.split_rule if "group" in table.column_names else 1
-        kept, held = assign_test(own, y, share, spec.split_seed, rule)
+        kept, held = assign_test(numbered_keys, y, share, spec.split_seed, rule)
     if not len(held):
         raise ValueError(
             f"DATASET: expected enough groups to keep some of them for testing, {ref} has "
-            f"{own.number.max() + 1}; add groups or leave out the column 'group'"
+            f"{numbered_keys.number.max() + 1}; add groups or leave out the column 'group'"
         )
-    return known[kept], known[held]
+    return labelled[kept], labelled[held]
 
 
 def times_of(table: pa.Table) -> np.ndarray:
@@ -209,19 +212,19 @@ def times_of(table: pa.Table) -> np.ndarray:
 
 
 def _check_classes(labels: _Labels, rows: np.ndarray, least: int, ref: str) -> None:
-    found, numbers = np.unique(labels.codes[rows], return_counts=True)
-    if len(found) < 2:
+    present, numbers = np.unique(labels.codes[rows], return_counts=True)
+    if len(present) < 2:
         raise ValueError(
             f"DATASET: expected at least 2 classes among the training rows, {ref} has "
-            f"{len(found)} ({', '.join(labels.names[code] for code in found) or 'no labels'}); "
+            f"{len(present)} ({', '.join(labels.names[code] for code in present) or 'no labels'}); "
             "add series of another class"
         )
     rarest = int(numbers.argmin())
     if numbers[rarest] < least:
         raise ValueError(
             f"DATASET: expected at least {least} series of every class to train and to check, "
-            f"{ref} has {numbers[rarest]} of class {labels.names[found[rarest]]!r}; add series or "
-            "leave the class out"
+            f"{ref} has {numbers[rarest]} of class {labels.names[present[rarest]]!r}; add series "
+            "or leave the class out"
         )
 
 
@@ -254,16 +257,16 @@ def _check_groups(groups: np.ndarray | None, train: np.ndarray, test: np.ndarray
         )
 
 
-def leaks_of(dataset: Dataset, chosen: Split, auxiliary: AuxiliaryRows | None = None) -> Leaks:
+def leaks_of(dataset: Dataset, split: Split, auxiliary: AuxiliaryRows | None = None) -> Leaks:
     """Count test series with exact and near copies among training rows, with examples."""
     ids: list[pa.Array] = []
     exact: list[np.ndarray] = []
     near: list[np.ndarray] = []
-    columns, train = ["series_id", "n_steps", *dataset.channels], chosen.train
+    columns, train = ["series_id", "n_steps", *dataset.channels], split.train
     tables = dataset.tables(columns)
     if auxiliary is not None:
         tables = chain(tables, auxiliary.dataset.tables(columns))
-        train = np.concatenate([train, len(chosen.codes) + auxiliary.rows])
+        train = np.concatenate([train, len(split.codes) + auxiliary.rows])
     for table in tables:
         ids += table["series_id"].chunks
         for start in range(0, len(table), SERIES_AT_ONCE):
@@ -273,21 +276,21 @@ def leaks_of(dataset: Dataset, chosen: Split, auxiliary: AuxiliaryRows | None = 
             exact.append(as_numbers(exact_keys(x)))
             near.append(as_numbers(near_keys(x)))
     keys = ShapeKeys(np.concatenate(exact), np.concatenate(near))
-    found = find_leaks(pa.chunked_array(ids), keys, train, chosen.test)
-    return {**found, "amiss": giveaways_of(dataset, chosen)}
+    leaks = find_leaks(pa.chunked_array(ids), keys, train, split.test)
+    return {**leaks, "amiss": giveaways_of(dataset, split)}
 
 
-def giveaways_of(dataset: Dataset, chosen: Split) -> list[str]:
+def giveaways_of(dataset: Dataset, split: Split) -> list[str]:
     """Return what gives labels away in a sample of the rows that train and test, see ``leaks``."""
     rng, longest = np.random.default_rng(0), dataset.manifest["n_steps"][1]
     most = min(SAMPLE_ROWS, SAMPLE_VALUES // (longest * len(dataset.channels)))
-    test = rng.permutation(chosen.test)[: min(SAMPLE_TESTS, most // 2)]
-    train = rng.permutation(chosen.train)[: most - len(test)]
+    test = rng.permutation(split.test)[: min(SAMPLE_TESTS, most // 2)]
+    train = rng.permutation(split.train)[: most - len(test)]
     rows = np.sort(np.concatenate([train, test]))
     sample = Sample(
         dataset.values(rows),
-        chosen.codes[rows],
-        None if chosen.groups is None else chosen.groups[rows],
+        split.codes[rows],
+        None if split.groups is None else split.groups[rows],
         np.isin(rows, test),
     )
     return giveaways(sample, dataset.channels)

@@ -13,8 +13,8 @@ def check_ranges(spec: Any, ranges: Sequence[tuple[str, float, float]]) -> None:
         for name in names.split():
             value = getattr(spec, name)
             if not low <= value < high:
-                wanted = f"at least {low:g}" + (f" and below {high:g}" if high < math.inf else "")
-                raise ValueError(f"{name}: expected a number of {wanted}, got {value}; correct it")
+                bounds = f"at least {low:g}" + (f" and below {high:g}" if high < math.inf else "")
+                raise ValueError(f"{name}: expected a number of {bounds}, got {value}; correct it")
 
 
 def series_lengths(observed: np.ndarray) -> np.ndarray:

@@ -151,8 +151,8 @@ class Store:
         >>> series.shape, labels[0]
         ((60, 24, 1), 'falls')
         """
-        found = open_dataset(self._root, ref)
-        return found.values(), np.array(found.labels()["label"].to_pylist(), dtype=object)
+        dataset = open_dataset(self._root, ref)
+        return dataset.values(), np.array(dataset.labels()["label"].to_pylist(), dtype=object)
 
     def import_files(
         self,

@@ -271,8 +271,8 @@ os.register_at_fork(after_in_child=_forget_all)
 
 def at_once() -> int:
     """Return how many trainings fill the cores, and fit into the memory, that are there for us."""
-    own = capacity()
-    return max(1, min(own.cores // threads(), own.memory_bytes // PROCESS_BYTES))
+    machine = capacity()
+    return max(1, min(machine.cores // threads(), machine.memory_bytes // PROCESS_BYTES))
 
 
 def workers() -> Workers:
@@ -284,13 +284,13 @@ def workers() -> Workers:
 @cache
 def begun_workers() -> Workers:
     """Return the workers of ``workers``, which alone calls this; a test forgets them here."""
-    found = Workers(at_once())
+    pool = Workers(at_once())
     if kernel() == "keras":
         log("LSTMs run on the stock layer, more slowly: Numba is not installed, or there is a GPU")
     elif not _is_compiled():
         log("compiling the LSTM kernel, once per machine")
-        found.call(_compile)
-    return found
+        pool.call(_compile)
+    return pool
 
 
 def end_workers() -> None:
