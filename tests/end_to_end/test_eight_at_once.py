@@ -23,7 +23,7 @@ from tests.support.deeds import DATASET, DEEDS, FIRST_VERSIONS, MODEL
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import store_series, store_version
 
-SECONDS = float(os.environ.get("SEQCLASS_AT_ONCE_S", "8"))
+SECONDS = float(os.environ.get("SEQCLASS_AT_ONCE_S", "15"))
 PROCESSES = 8
 Lines = list[dict]
 
