@@ -170,7 +170,9 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         _check_series(given)
         labels = _labels(given.aligned("y", y), len(x))
         given.check_rows_are_series(labels)
-        groups = _optional("groups", given.aligned("groups", groups), len(x))
+        groups = given.aligned("groups", groups)
+        if groups is not None:
+            groups = _checked("groups", groups, len(x))
         classes, codes = np.unique(labels, return_inverse=True)
         _check_classes(classes, codes)
         spec, names = self._spec(), [str(name) for name in classes.tolist()]
@@ -298,10 +300,6 @@ def _labels(values: Any, n: int) -> np.ndarray:
             "them as text where each is a class"
         )
     return labels
-
-
-def _optional(what: str, values: Any, n: int) -> np.ndarray | None:
-    return None if values is None else _checked(what, values, n)
 
 
 def _check_classes(classes: np.ndarray, codes: np.ndarray) -> None:

@@ -19,7 +19,6 @@ from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.explain import HARDEST, read_attributions
 from seqclass.store.datasets import Dataset
 from seqclass.store.models import ANSWERS, DRAWINGS, HISTORY
-from seqclass.store.root import Root
 
 logger = logging.getLogger(__name__)
 
@@ -30,19 +29,16 @@ def write_report(candidate: Candidate) -> None:
     """Store training losses, data card and hardest series as ``report.json``."""
     dataset = candidate.dataset
     root = dataset.root
+    with root.fs.open(candidate.path(HISTORY), "rb") as file:
+        history = pq.read_table(file).to_pylist()
     drawings = Drawings(
         made=datetime.now(UTC).isoformat(),
         card={key: dataset.manifest.get(key) for key in CARD},
-        curves=_curves(_rows(root, candidate.path(HISTORY))),
+        curves=_curves(history),
         hardest=_hardest(candidate, dataset),
     )
     root.fs.pipe_file(candidate.path(DRAWINGS), record_bytes(drawings))
     logger.info("report prepared")
-
-
-def _rows(root: Root, path: str) -> list[dict[str, Any]]:
-    with root.fs.open(path, "rb") as file:
-        return pq.read_table(file).to_pylist()
 
 
 def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:

@@ -92,8 +92,10 @@ class Raga:
     @cached_property
     def rests(self) -> frozenset[str]:
         """Svaras on which phrases end."""
-        named = frozenset(self.nyasa.split())
-        return named or frozenset({"S", "P"} if "P" in self.scale else {"S", *self._madhyama()})
+        if self.nyasa.split():
+            return frozenset(self.nyasa.split())
+        usual = ("P",) if "P" in self.scale else (s for s in self.scale if s[0] == "M")
+        return frozenset({"S", *usual})
 
     @property
     def ends(self) -> tuple[Note, Note]:
@@ -107,9 +109,6 @@ class Raga:
         sung = tuple(text for text in self.sung if text.split()[0] in self.scale)
         return Raga(self.name, self.arohana, self.avarohana, self.mela, compass=self.compass,
                     sung=sung)  # fmt: skip
-
-    def _madhyama(self) -> set[str]:
-        return {svara for svara in self.scale if svara[0] == "M"}
 
     def _check(self) -> None:
         if self.mela is not None:
@@ -131,14 +130,10 @@ class Raga:
         self._check_sung()
 
     def _check_in_lines(self, what: str) -> None:
+        choices = " ".join(svara for svara in PLACES if svara in self.scale)
         for svara in getattr(self, what).split():
             if svara not in self.scale:
-                raise ValueError(
-                    f"{what} {svara} stands in neither line; choose from {self._words()}"
-                )
-
-    def _words(self) -> str:
-        return " ".join(svara for svara in PLACES if svara in self.scale)
+                raise ValueError(f"{what} {svara} stands in neither line; choose from {choices}")
 
     def _check_names(self) -> None:
         for svara in self.foreign.split():
@@ -195,7 +190,8 @@ class Raga:
                 f"compass must be two notes of the lines, an octave apart or more, not "
                 f"{self.compass!r}; write it like {COMPASS!r}"
             )
-        if any(not {n.svara for n in line} >= {n.svara for n in notes} for line in self._lines()):
+        lines = (self.ascent, self.descent)
+        if any(not {n.svara for n in line} >= {n.svara for n in notes} for line in lines):
             raise ValueError(f"compass {self.compass!r} must end on svaras of both lines; widen it")
 
     def _check_sung(self) -> None:
@@ -205,9 +201,6 @@ class Raga:
                 f"sung must name each svara once, {' '.join(self.svaras)}, not {' '.join(named)}; "
                 "complete it, or leave it out"
             )
-
-    def _lines(self) -> tuple[tuple[Note, ...], tuple[Note, ...]]:
-        return self.ascent, self.descent
 
 
 def _line(what: str, text: str, first: int, last: int) -> tuple[Note, ...]:

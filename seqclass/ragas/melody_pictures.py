@@ -44,16 +44,13 @@ def melody_picture(
                 _name_notes(axes, line, notes, k * row_s, (k + 1) * row_s)
             axes.set_xlim(k * row_s, (k + 1) * row_s)
             axes.set_ylim(low, high)
-        grid[-1].set_xlabel("seconds" + _left_out(line, rows * row_s))
+        has_more = line.seconds > rows * row_s * 1.05
+        grid[-1].set_xlabel(f"seconds (of {line.seconds:.0f})" if has_more else "seconds")
         figure.suptitle(plain(title[0]), x=0.01, ha="left", fontsize=10, weight="bold", color=INK)
         grid[0].set_title(plain(title[1]), loc="left", fontsize=9, color=INK)
         out = io.BytesIO()
         figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()
-
-
-def _left_out(line: Line, shown_s: float) -> str:
-    return f" (of {line.seconds:.0f})" if line.seconds > shown_s * 1.05 else ""
 
 
 def _limits(line: Line) -> tuple[float, float]:

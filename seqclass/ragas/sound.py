@@ -138,19 +138,16 @@ def _note(line: Line, stretch: slice, sa: float) -> list[Event]:
     keys = sa + line.cents[stretch] / 100
     key = int(np.clip(np.rint(np.median(keys)), 0, 127))
     ticks = np.rint(np.arange(stretch.start, stretch.stop + 1) / line.rate_hz * TICKS_PER_S)
+    changes = [True, *(np.abs(np.diff(keys)) > 1e-4)]
     events = [
         (int(tick), 4, _bend(MELODY, pitch - key))
-        for tick, pitch, changed in zip(ticks, keys, _changes(keys), strict=False)
+        for tick, pitch, changed in zip(ticks, keys, changes, strict=False)
         if changed
     ]
     on, off = int(ticks[0]), int(ticks[-1])
     return [
         *events, (on, 5, bytes([0x90 | MELODY, key, 96])), (off, 1, bytes([0x80 | MELODY, key, 0])),
     ]  # fmt: skip
-
-
-def _changes(keys: np.ndarray) -> np.ndarray:
-    return np.concatenate([[True], np.abs(np.diff(keys)) > 1e-4])
 
 
 def _bend(channel: int, semitones: float) -> bytes:
