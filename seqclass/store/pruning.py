@@ -23,7 +23,7 @@ from seqclass.store.datasets import (
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
 from seqclass.store.locks import is_locked, locked
-from seqclass.store.log import LOG, STAMP, Turn, actor, in_turn, log_problems, registered
+from seqclass.store.log import LOG, STAMP, Turn, actor, in_turn, log_problems, read_log, registered
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
 from seqclass.store.models import SUMMARY, model_versions, read_model
 from seqclass.store.policy_file import read_policy
@@ -52,12 +52,13 @@ from seqclass.store.root import (
     Root,
     create_file,
     did_you_mean,
+    is_name,
     read_manifest,
     remove_file,
 )
 from seqclass.store.scores import SCORES, score_folders
 from seqclass.store.staging import remove
-from seqclass.store.states import DATASETS, MODELS, PRUNE
+from seqclass.store.states import DATASETS, DELETE, MODELS, PRUNE
 from seqclass.store.studies import RUNS, study_versions
 
 PRUNINGS = "prunings"
@@ -101,15 +102,15 @@ def find_name(root: Root, ref: str) -> Reference:
     two."""
     if "@" in ref:
         raise ValueError(
-            f"REF: expected a name without a version beside --all, got {ref!r}; leave out the "
-            "version, or --all"
+            f"REF: expected a name without a version, of which all are meant, got {ref!r}; write "
+            f"{ref.partition('@')[0]!r}"
         )
     versions = ((ModelRef, model_versions), (DatasetRef, committed_versions))
     references = [kind.parse(ref) for kind, of in versions if of(root, kind.parse(ref).name)]
     if not references:
         meant = did_you_mean(ref, [*root.names(MODELS), *root.names(DATASETS)])
         raise ValueError(
-            f"REF: expected a model or dataset of {root.url}, got {ref!r}; {meant}"
+            f"REF: expected a model or dataset of {root.url}, got {ref!r}{_end(root, ref)}; {meant}"
             "'seqclass models' and 'seqclass datasets' list them"
         )
     if len(references) > 1:
@@ -118,6 +119,13 @@ def find_name(root: Root, ref: str) -> Reference:
             f"models/{ref} or datasets/{ref}"
         )
     return references[0]
+
+
+def _end(root: Root, ref: str) -> str:
+    """Return in words why a model or dataset that is not there was deleted; empty if none was."""
+    names = [name for kind in (ModelRef, DatasetRef) if is_name((name := kind.parse(ref)).name)]
+    last = [entry for name in names for entry in read_log(root, name.name, kind=name.kind)[-1:]]
+    return "".join(f" (deleted: {entry['reason']})" for entry in last if entry["what"] == DELETE)
 
 
 def plan_deletion(root: Root, target: Reference) -> tuple[list[Item], Reasons]:

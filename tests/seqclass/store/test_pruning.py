@@ -269,15 +269,17 @@ def test_a_dataset_is_deleted_whole_once_no_model_needs_it(
         (("",), "expected a model or dataset"),
         (("tox",), "did you mean 'toy'?"),
     ):
-        code, _, err = seqclass("delete", *words, "--all", "--yes")
-        assert (code, err.count("\n")) == (2, 1), err
-        assert says in err
+        for yes in ((), ("--yes",)):
+            code, _, err = seqclass("delete", *words, "--all", *yes)
+            assert (code, err.count("\n")) == (2, 1), err
+            assert says in err
     assert len(model_versions(lived, "toy")) == 8
     assert seqclass("delete", "other", "--all", "--yes")[0] == 0
     with try_lock(lived, RETRAINING, "models", "toy"):
         code, _, err = seqclass("delete", "models/toy", "--all", "--yes")
         assert (code, "no retraining works" in err) == (2, True)
-    assert seqclass("delete", "models/toy", "--all", "--yes")[0] == 0
+    assert seqclass("delete", "models/toy", "--all", "--yes", "--reason", "a mistake")[0] == 0
+    assert "(deleted: a mistake)" in seqclass("delete", "models/toy", "--all")[2]
     versions = dataset_versions(lived, "toy")
     found = seqclass_json("delete", "toy", "--all", "--yes")
     assert found["removed"] == [f"datasets/toy@{version}" for version in versions]
