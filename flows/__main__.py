@@ -51,7 +51,7 @@ OWN_PACKAGES = {"__main__", "flows", "tasks", "seqclass"}
 ALIASES = {
     "predict": "score", "fit": "train", "evaluate": "show", "load": "import", "add": "import",
     "list": "models", "ls": "models", "status": "doctor", "start": "up",
-    "remove": "delete", "rm": "delete", "audit": "history", "report": "show",
+    "remove": "delete", "rm": "delete", "mv": "rename", "audit": "history", "report": "show",
 }  # fmt: skip
 """Names in other libraries that call a command, too."""
 
@@ -126,6 +126,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         model_commands.policy,
         prune_commands.prune,
         prune_commands.delete,
+        prune_commands.rename,
         inspection_commands.verify,
     ),
     "Look": (

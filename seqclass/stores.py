@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seqclass.pipeline.import_files import Imported
     from seqclass.pipeline.ingest import Arrivals
     from seqclass.pipeline.promote import Move
+    from seqclass.pipeline.rename import Renamed
     from seqclass.pipeline.training import Trained
 
 
@@ -481,3 +482,36 @@ class Store:
         move = roll_back(self._root, name, reason)
         refresh(self._root, [move["model"]])
         return move
+
+    def rename(self, name: str, new: str, reason: str) -> "Renamed":
+        """Rename a model or dataset that nothing else refers to.
+
+        Its versions, the champion and the policy get the new name; the old name's log stays.
+
+        Parameters
+        ----------
+        name : str
+            The model or dataset, ``models/name`` or ``datasets/name`` if both have the name.
+        new : str
+            Its new name, which nothing has or had.
+        reason : str
+            Why, for the audit.
+
+        Returns
+        -------
+        dict
+            ``from`` and ``to``, the names, and ``versions``.
+
+        Raises
+        ------
+        ValueError
+            If anything else refers to it, or the new name can't be taken.
+
+        Examples
+        --------
+        >>> store.rename("drawn", "signals", "a better name")["to"]
+        'datasets/signals'
+        """
+        from seqclass.pipeline.rename import rename
+
+        return rename(self._root, name, new, reason)

@@ -1,4 +1,4 @@
-"""Commands that remove what nothing needs any more: prune, delete."""
+"""Commands that remove or rename what nothing else needs: prune, delete, rename."""
 
 import re
 from collections.abc import Mapping
@@ -92,6 +92,34 @@ def _delete_all(store: Root, ref: str, reason: str | None, as_json: bool) -> Non
         items = delete_all(store, name, reason, datetime.now(UTC))
         _refresh(store, items)
     _show(items, reason is not None, as_json, reasons)
+
+
+def rename(
+    ref: Annotated[
+        str, typer.Argument(help="A model or dataset: NAME, models/NAME or datasets/NAME.")
+    ],
+    new: Annotated[str, typer.Argument(help="Its new name, which nothing has or had.")],
+    place: Place,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Rename it; without, only say what would be done.")
+    ] = False,
+    reason: ReasonOption = "by hand",
+) -> None:
+    """Rename a model or dataset that nothing else refers to.
+
+    Its versions, the champion and the policy get the new name; the old name's log stays.
+    """
+    from seqclass.pipeline.rename import plan_rename
+    from seqclass.pipeline.rename import rename as rename_all
+
+    store = place.store()
+    renamed = rename_all(store, ref, new, reason) if yes else plan_rename(store, ref, new)
+    if place.as_json:
+        print_json({**renamed, "renamed": yes})
+        return
+    for version in renamed["versions"]:
+        typer.echo(f"{renamed['from']}@{version} to {renamed['to']}@{version}")
+    typer.echo("renamed" if yes else "nothing was renamed; --yes renames")
 
 
 def _refresh(store: Root, items: "list[Item]") -> None:

@@ -16,6 +16,7 @@ from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 
+CARD = "README.md"
 METRICS = {"accuracy": "accuracy", "macro_f1": "f1", "balanced_accuracy": "balanced_accuracy"}
 """Scores of a manifest, and Hugging Face's names of them."""
 USES = {
@@ -156,7 +157,7 @@ def version_files(
         ]
     )
     record = {"model": f"models/{name}", **description}
-    return {"README.md": card, "MLmodel": mlmodel(record, LOADER, now.isoformat())}
+    return {CARD: card, "MLmodel": mlmodel(record, LOADER, now.isoformat())}
 
 
 def write_mlflow(folder: Path, record: Mapping[str, Any], created: str) -> None:

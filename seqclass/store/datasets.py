@@ -247,7 +247,7 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
         ]
         candidates = [_state(root, gone.name)["newest"], *before, versions[-1]]
         newest = next(version for version in candidates if version in versions)
-        _log_newest(root, gone.name, newest, PRUNE, f"{gone.version} removed", now)
+        log_newest(root, gone.name, newest, PRUNE, f"{gone.version} removed", now)
     elif not any(is_sealed(parts) for parts in beside):
         stale += ["index.html", "index.json"]
         for parts in beside:
@@ -259,7 +259,7 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
 
 def give_up(root: Root, name: str, reason: str, now: datetime) -> None:
     """Record that all versions of a dataset are to be removed; the next one takes this back."""
-    _log_newest(root, name, None, DELETE, reason, now)
+    log_newest(root, name, None, DELETE, reason, now)
 
 
 def is_given_up(root: Root, name: str) -> bool:
@@ -267,7 +267,7 @@ def is_given_up(root: Root, name: str) -> bool:
     return _state(root, name)["deleted"]
 
 
-def _log_newest(
+def log_newest(
     root: Root,
     name: str,
     version: str | None,
@@ -420,7 +420,7 @@ def write_rows(
         made_by = ", ".join(sorted(provenance.source))
         ours = [ref.version for ref in map(DatasetRef.parse, parents) if ref.name == name]
         try:
-            _log_newest(root, name, made.version, REGISTER, made_by, now, ours)
+            log_newest(root, name, made.version, REGISTER, made_by, now, ours)
         except OvertakenParentError:
             if is_new and made.version not in registered(root, name, DATASETS):
                 remove(root, *made.parts)

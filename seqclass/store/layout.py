@@ -44,12 +44,12 @@ EXPRESSIONS = {
     "RECORD": r"[^.].*\.json", "PAGE": r"[^.].*\.(html|json)", "INDEX": r"index\.(html|json)",
 }  # fmt: skip
 LAYOUT = (
-    Place("datasets/NAME/DIGEST", SEALED, "import, generate, ingest"),
-    Place(r"datasets/NAME/quarantine/[0-9a-f]{16}\.parquet", KEPT, "import, ingest"),
-    Place(r"datasets/NAME/recordings/[0-9a-f]{16}\.html", KEPT, "import"),
+    Place("datasets/NAME/DIGEST", SEALED, "import, generate, ingest, rename"),
+    Place(r"datasets/NAME/quarantine/[0-9a-f]{16}\.parquet", KEPT, "import, ingest, rename"),
+    Place(r"datasets/NAME/recordings/[0-9a-f]{16}\.html", KEPT, "import, rename"),
     Place("datasets/NAME/INDEX", AGAIN, "pages"),
     Place(r"datasets/NAME/[0-9a-f]{16}\.(html|json)", AGAIN, "pages"),
-    Place("models/NAME/VERSION", SEALED, "train, retrain"),
+    Place("models/NAME/VERSION", SEALED, "train, retrain, rename"),
     Place(r"models/NAME/VERSION/report\.html", AGAIN, "pages"),
     Place("models/NAME/INDEX", AGAIN, "pages"),
     Place("studies/NAME/DIGEST", SEALED, "stability"),

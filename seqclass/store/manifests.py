@@ -174,11 +174,13 @@ class DatasetManifest(Manifest, RowsDescription, ImportSummary, Fingerprint):
     """The manifest of a dataset's version.
 
     name: the dataset's name. source: a generator with its spec, or the imported files, or the
-    dataset that the rows were chosen from.
+    dataset that the rows were chosen from. renamed_from: the version that this one copies under
+    another name.
     """
 
     name: str
     source: Source
+    renamed_from: NotRequired[str]
 
 
 class ShownScores(TypedDict):
@@ -224,9 +226,13 @@ class ModelDescription(TypedDict):
 
 
 class ModelManifest(Manifest, ModelDescription, Fingerprint):
-    """The manifest of a model's version. name: the model's name."""
+    """The manifest of a model's version.
+
+    name: the model's name. renamed_from: the version that this one copies under another name.
+    """
 
     name: str
+    renamed_from: NotRequired[str]
 
 
 class ListedModel(TypedDict):

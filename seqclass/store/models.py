@@ -119,13 +119,19 @@ def commit_model(
     while True:
         place = ModelRef(name, f"v{_last_number(root, name) + 1}")
         name_target(root, workspace, *place.parts)
-        if _claim(root, place) and commit(root, workspace, *place.parts):
-            _write_registration(root, place, digest, now)
+        is_ours = claim_number(root, place, uuid.uuid4().bytes)
+        if is_ours and commit(root, workspace, *place.parts):
+            write_registration(root, place, digest, now, "trained")
             return read_model(root, name, place.version)
 
 
-def _write_registration(root: Root, place: ModelRef, digest: str, now: datetime) -> None:
-    """Leave an entry of a new version in the log, so that its loss is noticed."""
+def write_registration(
+    root: Root, place: ModelRef, digest: str, now: datetime, reason: str
+) -> None:
+    """Leave an entry of a new version in the log, so that its loss is noticed.
+
+    digest: SHA-256 of its manifest.
+    """
 
     def write(turn: Turn) -> None:
         champion = turn.state["champion"]
@@ -135,7 +141,7 @@ def _write_registration(root: Root, place: ModelRef, digest: str, now: datetime)
             "to": champion,
             "candidate": place.version,
             "actor": actor(),
-            "reason": "trained",
+            "reason": reason,
             "evidence": {MANIFEST: digest},
         }
         turn.append(record, now)
@@ -149,12 +155,13 @@ def _last_number(root: Root, name: str) -> int:
     return max((int(v[1:]) for v in taken if re.fullmatch(r"v\d+", v)), default=0)
 
 
-def _claim(root: Root, place: ModelRef) -> bool:
-    """Reserve a number in a store without an atomic rename of folders."""
+def claim_number(root: Root, place: ModelRef, holder: bytes) -> bool:
+    """Reserve a number in a store without an atomic rename of folders; False if another holder
+    has it."""
     if root.is_local:
         return True
     try:
-        create_file(root, root.join(*place.parts, CLAIM), uuid.uuid4().bytes)
+        create_file(root, root.join(*place.parts, CLAIM), holder)
     except FileExistsError:
         return False
     return True

@@ -83,6 +83,14 @@ def stage_rows(
     return {**summary.describe(), "files": writer.close()}
 
 
+def share_file(root: Root, source: str, target: str) -> None:
+    """Give a file that is never changed a second path: a link, in a bucket a copy."""
+    if root.is_local:
+        os.link(source, target)
+    else:
+        root.fs.cp_file(source, target)
+
+
 def spool(root: Root, path: str, tables: Iterator[pa.Table]) -> bool:
     """Write tables of one schema to a staged file; False, without a file, if there are none."""
     first = next(tables, None)
@@ -207,10 +215,7 @@ class _PartWriter:
     def _take_over(self, kept: KeptFiles) -> None:
         for entry in kept.files:
             source, target = (f"{place}/{entry['path']}" for place in (kept.folder, self.folder))
-            if self.root.is_local:
-                os.link(source, target)
-            else:
-                self.root.fs.cp_file(source, target)
+            share_file(self.root, source, target)
         self.files, self.n_kept = kept.files, kept.n_rows
 
     def _full_group(self) -> int | None:

@@ -177,22 +177,34 @@ def _beside_versions(root: Root, name: str) -> Iterator[Item]:
             yield Item("/".join(parts), root.join(*parts))
 
 
-def delete_all(root: Root, target: Reference, reason: str, now: datetime) -> list[Item]:
+def delete_all(
+    root: Root,
+    target: Reference,
+    reason: str,
+    now: datetime,
+    copy: Callable[[], object] = lambda: None,
+) -> list[Item]:
     """Remove all versions of a name and what belongs to them; returns what was removed.
 
     First the log of a model says that it is deleted, or that of a dataset that no version
-    is the newest: after a kill, ``prune`` removes what is left. The log stays.
+    is the newest: after a kill, ``prune`` removes what is left. The log stays. copy: called before
+    this entry; nothing comes between the two, or it is called again.
     """
+
+    def end(turn: Turn) -> None:
+        copy()
+        if not turn.state["deleted"]:
+            end_attempt(root, target.name)
+            end_champion(turn, MoveReason(actor(), reason, {"by": "hand"}))
+
     if target.kind == DATASETS:
         with locked(root, DATASETS, target.name):
             items, _ = plan_deletion(root, target)
+            copy()
             give_up(root, target.name, reason, now)
     else:
         items, _ = plan_deletion(root, target)
-        if not is_deleted(root, target.name):
-            end_attempt(root, target.name)
-            grounds = MoveReason(actor(), reason, {"by": "hand"})
-            in_turn(root, target.name, lambda turn: end_champion(turn, grounds))
+        in_turn(root, target.name, end)
     removed = remove_items(root, PruneSpec(days=0), [item.ref for item in items], reason, now)
     return [item for item in removed if not item.why]
 

@@ -26,6 +26,7 @@ import seqclass.store.garbage
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.import_files import import_files
 from seqclass.pipeline.promote import promote, promote_version, roll_back
+from seqclass.pipeline.rename import rename
 from seqclass.policies import policy_of, set_policy
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.catalogue import verify_tree
@@ -46,7 +47,8 @@ from tests.support.places import NOW
 from tests.support.stored import QUICK, store_series, store_version
 
 EVERY, EVERY_IN_BUCKET = (1, 1) if os.environ.get("SEQCLASS_CHAOS") else (3, 7)
-LONG = ("import", "append", "train", "delete model", "delete dataset")
+LONG = ("import", "append", "train", "delete model", "delete dataset", "rename model",
+        "rename dataset")  # fmt: skip
 """Of the operations of these every third is tried, and of all in a bucket every seventh; with
 ``SEQCLASS_CHAOS`` set, each."""
 WRITES = ("put_object", "copy_object", "delete_object", "delete_objects", "upload_part",
@@ -215,6 +217,15 @@ DEEDS = {
         lambda r, f: [store_series(r, n=n) for n in (20, 24)],
         lambda r: committed_versions(r, "toy") == [],
     ),
+    "rename model": Deed(
+        lambda r, f: rename(r, "m", "n", "why"), two_versions,
+        lambda r: model_versions(r, "m") == [] and champion_of(r, "n") == "v2",
+    ),
+    "rename dataset": Deed(
+        lambda r, f: rename(r, "toy", "other", "why"),
+        lambda r, f: [store_series(r, n=n) for n in (20, 24)],
+        lambda r: committed_versions(r, "toy") == [] and len(committed_versions(r, "other")) == 2,
+    ),
     "train": Deed(
         register_trained,
         lambda r, f: store_series(r, n=150),
@@ -279,8 +290,11 @@ def left_over(root: Root) -> set[str]:
 
 @pytest.mark.system
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("place", ["folder", "bucket"])
-@pytest.mark.parametrize("command", DEEDS)
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [(command, "folder") for command in DEEDS]
+    + [(command, "bucket") for command in DEEDS if not command.startswith("rename")],
+)
 def test_a_command_that_is_killed_at_any_operation_does_no_harm(
     command: str, place: str, files: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
