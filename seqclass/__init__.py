@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from seqclass.loading import StoredClassifier, load_model
     from seqclass.stores import open_store
 
+    __version__: str
+
 __all__ = ["SequenceClassifier", "StoredClassifier", "load_model", "open_store"]
 
 _MODULES = {
@@ -25,6 +27,10 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # which takes longer than this package
+
+        return version("sequence-classification")
     if name not in _MODULES:
         raise AttributeError(f"module 'seqclass' has no attribute {name!r}")
     return getattr(import_module(f"seqclass.{_MODULES[name]}"), name)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def test_importing_it_imports_neither_prefect_nor_tensorflow() -> None:
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_it_knows_its_version_and_types() -> None:
+    assert seqclass.__version__ == metadata.version("sequence-classification")
+    assert Path(seqclass.__file__).with_name("py.typed").is_file()
 
 
 def test_all_that_is_promised_is_there_and_documented() -> None:
