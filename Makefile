@@ -81,7 +81,7 @@ bench-peers: install .venv-peers/installed
 
 lock: install
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --extra cpu --extra s3 --extra excel --extra audio --extra dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --generate-hashes --extra s3 --extra excel --extra audio --extra dev pyproject.toml --output-file requirements.lock
 
 sbom: install
 	$(BIN)/python .ci/sbom.py > sbom.cdx.json

@@ -101,9 +101,19 @@ def set_environment() -> None:
         os.environ.setdefault(name, value)
 
 
+def check_tensorflow() -> None:
+    """Raise ValueError if TensorFlow is not installed."""
+    if find_spec("tensorflow") is None:
+        raise ValueError(
+            "TensorFlow: expected it to be installed, found none; install tensorflow-cpu, or "
+            "tensorflow for a GPU"
+        )
+
+
 @cache
 def tensorflow() -> Any:
     """Import TensorFlow once, without its start-up output, set for repeatable results."""
+    check_tensorflow()
     with _uncollected():
         with _stderr_closed(), _hidden(OPTIONAL):
             import tensorflow as tf

@@ -29,7 +29,7 @@ from weakref import WeakSet
 
 from rich.console import Console
 
-from seqclass.runtime import environment, kernel, tensorflow, threads
+from seqclass.runtime import check_tensorflow, environment, kernel, tensorflow, threads
 from seqclass.store.capacity import GIB, capacity
 
 PROCESS_BYTES = GIB
@@ -64,6 +64,7 @@ class _Template:
     """
 
     def __init__(self) -> None:
+        check_tensorflow()
         self._socket, theirs = socket.socketpair()
         with theirs:
             path, handle = [*map(str, sys.path)], theirs.fileno()

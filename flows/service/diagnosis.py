@@ -75,7 +75,7 @@ def _tensorflow() -> Check:
             continue
     state = ", ".join(f"{k} {v}" for k, v in installed.items()) or "not installed"
     ok = len(installed) == 1 and util.find_spec("tensorflow") is not None
-    advice = "uninstall both and install one" if len(installed) > 1 else "run make install"
+    advice = "uninstall both and install one" if len(installed) > 1 else "install tensorflow-cpu"
     return "tensorflow", ok, state, advice
 
 

@@ -1,11 +1,13 @@
 """The digest of the code that trains, and the import of TensorFlow."""
 
 import gc
+import sys
 from pathlib import Path
 
 import pytest
 
 from seqclass import runtime
+from seqclass.workers import Workers
 
 CODE = '''"""A room."""
 
@@ -48,6 +50,17 @@ def test_documentation_does_not_change_the_digest_of_the_learning_code(digest_of
 @pytest.mark.parametrize("change", [("2 * x", "3 * x"), ("LIMIT = 3", "LIMIT = 4")])
 def test_code_changes_the_digest(digest_of, change: tuple[str, str]) -> None:
     assert digest_of(CODE) != digest_of(CODE.replace(*change))
+
+
+def test_a_missing_tensorflow_is_named_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    processes = Workers(1)
+    for needs_it in (runtime.tensorflow.__wrapped__, processes.start):
+        with pytest.raises(ValueError, match="TensorFlow: expected it to be installed"):
+            needs_it()
+    assert processes.pids == []
 
 
 def test_the_collector_goes_on_but_passes_over_what_was_imported() -> None:
