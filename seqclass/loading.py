@@ -144,8 +144,9 @@ def load_model(
     model : str or path
         ``name`` for the champion, ``name@v3`` for a version, the folder of a version, or a file.
     root : str or path, optional
-        Folder or URL of the store; by default ``SEQCLASS_STORAGE`` or ``storage/artifacts``. If
-        it is given, ``model`` is always a name.
+        Folder or URL of the store; by default ``SEQCLASS_STORAGE``, else ``storage/artifacts`` of
+        the checkout, or ``seqclass-store`` in the current folder for an installed package. If it
+        is given, ``model`` is always a name.
 
     Returns
     -------

@@ -30,7 +30,8 @@ def open_store(root: str | os.PathLike[str] | None = None) -> "Store":
     Parameters
     ----------
     root : str or path, optional
-        Folder or URL of the store; by default ``SEQCLASS_STORAGE`` or ``storage/artifacts``.
+        Folder or URL of the store; by default ``SEQCLASS_STORAGE``, else ``storage/artifacts`` of
+        the checkout, or ``seqclass-store`` in the current folder for an installed package.
 
     Returns
     -------

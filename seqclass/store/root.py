@@ -21,7 +21,14 @@ from seqclass.store import objects
 from seqclass.store.conformity import problem_of
 from seqclass.store.manifests import FileEntry
 
-DEFAULT_ROOT = Path(__file__).parents[2] / "storage" / "artifacts"
+CHECKOUT = Path(__file__).parents[2]
+DEFAULT_ROOT = (
+    CHECKOUT / "storage" / "artifacts"
+    if (CHECKOUT / "prefect.yaml").is_file()
+    else Path("seqclass-store")
+)
+"""The checkout's folder ``storage/artifacts``; of an installed package, a folder in the current
+one."""
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -82,8 +89,7 @@ class Root:
 
 
 def open_root(url: str | os.PathLike[str] | None = None) -> Root:
-    """Open a root by path or URL; the default is ``SEQCLASS_STORAGE``, else
-    ``storage/artifacts``."""
+    """Open a root by path or URL; the default is ``SEQCLASS_STORAGE``, else ``DEFAULT_ROOT``."""
     url = str(url or os.environ.get("SEQCLASS_STORAGE") or DEFAULT_ROOT)
     if "://" not in url:
         path = os.path.abspath(url)

@@ -57,6 +57,18 @@ def test_the_root_is_the_argument_then_the_environment_then_the_package(
     assert open_root().path == str(DEFAULT_ROOT)
 
 
+def test_the_root_of_an_installed_package_is_in_the_current_folder(tmp_path: Path) -> None:
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "seqclass").symlink_to(REPOSITORY / "seqclass")
+    plain = {name: text for name, text in os.environ.items() if name != "SEQCLASS_STORAGE"}
+    script = "from seqclass.store.root import open_root; print(open_root().path)"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={**plain, "PYTHONPATH": str(tmp_path / "packages")},
+    )  # fmt: skip
+    assert shown.stdout == f"{tmp_path}/seqclass-store\n"
+
+
 def test_an_unknown_file_system_is_refused() -> None:
     with pytest.raises(ValueError, match="storage root: expected a folder or a URL"):
         open_root("nosuch://bucket/x")
