@@ -24,7 +24,7 @@ from seqclass.store.studies import STUDIES
 from tests.support.places import REPOSITORY
 
 PAGES = [
-    *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(REPOSITORY / name for name in ("README.md", "INSTALL.md", "CONTRIBUTING.md", "SECURITY.md")),
     REPOSITORY / "storage" / "README.md",
     *sorted((REPOSITORY / "docs").glob("*.md")),
 ]

@@ -52,6 +52,13 @@ def test_the_readme_is_short() -> None:
     assert len(said.split()) <= MOST_WORDS
 
 
+def test_the_page_of_the_package_needs_no_other() -> None:
+    """An index of packages shows it alone."""
+    [page] = re.findall(r'^readme = "(.*)"', (REPOSITORY / "pyproject.toml").read_text(), re.M)
+    links = re.findall(r"\]\(([^)]*)\)", (REPOSITORY / page).read_text())
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+
+
 def test_the_first_run_takes_as_long_as_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """On two cores as fast as those that the program's estimate was made on."""
     from seqclass.training.spec import TrainingSpec

@@ -11,7 +11,7 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = [
-    "pyproject.toml", "README.md", "LICENSE", "prefect.yaml", "work-pool.json", "seqclass",
+    "pyproject.toml", "INSTALL.md", "LICENSE", "prefect.yaml", "work-pool.json", "seqclass",
     "tasks", "flows",
 ]  # fmt: skip
 JOURNEYS = "refusals or stored_model"
