@@ -5,13 +5,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PEERS := .venv-peers/bin
 AUDIT := .venv-audit/bin
+RELEASE := .venv-release/bin
 FUZZ := .venv-fuzz/bin
 TARGET ?= csv
 SECONDS ?= 60
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 export DO_NOT_TRACK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-system fuzz cover check docs bench bench-archive bench-peers lock sbom audit
+.PHONY: install run test test-system fuzz cover check docs bench bench-archive bench-peers lock sbom audit releasable release
 install: .venv/installed
 
 .venv/installed: requirements.lock pyproject.toml
@@ -92,4 +94,28 @@ audit: .venv-audit/installed
 .venv-audit/installed:
 	$(PYTHON) -m venv .venv-audit
 	$(AUDIT)/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $@
+
+# Tries the wheel of the last commit and tags this commit; nothing leaves the machine.
+release: releasable install sbom .venv-release/installed
+	rm -rf dist
+	mkdir -p dist/source
+	git archive HEAD | tar --extract --directory dist/source
+	cd dist/source && $(CURDIR)/$(BIN)/python -c "from setuptools import build_meta; build_meta.build_sdist('..')" >/dev/null
+	rm -r dist/source
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-index --no-build-isolation --wheel-dir dist dist/*.tar.gz
+	$(RELEASE)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall dist/*.whl
+	SEQCLASS_BIN=$(CURDIR)/$(RELEASE) $(BIN)/python -m pytest tests/journeys/test_installed.py
+	cp sbom.cdx.json dist
+	git tag --annotate --message "Version $(VERSION)" v$(VERSION)
+	@echo "tagged v$(VERSION); dist/ has what to publish"
+
+releasable:
+	@test -z "$$(git status --porcelain)" || { echo "make: expected a clean tree, got changes; commit them, or remove them (git status)" >&2; exit 2; }
+	@grep -qE '^## $(VERSION)(,|$$)' CHANGELOG.md || { echo "make: CHANGELOG.md: expected a section '## $(VERSION)', found none; write it" >&2; exit 2; }
+	@! git rev-parse --quiet --verify refs/tags/v$(VERSION) >/dev/null || { echo "make: expected a new version, got $(VERSION), which is tagged; raise it in pyproject.toml" >&2; exit 2; }
+
+.venv-release/installed: requirements.lock
+	$(PYTHON) -m venv --clear .venv-release
+	$(RELEASE)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@touch $@

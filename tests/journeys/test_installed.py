@@ -16,28 +16,37 @@ SOURCES = [
 ]  # fmt: skip
 JOURNEYS = "refusals or stored_model"
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
 
 
-@pytest.mark.system
-@pytest.mark.timeout(1500)
-def test_journeys_on_a_wheel(tmp_path: Path) -> None:
-    """The environment borrows this one's packages, but not the project's own checkout."""
-    source, environment = tmp_path / "source", tmp_path / "environment"
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an installed wheel's commands: ``SEQCLASS_BIN``, or that of a new environment.
+
+    The new one borrows this environment's packages, but not the project's own checkout.
+    """
+    if there := os.environ.get("SEQCLASS_BIN"):
+        return Path(there)
+    folder = tmp_path_factory.mktemp("installed")
+    source, environment = folder / "source", folder / "environment"
     source.mkdir()
     for name in SOURCES:
         copy = shutil.copytree if (CHECKOUT / name).is_dir() else shutil.copy
         copy(CHECKOUT / name, source / name)
-    wheel = ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", tmp_path]
+    wheel = ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder]
     subprocess.run([*PIP, *wheel, source], check=True)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    python = environment / "bin" / "python"
-    install = ["--python", python, "install", "--no-deps", "--no-index"]
-    subprocess.run([*PIP, *install, *tmp_path.glob("*.whl")], check=True)
+    install = ["--python", environment / "bin" / "python", "install", "--no-deps", "--no-index"]
+    subprocess.run([*PIP, *install, *folder.glob("*.whl")], check=True)
     [packages] = environment.glob("lib/*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return environment / "bin"
+
+
+def test_journeys_on_a_wheel(commands: Path) -> None:
     passed = subprocess.run(
         [sys.executable, "-m", "pytest", "-k", JOURNEYS, "tests/journeys"], cwd=CHECKOUT,
-        env={**os.environ, "SEQCLASS_BIN": str(environment / "bin"), "JOURNEYS": "compare"},
+        env={**os.environ, "SEQCLASS_BIN": str(commands), "JOURNEYS": "compare"},
         capture_output=True, text=True,
     )  # fmt: skip
     assert passed.returncode == 0, passed.stdout + passed.stderr
