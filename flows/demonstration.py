@@ -3,7 +3,8 @@
 from prefect import flow
 
 from flows.generation import generate_signals
-from flows.training import Trained, train_classifier
+from flows.training import train_classifier
+from seqclass.pipeline.training import Trained
 from seqclass.synthesis.signals import SignalSpec
 from seqclass.training.spec import TrainingSpec
 from tasks.compute.runner import task_runner

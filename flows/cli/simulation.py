@@ -13,9 +13,10 @@ from typing_extensions import TypedDict
 from flows.cli.simulation_spec import SimulationSpec
 from flows.ingestion import import_dataset
 from flows.retraining import retrain_model
-from flows.training import Trained, train_classifier
+from flows.training import train_classifier
 from seqclass.pipeline.decision import Outcome
 from seqclass.pipeline.promote import promote_version, roll_back
+from seqclass.pipeline.training import Trained
 from seqclass.screening.contract import Policy
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.root import Root

@@ -9,11 +9,12 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 from seqclass.store.root import irregular, printable
 
-PARSERS = {".toml": tomllib.loads, ".json": json.loads}
+PARSERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
 MAX_BYTES, MAX_DEPTH, MAX_DIGITS = 2**20, 32, 100
 TOKEN = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?'

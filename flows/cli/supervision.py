@@ -36,7 +36,7 @@ class Children:
     ) -> None:
         self.store, self.home, self.service = store, home, service
         self.shares, self.environment = {SMALL: Share(SMALL, SMALL_LIMIT), LARGE: long}, environment
-        self.running: dict[str, subprocess.Popen] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.began: dict[str, float] = {}
         self.restarts = 0
         self.reach = {SERVER: Reach(f"server at {service.url}"), ROOT: Reach(f"root {store.url}")}
@@ -49,7 +49,7 @@ class Children:
             self._start(queue)
 
     @property
-    def workers(self) -> dict[str, subprocess.Popen]:
+    def workers(self) -> dict[str, subprocess.Popen[bytes]]:
         """The worker of each queue."""
         return {queue: self.running[queue] for queue in QUEUES}
 

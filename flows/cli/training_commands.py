@@ -26,8 +26,8 @@ from flows.cli.training_printing import ONE_SEED, show_training
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
-    from flows.training import Trained
     from seqclass.pipeline.expectation import Size
+    from seqclass.pipeline.training import Trained
     from seqclass.store.datasets import Dataset
     from seqclass.store.split import Split
     from seqclass.synthesis.signals import SignalSpec

@@ -14,7 +14,6 @@ from seqclass.store.manifests import ShownScores
 from seqclass.store.root import Damages, Root, printable
 
 if TYPE_CHECKING:
-    from flows.training import Trained
     from seqclass.evaluation.goals import GoalScores
     from seqclass.evaluation.leaks import Leaks
     from seqclass.evaluation.lstm_alone import LstmSpread
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from seqclass.labelling.truth import Truth
     from seqclass.monitoring.decide import FinalVerdict
     from seqclass.monitoring.first_champion import FirstEvidence
+    from seqclass.pipeline.training import Trained
     from seqclass.row_split import SplitSummary
     from seqclass.store.models import Model
     from seqclass.stored_records import EnsembleRecord, Gain, Metrics, Stability

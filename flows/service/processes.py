@@ -25,7 +25,7 @@ EXCEPTION = re.compile(r"[\w.]+(Error|Exception)\b")
 
 def begin(
     command: Sequence[str], environment: Mapping[str, str], log: Path, umask: int = -1
-) -> subprocess.Popen:
+) -> subprocess.Popen[bytes]:
     """Start a process detached from the terminal and its Ctrl-C; its output goes to a file."""
     with open(log, "ab", opener=private_opener) as output:
         return subprocess.Popen(  # noqa: S603 - the project's own words

@@ -249,7 +249,9 @@ def local_url(port: int) -> str:
     return f"http://{LOCAL}:{port}/api"
 
 
-def start_server(home: Path, service: Service, environment: dict[str, str]) -> subprocess.Popen:
+def start_server(
+    home: Path, service: Service, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
     """Start a server whose database is in ``home``, or in ``PREFECT_HOME`` if that is set."""
     words = [sys.executable, "-P", "-m", SERVER, str(service.port)]
     surroundings = {
@@ -267,7 +269,7 @@ def start_server(home: Path, service: Service, environment: dict[str, str]) -> s
     return begin(words, surroundings, home / "server.log", PRIVATE_UMASK)
 
 
-def await_server(service: Service, process: subprocess.Popen, home: Path) -> None:
+def await_server(service: Service, process: subprocess.Popen[bytes], home: Path) -> None:
     deadline = time.monotonic() + SERVER_LIMIT_S
     while not answers(service.url):
         if process.poll() is not None or time.monotonic() > deadline:

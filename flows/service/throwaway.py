@@ -31,7 +31,7 @@ class Throwaway:
     """A server that is starting: its address, its process and its error output."""
 
     service: Service
-    process: subprocess.Popen
+    process: subprocess.Popen[bytes]
     complaints: IO[bytes]
 
 

@@ -70,7 +70,7 @@ def is_worker(pid: int) -> bool:
 
 def start_worker(
     store: Root, service: Service, share: Share, environment: dict[str, str]
-) -> subprocess.Popen:
+) -> subprocess.Popen[bytes]:
     """Start a worker whose runs use this root and beat often enough for the automations."""
     words = [*PREFECT, "worker", "start", "--pool", POOL,
              "--name", worker_name(store, share.queue), "--limit", str(share.limit)]  # fmt: skip
@@ -146,7 +146,10 @@ def online_workers(client: Any) -> dict[str, datetime]:
 
 
 def await_workers(
-    client: Any, store: Root, processes: dict[str, subprocess.Popen], before: dict[str, datetime]
+    client: Any,
+    store: Root,
+    processes: dict[str, subprocess.Popen[bytes]],
+    before: dict[str, datetime],
 ) -> None:
     """Wait until the worker of each queue has sent a heartbeat other than the one ``before``."""
     deadline = time.monotonic() + WORKER_LIMIT_S

@@ -8,7 +8,7 @@ from prefect_dask import DaskTaskRunner
 from seqclass.pipeline.candidates import learning_fingerprint
 
 
-class ClusterRunner(DaskTaskRunner):
+class ClusterRunner(DaskTaskRunner):  # type: ignore[misc]
     """Runner of tasks on the workers of a Dask scheduler.
 
     Workers that would train other bits than this process are refused: those that are there when a

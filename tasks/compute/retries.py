@@ -15,7 +15,7 @@ PASSING = (ChildProcessError, ConnectionError, TimeoutError)
 respond. Errors in the rows, the spec or the store are reported at once."""
 
 
-def passes(task: Task, run: TaskRun, state: State) -> bool:
+def passes(task: Task[..., Any], run: TaskRun, state: State) -> bool:
     """Check whether a failed task is worth another try."""
     return isinstance(state.data, PASSING)
 
@@ -24,6 +24,6 @@ AGAIN: dict[str, Any] = {"retries": 2, "retry_delay_seconds": 1, "retry_conditio
 """Retry options of a task whose work runs in its own process."""
 
 
-def results_of(futures: Iterable[PrefectFuture], shown: Trainings) -> list[Any]:
+def results_of(futures: Iterable[PrefectFuture[Any]], shown: Trainings) -> list[Any]:
     """Return results of task runs in their order; if one fails, the others are called off."""
     return progress.results_of(futures, shown, as_completed)
