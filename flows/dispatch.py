@@ -57,15 +57,16 @@ def hand_over(model: str, root: Root) -> str | None:
 def meets_another(model: str, root: Root) -> bool:
     """Check whether an earlier run retrains this model, which in a local root its lock tells."""
     context = FlowRunContext.get()
-    if root.is_local or context is None or context.flow_run is None:
+    run = context.flow_run if context else None
+    if root.is_local or run is None or run.deployment_id is None:
         return False
     with get_client(sync_client=True) as client:
-        this = client.read_flow_run(context.flow_run.id)
-        others = [run for run in unfinished_runs(client) if _model_of(run) == model]
+        this = client.read_flow_run(run.id)
+        others = [other for other in unfinished_runs(client) if _model_of(other) == model]
     return any(
-        run.start_time and (run.start_time, run.id) < (this.start_time, this.id)
-        for run in others
-        if run.state.is_running()
+        other.start_time and (other.start_time, other.id) < (this.start_time, this.id)
+        for other in others
+        if other.state.is_running()
     )
 
 

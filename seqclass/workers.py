@@ -11,14 +11,14 @@ import atexit
 import contextlib
 import os
 import queue
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cache
 from multiprocessing import connection
@@ -105,6 +105,7 @@ class _Process:
             template.fork(theirs.fileno())
         self.pid: int | None = None
         self.is_idle = True
+        self._handle: int | None = None
 
     def call(
         self,
@@ -113,18 +114,17 @@ class _Process:
         watch: ProgressCallback | None,
     ) -> Any:
         self.is_idle = False
-        try:
+        with _ended_from_outside():
             if self.pid is None:
-                self.pid = self.pipe.recv()
+                self.pid = int(self.pipe.recv())
+                self._handle = _handle_of(self.pid)
             self.pipe.send((function, arguments))
-            while isinstance(answer := self.pipe.recv(), Progress):
-                if watch:
-                    watch(answer)
-        except (EOFError, OSError) as error:
-            raise ChildProcessError(
-                "worker process: expected it to finish, it was ended from outside; see the "
-                "system's log, and free memory"
-            ) from error
+            answer = self.pipe.recv()
+        while isinstance(answer, Progress):
+            if watch:
+                watch(answer)
+            with _ended_from_outside():
+                answer = self.pipe.recv()
         self.is_idle = True
         failed, result = answer
         if failed:
@@ -140,10 +140,32 @@ class _Process:
         """End the process, or let it end as soon as it begins; a waiting call is woken."""
         with socket.socket(fileno=os.dup(self.pipe.fileno())) as pipe, contextlib.suppress(OSError):
             pipe.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(ProcessLookupError):
-            while self.pid is not None:
-                os.kill(self.pid, signal.SIGKILL)
-                time.sleep(0.001)
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+            select.select([self._handle], [], [])
+            os.close(self._handle)
+            self._handle = None
+
+
+@contextlib.contextmanager
+def _ended_from_outside() -> Iterator[None]:
+    """Say so if a process ends at the other end of a pipe."""
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise ChildProcessError(
+            "worker process: expected it to finish, it was ended from outside; see the "
+            "system's log, and free memory"
+        ) from error
+
+
+def _handle_of(pid: int) -> int | None:
+    """Return a handle of a process, which never means another one; None if the system has none."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None  # the process ends with its pipe
 
 
 class Workers:
@@ -264,6 +286,8 @@ def _forget_all() -> None:
     for template in _templates:
         template.forget()
     _templates.clear()
+    global _beginning
+    _beginning = threading.RLock()  # another thread may have held it
 
 
 atexit.register(_end_all)

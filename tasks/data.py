@@ -1,7 +1,6 @@
 """Tasks on datasets: the steps of the library, shown as assets of Prefect."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +41,7 @@ def import_files(spec: ImportSpec, name: str, root: Root) -> importing.Imported:
 def ingest_inbox(name: str, inbox_url: str, spec: ArrivalSpec, root: Root) -> Sweep:
     """Add the files that have arrived to a dataset, announce them, and return the outcomes."""
     sweep = ingest.collect_arrivals(
-        ingest.Inbox(root, name, open_root(inbox_url)), spec, datetime.now(UTC),
+        ingest.Inbox(root, name, open_root(inbox_url)), spec,
         lambda ref, added: announce_arrival(root, ref, added),
     )  # fmt: skip
     for file in sweep["files"]:

@@ -125,7 +125,7 @@ def ingest(
         refused: Called with a dataset's name and a file that went to quarantine.
     """
     collect_garbage(root)
-    now, places = datetime.now(UTC), inbox_places(root, dataset, inbox)
+    places = inbox_places(root, dataset, inbox)
 
     def sweep(name: str, place: str) -> Sweep:
         folder = open_root(place)
@@ -133,7 +133,7 @@ def ingest(
             check_inbox(root, "inbox", place)
             folder.fs.makedirs(folder.join(DONE), exist_ok=True)
         box = Inbox(root, name, folder)
-        return on_newest(lambda: collect_arrivals(box, spec or ArrivalSpec(), now, announce))
+        return collect_arrivals(box, spec or ArrivalSpec(), announce)
 
     with ThreadPoolExecutor(SWEEPS_AT_ONCE) as pool:
         futures = [pool.submit(copy_context().run, partial(sweep, *each)) for each in places]
@@ -163,12 +163,18 @@ class Inbox(NamedTuple):
     place: Root
 
 
-def collect_arrivals(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Announce) -> Sweep:
+def collect_arrivals(
+    box: Inbox, spec: ArrivalSpec, announce: Announce, now: datetime | None = None
+) -> Sweep:
     """Commit the rows of all complete files in one version, announce it, then move the files.
 
     ``announce(dataset, added)`` is called at least once for every version, before its files move.
-    The outcome of a file is added, repeated, quarantined, waiting or gone.
+    The outcome of a file is added, repeated, quarantined, waiting or gone. now: a simulated time.
     """
+    return on_newest(lambda: _collect(box, spec, now or datetime.now(UTC), announce))
+
+
+def _collect(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Announce) -> Sweep:
     root, name, inbox = box
     check_name(name, "DATASET")
     check_inbox(root, "inbox", inbox.url)

@@ -29,6 +29,7 @@ from seqclass.pipeline.train import assemble, forget_older, train_and_answer
 from seqclass.store.datasets import committed_versions, latest_version, open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.locks import try_lock
+from seqclass.store.manifests import known_dataset
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import need_champion, open_model
 from seqclass.store.retrainings import RETRAINING
@@ -144,23 +145,23 @@ def retrain(
         steps.announce(outcome, root)
         return outcome
 
-    with try_lock(root, RETRAINING, "models", name) as is_free:
-        if not is_free:
-            return nothing_new(root, name, MET_ANOTHER)
-        outcomes = [turn()]
-        while _is_outdated(root, outcomes[-1]):
+    outcomes, seen = list[Outcome](), None
+    while (newest := _newest_rows(root, name)) != seen or not outcomes:
+        with try_lock(root, RETRAINING, "models", name) as is_free:
+            if not is_free:
+                outcomes = outcomes or [nothing_new(root, name, MET_ANOTHER)]
+                break
             outcomes.append(turn())
+        seen = newest
     decided = [outcome for outcome in outcomes if outcome["decision"] != NOTHING_NEW]
     return (decided or outcomes)[-1]
 
 
-def _is_outdated(root: Root, outcome: Outcome) -> bool:
-    """Check whether the dataset has got a newer version than the one that was decided on."""
-    if "dataset" not in outcome:
-        return False
-    decided = DatasetRef.parse(outcome["dataset"])
-    versions = committed_versions(root, decided.name)
-    return bool(versions) and latest_version(root, decided.name, versions) != decided.version
+def _newest_rows(root: Root, name: str) -> str | None:
+    """Return the newest version of the dataset that a model's champion learns from, if any."""
+    dataset = DatasetRef.parse(known_dataset(open_model(root, name).manifest)).name
+    versions = committed_versions(root, dataset)
+    return latest_version(root, dataset, versions) if versions else None
 
 
 def _retrain(run: RetrainRun, steps: Steps) -> Outcome:

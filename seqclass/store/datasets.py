@@ -209,7 +209,9 @@ def _unknown(root: Root, ref: str, name: str) -> str:
 def latest_version(root: Root, name: str, versions: list[str]) -> str:
     """Return the version that was made last, which may be an old one made again."""
     newest = _state(root, name)["newest"]
-    return newest if newest in versions else dataset_versions(root, name)[-1]
+    if newest in versions:
+        return newest
+    return max(versions, key=lambda version: (_created(root, name, version), version))
 
 
 def became_newest(dataset: Dataset) -> datetime:
@@ -291,11 +293,7 @@ def log_newest(
             is_logged = is_logged and registered(root, name, DATASETS).get(version) == digest
         if is_logged:
             return
-        if parents and (before := _newest_but(root, name, version)) not in (*parents, None):
-            raise OvertakenParentError(
-                f"datasets/{name}: expected {', '.join(parents)} as the newest version, another "
-                f"process has made {before}; run the command again"
-            )
+        check_parents(root, name, version, parents)
         record: LogDecision = {
             "what": what,
             "from": newest,
@@ -309,6 +307,16 @@ def log_newest(
         turn.append(record, now)
 
     in_turn(root, name, write, DATASETS)
+
+
+def check_parents(root: Root, name: str, version: str | None, parents: Sequence[str]) -> None:
+    """Raise OvertakenParentError if the newest of the other versions is none of the parents."""
+    newest = _newest_but(root, name, version) if parents else None
+    if newest not in (*parents, None):
+        raise OvertakenParentError(
+            f"datasets/{name}: expected {', '.join(parents)} as the newest version, another "
+            f"process has made {newest}; run the command again"
+        )
 
 
 def _newest_but(root: Root, name: str, version: str | None) -> str | None:
@@ -415,10 +423,12 @@ def write_rows(
         write_manifest(root, folder, manifest)
         made = DatasetRef(name, described["version"])
         stays_behind = _stays_behind(root, made, parents)
+        ours = [ref.version for ref in map(DatasetRef.parse, parents) if ref.name == name]
+        if not stays_behind:
+            check_parents(root, name, made.version, ours)
         is_new = commit(root, folder, *made.parts)
     if not stays_behind:
         made_by = ", ".join(sorted(provenance.source))
-        ours = [ref.version for ref in map(DatasetRef.parse, parents) if ref.name == name]
         try:
             log_newest(root, name, made.version, REGISTER, made_by, now, ours)
         except OvertakenParentError:

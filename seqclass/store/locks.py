@@ -55,7 +55,12 @@ def try_lock(root: Root, purpose: str, *folder: str) -> Iterator[bool]:
         return
     path = root.join(*folder, f".{purpose}.lock")
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with exclusive(os.open(path, os.O_RDWR | os.O_CREAT, 0o644)) as is_free:
+    with contextlib.ExitStack() as held:
+        for _ in range(2):  # somebody may only look whether it is free
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            if is_free := held.enter_context(exclusive(handle)):
+                break
+            time.sleep(PAUSE_S[0])
         yield is_free
 
 

@@ -131,7 +131,7 @@ def _end(root: Root, ref: str) -> str:
 def plan_deletion(root: Root, target: Reference) -> tuple[list[Item], Reasons]:
     """Return all that goes with a name, and why what goes of it would else stay.
 
-    ValueError if others need it, or a retraining works on it.
+    ValueError if others need it, or, in a local root, a retraining works on it.
     """
     if needing := _dependents(root, target):
         raise ValueError(

@@ -49,6 +49,6 @@ def sweep(
     return collect_arrivals(
         Inbox(root, "toy", inbox),
         replace(ArrivalSpec(), **spec),
-        now or later(),
         lambda *what: told.append(what),
+        now or later(),
     )

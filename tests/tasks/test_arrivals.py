@@ -409,7 +409,7 @@ def told(ref, added):
         file.write(ref + chr(10))
 sys.setprofile(count)
 collect_arrivals(
-    Inbox(root, "toy", inbox), ArrivalSpec(), datetime.now(UTC) + timedelta(minutes=1), told
+    Inbox(root, "toy", inbox), ArrivalSpec(), told, datetime.now(UTC) + timedelta(minutes=1)
 )
 sys.setprofile(None)
 print(calls)
@@ -562,14 +562,14 @@ def test_a_file_for_a_dataset_that_is_not_there_waits_an_hour_and_is_then_refuse
     path = drop(inbox, "a.parquet", rows(0))
     os.utime(path, (0, 0))
     box = Inbox(root, "tyo", inbox)
-    found = collect_arrivals(box, ArrivalSpec(), later(), lambda *_: None)
+    found = collect_arrivals(box, ArrivalSpec(), lambda *_: None, later())
     assert became(found) == {"a.parquet": "waiting"}
     hour = later() + timedelta(hours=1)
-    [file] = collect_arrivals(box, ArrivalSpec(), hour, lambda *_: None)["files"]
+    [file] = collect_arrivals(box, ArrivalSpec(), lambda *_: None, hour)["files"]
     assert file["became"] == "quarantined"
     assert file["reason"].startswith("a.parquet: expected a dataset 'tyo'")
     assert folder(inbox, "quarantine") == ["a.parquet"]
-    assert collect_arrivals(box, ArrivalSpec(), hour, lambda *_: None)["files"] == []
+    assert collect_arrivals(box, ArrivalSpec(), lambda *_: None, hour)["files"] == []
 
 
 def test_new_rows_are_announced_for_each_model_of_their_dataset(

@@ -162,6 +162,18 @@ def test_of_two_that_follow_the_same_rows_the_second_leaves_nothing(root: Root) 
     assert on_newest(lambda: write_rows(root, "r", [second], replace(after, parent=made)))
 
 
+def test_rows_follow_a_version_that_the_log_does_not_name(root: Root) -> None:
+    """The process that made it was killed before its entry."""
+    parent = write_dataset(root, "r", [ragged([3, 1, 7])], {}, NOW)
+    root.fs.rm(root.join("log"), recursive=True)
+    longer = ragged([3, 1, 7, 2])
+    made = write_rows(root, "r", [longer], Provenance({}, parent=parent))
+    assert open_dataset(root, "r").ref == made.ref
+    root.fs.rm(made.folder, recursive=True)
+    again = write_rows(root, "r", [longer], Provenance({}, parent=open_dataset(root, "r")))
+    assert again.ref == made.ref
+
+
 def test_lost_rows_that_are_written_again_are_registered_again(root: Root) -> None:
     lost = write_dataset(root, "r", [ragged([3, 1, 7])], {}, NOW)
     root.fs.rm(root.join("datasets", "r"), recursive=True)
