@@ -25,5 +25,12 @@ def is_compiled(digest: str) -> bool:
     return digest in _loaded and "_infer" in vars(_loaded[digest])
 
 
+def forget_networks() -> None:
+    """Let the process of the Python names know no network, as a new one."""
+    from seqclass.network_process import _loaded
+
+    _loaded.clear()
+
+
 def refuse(words: str) -> None:
     raise ValueError(words)
