@@ -41,45 +41,46 @@ PLAIN = Decision(None, 0.0, 1.0, 0.0)
 MEANS = st.lists(st.floats(-5, 5).filter(lambda m: abs(m) > 0.01), min_size=1, max_size=9)
 
 
-@settings(deadline=None)
+@settings(max_examples=20)
 @given(MEANS, st.integers(0, 6))
 def test_answers_follow_probabilities_in_the_order_of_the_series(
     means: list[float], more: int
 ) -> None:
     series = [np.full(3 + (k * more) % 7, mean) for k, mean in enumerate(means)]
-    known = ByMean(PLAIN)
-    probabilities = known.predict_proba(series)
+    classifier = ByMean(PLAIN)
+    probabilities = classifier.predict_proba(series)
     np.testing.assert_allclose(probabilities[:, 0], 1 / (1 + np.exp(-np.array(means))), rtol=1e-5)
     expected = ["high" if mean > 0 else "low" for mean in means]
-    assert known.predict(series).tolist() == expected
-    assert known.predict_or_unknown(series).tolist() == expected
+    assert classifier.predict(series).tolist() == expected
+    assert classifier.predict_or_unknown(series).tolist() == expected
 
 
 def test_the_logarithm_of_an_impossible_class_is_minus_infinity() -> None:
-    known = ByMean(PLAIN)
-    found = known.predict_log_proba([[-1.0], [1000.0]])
-    np.testing.assert_allclose(np.exp(found[0]), known.predict_proba([[-1.0]])[0])
+    classifier = ByMean(PLAIN)
+    found = classifier.predict_log_proba([[-1.0], [1000.0]])
+    np.testing.assert_allclose(np.exp(found[0]), classifier.predict_proba([[-1.0]])[0])
     assert found[1].tolist() == [0.0, -np.inf]
 
 
+@settings(max_examples=20)
 @given(st.floats(0.5, 0.99), st.floats(-4, 4))
 def test_a_doubtful_answer_is_unknown_and_still_has_a_class(threshold: float, mean: float) -> None:
-    known = ByMean(Decision(None, threshold, 1.0, 0.0))
+    classifier = ByMean(Decision(None, threshold, 1.0, 0.0))
     series = [np.full(4, mean)]
-    sure = known.predict_proba(series).max() >= threshold
-    [answer], [plain] = known.predict_or_unknown(series), known.predict(series)
-    assert plain in known.classes_
+    sure = classifier.predict_proba(series).max() >= threshold
+    [answer], [plain] = classifier.predict_or_unknown(series), classifier.predict(series)
+    assert plain in classifier.classes_
     assert answer == (plain if sure else "unknown")
 
 
 def test_what_is_unlike_all_is_unknown_however_sure() -> None:
-    known = ByMean(Decision(None, 0.0, 1.0, 0.0, unfamiliar=0.05), strange=3.0)
-    assert known.predict_or_unknown([[9.0], [2.0], [-9.0]]).tolist() == [
+    classifier = ByMean(Decision(None, 0.0, 1.0, 0.0, unfamiliar=0.05), strange=3.0)
+    assert classifier.predict_or_unknown([[9.0], [2.0], [-9.0]]).tolist() == [
         "unknown",
         "high",
         "unknown",
     ]
-    assert known.predict([[9.0]]).tolist() == ["high"]
+    assert classifier.predict([[9.0]]).tolist() == ["high"]
 
 
 def test_offsets_let_a_rare_class_answer_below_one_half() -> None:

@@ -19,10 +19,15 @@ LEFT_OUT = {
 }
 ROUNDED = ("check_methods_sample_order_invariance", "check_methods_subset_invariance")
 PLACES = "float32 rounds by the place of a row in its batch; tested below to six digits"
-MANY_FITS = {"check_classifiers_classes", "check_fit_idempotent", "check_estimators_dtypes",
-             "check_classifiers_train", "check_supervised_y_2d", "check_estimators_pickle",
-             "check_classifier_data_not_an_array", "check_dtype_object",
-             "check_fit_score_takes_y", "check_pipeline_consistency"}  # fmt: skip
+FITTING = {"check_classifiers_classes", "check_fit_idempotent", "check_estimators_dtypes",
+           "check_classifiers_train", "check_supervised_y_2d", "check_estimators_pickle",
+           "check_classifier_data_not_an_array", "check_dtype_object", "check_fit_score_takes_y",
+           "check_pipeline_consistency", "check_n_features_in_after_fitting",
+           "check_fit_check_is_fitted", "check_f_contiguous_array_estimator",
+           "check_estimators_fit_returns_self", "check_positive_only_tag_during_fit",
+           "check_dont_overwrite_parameters", "check_dict_unchanged",
+           "check_readonly_memmap_input", "check_n_features_in", "check_fit2d_predict1d",
+           "check_estimators_overwrite_params"}  # fmt: skip
 
 
 def checks() -> Iterator[Any]:
@@ -30,7 +35,7 @@ def checks() -> Iterator[Any]:
         name = check.func.__name__
         marks = [pytest.mark.xfail(reason=LEFT_OUT[name])] if name in LEFT_OUT else []
         marks += [pytest.mark.skip(reason=PLACES)] if name in ROUNDED else []
-        marks += [pytest.mark.system] if name in MANY_FITS else []
+        marks += [pytest.mark.system] if name in FITTING else []
         yield pytest.param(estimator, check, id=name_of(check), marks=marks)
 
 
@@ -47,7 +52,7 @@ def test_it_is_an_estimator(estimator: SequenceClassifier, check: Callable) -> N
 def test_every_reason_belongs_to_a_check() -> None:
     names = {check.func.__name__ for _, check in estimator_checks_generator(QUICK)}
     assert len(names) > 30
-    assert {*LEFT_OUT, *ROUNDED, *MANY_FITS} <= names
+    assert {*LEFT_OUT, *ROUNDED, *FITTING} <= names
 
 
 def test_three_classes_are_learnt_and_answered_alike_however_they_are_asked() -> None:

@@ -1,9 +1,10 @@
-"""The estimator's arguments: what is refused before anything is trained, and what is kept."""
+"""The estimator's arguments: what is refused before anything is trained."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import sparse
-from sklearn.base import clone
 
 from seqclass.estimator import SequenceClassifier
 from seqclass.forms import read_series
@@ -12,21 +13,13 @@ X = np.random.default_rng(0).normal(0, 1, (6, 8))
 Y = np.array(["a", "b"] * 3)
 
 
-def test_parameters_are_kept_as_given_and_set_by_name() -> None:
-    one = SequenceClassifier(random_state=4, members=("steps",), budget_s=9.0)
-    assert clone(one).get_params() == one.get_params()
-    assert one.set_params(budget_s=None).budget_s is None
-    with pytest.raises(ValueError, match="Invalid parameter 'seed'"):
-        one.set_params(seed=1)
-
-
 @pytest.mark.parametrize(
     ("y", "groups", "says"),
     [
-        (Y[:5], None, "y: expected one value for each of 6 series, got shape (5,)"),
+        (None, None, "y: expected a label for every series, got none"),
+        (np.arange(6) + 0.5, None, "y: expected classes, got continuous numbers such as 0.5"),
         (np.stack([Y, Y], axis=1), None, "y: expected one value for each of 6 series"),
-        (["a", "b", None, "b", "a", "b"], None, "got none for series 2; leave it out"),
-        ([0.0, 1.0, np.nan, 1.0, 0.0, 1.0], None, "got none for series 2"),
+        ([0.0, 1.0, np.nan, 1.0, 0.0, 1.0], None, "got none for series 2; leave it out"),
         (["a"] * 6, None, "y: expected at least two classes, got one class, 'a'; add"),
         (["a"] * 5 + ["b"], None, "every class, got 1 of 'b'; add series"),
         (
@@ -41,28 +34,12 @@ def test_parameters_are_kept_as_given_and_set_by_name() -> None:
     ],
 )
 def test_labels_and_groups_that_do_not_suit_are_one_line(
-    y: list, groups: list | None, says: str
+    y: list | None, groups: list | None, says: str
 ) -> None:
     with pytest.raises(ValueError, match="expected") as refused:
         SequenceClassifier().fit(X, y, groups)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-NUMBERS = np.arange(6) + 0.5
-
-
-@pytest.mark.parametrize(
-    ("y", "says"),
-    [
-        (None, "y: expected a label for every series, got none"),
-        (NUMBERS, "y: expected classes, got continuous numbers such as 0.5; round them"),
-    ],
-)
-def test_labels_that_are_no_classes_are_one_line(y: object, says: str) -> None:
-    with pytest.raises(ValueError, match="y: expected") as refused:
-        SequenceClassifier().fit(X, y)
-    assert says in str(refused.value)
 
 
 def test_series_without_any_value_are_one_line() -> None:
@@ -100,25 +77,15 @@ def test_what_can_be_read_as_an_array_is_one() -> None:
         (sparse.csr_array(X), TypeError, "got a sparse matrix; write X.toarray()"),
         (np.empty((6, 0)), ValueError, "0 feature(s) (shape=(6, 0)) while a minimum of 1"),
         (X[0], ValueError, "got an array of shape (8,); Reshape your data: X[None]"),
-        (None, TypeError, "list of series or a DataFrame, got None; give one"),
+        ([], ValueError, "at least one series, got none"),
+        ([X[0], np.zeros((3, 2))], ValueError, "1 channels in every series, got [1, 2]"),
+        ([X[0], np.zeros(0)], ValueError, "with at least one step, got shape (0,) in series 1"),
+        ([X[0], [1e39, 0]], ValueError, "an infinite one or one beyond float32 in series 1"),
+        ([["a", "b"], ["c", "d"]], ValueError, "expected numbers, got"),
         (3, TypeError, "list of series or a DataFrame, got 3; give one"),
         ("iot.csv", TypeError, "list of series or a DataFrame, got 'iot.csv'; give one"),
-        (b"iot.csv", TypeError, "list of series or a DataFrame, got b'iot.csv'; give one"),
         ({"a": [1]}, TypeError, "list of series or a DataFrame, got {'a': [1]}; give one"),
         ([[{}]], TypeError, "not 'dict' in series 0; correct it"),
-    ],
-    ids=[
-        "complex",
-        "complex in a list",
-        "sparse",
-        "no steps",
-        "one series",
-        "none",
-        "a number",
-        "a path",
-        "bytes",
-        "a mapping",
-        "objects",
     ],
 )
 def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: str) -> None:
@@ -134,15 +101,11 @@ def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: 
         ({"members": ("lstm",)}, "members: expected some of convolutions, view-kernels"),
         ({"members": ()}, "got none; correct the list"),
         ({"members": "conv-lstm"}, "tuple of names such as ('convolutions',), got 'conv-lstm';"),
-        ({"members": 3}, "tuple of names such as ('convolutions',), got 3; correct it"),
         ({"members": (3,)}, "got 3; correct the list"),
         ({"budget_s": "1"}, "budget_s: expected seconds above 0, got '1'; correct the value"),
-        ({"budget_s": 0.0}, "budget_s: expected seconds above 0"),
-        ({"budget_s": float("nan")}, "budget_s: expected seconds above 0"),
         ({"random_state": -1}, "2147483646, one of NumPy's generators or None, got -1; correct it"),
         ({"random_state": 2**31 - 1}, "None, got 2147483647; correct it"),
         ({"random_state": 0.5}, "got 0.5; correct it"),
-        ({"random_state": "x"}, "got 'x'; correct it"),
         ({"random_state": True}, "got True; correct it"),
         ({"random_state": np.arange(2)}, "got array([0, 1]); correct it"),
         ({"verbose": "yes"}, "verbose: expected None, 0 or 1, got 'yes'; correct it"),
@@ -155,7 +118,9 @@ def test_parameters_that_can_not_be_meant_are_one_line(wrong: dict, says: str) -
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("asked", ["predict", "predict_proba", "predict_or_unknown", "explain"])
-def test_nothing_is_answered_before_it_is_fitted(asked: str) -> None:
+@pytest.mark.parametrize("method", ["predict", "predict_or_unknown", "explain", "save"])
+def test_nothing_is_answered_or_saved_before_it_is_fitted(method: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not fitted"):
-        getattr(SequenceClassifier(), asked)(X)
+        getattr(SequenceClassifier(), method)(tmp_path / "m" if method == "save" else X)
+    with pytest.raises(ValueError, match="not fitted"):
+        SequenceClassifier().warm_up()

@@ -7,8 +7,9 @@ from scipy.stats import binomtest
 from seqclass.evaluation.intervals import clustered_error, wilson
 
 
-@pytest.mark.parametrize(("right", "n"), [(0, 5), (3, 7), (90, 100), (12, 12)])
-@pytest.mark.parametrize("confidence", [0.9, 0.95])
+@pytest.mark.parametrize(
+    ("right", "n", "confidence"), [(0, 5, 0.95), (90, 100, 0.9), (12, 12, 0.95)]
+)
 def test_wilson_is_that_of_scipy(right: int, n: int, confidence: float) -> None:
     found = binomtest(right, n).proportion_ci(confidence, method="wilson")
     assert wilson(right / n, n, confidence) == pytest.approx((found.low, found.high), abs=1e-12)

@@ -4,8 +4,6 @@ import copy
 import io
 import json
 import pickle
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,14 +17,13 @@ from seqclass import SequenceClassifier, load_model, open_store
 from seqclass.estimator import SequenceClassifier as Estimator
 from seqclass.fitted_record import from_file, to_file
 from seqclass.network_process import Network
-from seqclass.store.classifier_file import read_classifier, write_classifier
+from seqclass.store.classifier_file import write_classifier
 from seqclass.store.keras_files import keras_bytes, keras_model
-from seqclass.store.root import DamagedError
+from seqclass.store.root import DamagedError, Root
 from tests.support.courses import courses
-from tests.support.places import REPOSITORY
 from tests.support.stored import make_champion, register, store_series
 
-NEW, TRUTH = courses(20, seed=1)
+NEW, _ = courses(20, seed=1)
 COSTS = {"falls": {"rises": 9, "unknown": 0.01}, "rises": {"falls": 1, "unknown": 0.01}}
 
 
@@ -34,38 +31,16 @@ COSTS = {"falls": {"rises": 9, "unknown": 0.01}, "rises": {"falls": 1, "unknown"
 def fitted() -> SequenceClassifier:
     """One that answers by costs, and doubts some answers."""
     series, y = courses(60)
-    chosen = [k for k in range(60) if y[k] == "rises" or k < 6]
-    found = SequenceClassifier(random_state=3, members=("steps",), goal=COSTS)
-    return found.fit([series[k] for k in chosen], y[chosen])
-
-
-@pytest.fixture(scope="module")
-def kept(
-    request: pytest.FixtureRequest,
-    fitted: SequenceClassifier,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Any:
-    """A classifier before and after it has answered, and one of a store."""
-    if request.param == "stored":
-        from seqclass.store.root import open_root
-
-        root = open_root(tmp_path_factory.mktemp("store"))
-        _, model = register(store_series(root, n=90))
-        make_champion(root, "toy", model.version)
-        found = load_model("toy", root=root.url)
-        found.predict(open_store(root.url).dataset("toy")[0])
-        return found
-    if request.param == "asked":
-        fitted.explain(NEW)
-        fitted.predict(NEW)
-    return fitted
+    rows = [k for k in range(60) if y[k] == "rises" or k < 6]
+    classifier = SequenceClassifier(random_state=3, members=("steps",), goal=COSTS)
+    return classifier.fit([series[k] for k in rows], y[rows])
 
 
 def answers(classifier: Any) -> list[Any]:
     rng = np.random.default_rng(0)
     x = [rng.normal(0, 1, (25, classifier.n_channels_)) for _ in range(6)]
-    asked = (classifier.predict_proba, classifier.predict, classifier.predict_or_unknown)
-    return [one(x).tolist() for one in asked]
+    methods = (classifier.predict_proba, classifier.predict, classifier.predict_or_unknown)
+    return [method(x).tolist() for method in methods]
 
 
 def by_pickle(classifier: Any) -> Any:
@@ -79,32 +54,27 @@ def by_joblib(classifier: Any) -> Any:
     return joblib.load(file)
 
 
-@pytest.mark.parametrize(
-    ("kept", "way"),
-    [("fitted", by_pickle), ("asked", by_joblib), ("stored", copy.deepcopy)],
-    indirect=["kept"],
-)
-def test_a_copy_answers_as_the_original_does(kept: Any, way: Callable[[Any], Any]) -> None:
-    expected = answers(kept)
-    again = way(kept)
-    assert answers(again) == expected
-    assert answers(kept) == expected
-    assert answers(way(again)) == expected
+def check_copies(classifier: Any, way: Callable[[Any], Any]) -> None:
+    expected = answers(classifier)
+    copied = way(classifier)
+    assert answers(copied) == expected
+    assert answers(classifier) == expected
+    assert answers(way(copied)) == expected
 
 
-def test_an_estimator_that_is_not_fitted_is_copied_too() -> None:
-    again = by_pickle(SequenceClassifier(random_state=5))
-    assert again.get_params() == SequenceClassifier(random_state=5).get_params()
+@pytest.mark.parametrize("way", [by_pickle, by_joblib])
+def test_a_copy_answers_as_the_original_does(
+    fitted: SequenceClassifier, way: Callable[[Any], Any]
+) -> None:
+    check_copies(fitted, way)
 
 
-def test_a_seed_of_numpy_is_kept_and_trains_as_its_equal(tmp_path: Path) -> None:
-    series, y = courses(24)
-    seed, file = np.int64(3), tmp_path / "mine.seqclass"
-    plain, found = (SequenceClassifier(one, ("convolutions",)).fit(series, y) for one in (3, seed))
-    assert found.get_params()["random_state"] is seed
-    assert answers(found) == answers(plain)
-    found.save(file)
-    assert load_model(file).get_params() == plain.get_params()
+def test_a_copy_of_a_stored_classifier_answers_as_it_does(root: Root) -> None:
+    _, model = register(store_series(root, n=90))
+    make_champion(root, "toy", model.version)
+    stored = load_model("toy", root=root.url)
+    stored.predict(open_store(root.url).dataset("toy")[0])
+    check_copies(stored, copy.deepcopy)
 
 
 def test_a_pickle_holds_weights_and_no_code(fitted: SequenceClassifier) -> None:
@@ -141,48 +111,25 @@ def test_it_is_saved_and_loaded_whole(fitted: SequenceClassifier, tmp_path: Path
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_another_process_reads_the_file(fitted: SequenceClassifier, tmp_path: Path) -> None:
-    path = tmp_path / "mine.seqclass"
-    fitted.save(path)
-    np.save(tmp_path / "x.npy", np.stack([one[:20] for one in NEW]))
-    code = (
-        "import sys, numpy as np, seqclass\n"
-        "x = np.load(sys.argv[2])\n"
-        "print(seqclass.load_model(sys.argv[1]).predict_or_unknown(x).tolist())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path), str(tmp_path / "x.npy")],
-        cwd=REPOSITORY, capture_output=True, text=True,
-    )  # fmt: skip
-    expected = fitted.predict_or_unknown(np.stack([one[:20] for one in NEW])).tolist()
-    assert done.stdout.strip() == str(expected), done.stderr
-
-
-@pytest.mark.parametrize(
-    "classes",
-    [np.array([3, 7]), np.array([False, True]), np.array([0.5, 1.5]), np.array(["a", "b"], object)],
-)
-def test_classes_of_every_kind_come_back(fitted: SequenceClassifier, classes: np.ndarray) -> None:
+def with_classes(fitted: SequenceClassifier, classes: np.ndarray) -> SequenceClassifier:
     other = copy.copy(fitted)
     other.classes_ = classes
-    again = from_file("x", to_file(other), SequenceClassifier)
-    assert (again.classes_.dtype, again.classes_.tolist()) == (classes.dtype, classes.tolist())
+    return other
+
+
+def test_classes_of_every_kind_come_back(fitted: SequenceClassifier) -> None:
+    for classes in (np.array([3, 7]), np.array([False, True]), np.array(["a", "b"], object)):
+        again = from_file("x", to_file(with_classes(fitted, classes)), SequenceClassifier)
+        assert (again.classes_.dtype, again.classes_.tolist()) == (classes.dtype, classes.tolist())
 
 
 @pytest.mark.parametrize("classes", [np.array([b"a", b"b"]), np.array([1, 2], "m8[s]")])
 def test_classes_that_a_file_can_not_hold_are_refused(
     fitted: SequenceClassifier, classes: np.ndarray, tmp_path: Path
 ) -> None:
-    other = copy.copy(fitted)
-    other.classes_ = classes
     with pytest.raises(ValueError, match="y: expected classes of text or numbers"):
-        other.save(tmp_path / "m")
+        with_classes(fitted, classes).save(tmp_path / "m")
     assert not list(tmp_path.iterdir())
-
-
-def test_nothing_is_saved_before_it_is_fitted(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not fitted"):
-        SequenceClassifier().save(tmp_path / "m")
 
 
 def rewritten(path: Path, members: dict[str, bytes], compression: int = 0) -> Path:
@@ -193,6 +140,7 @@ def rewritten(path: Path, members: dict[str, bytes], compression: int = 0) -> Pa
     return other
 
 
+PLAIN = {"offsets": None, "threshold": 0, "coverage": 1, "risk": 0}
 WRONG: list[tuple[str, Any]] = [
     ("format 1", {"format": 2}),
     ("classes", {"classes": 5}),
@@ -200,49 +148,38 @@ WRONG: list[tuple[str, Any]] = [
     ("3 classes of its network", {"classes": ["a", "b", "c"]}),
     ("channels of its network", {"n_channels": 3}),
     ("names of channels", {"channels": ["a"]}),
-    ("offsets", {"decision": {"offsets": [0.0], "threshold": 0, "coverage": 1, "risk": 0}}),
-    (
-        "answers",
-        {
-            "decision": {
-                "offsets": None,
-                "threshold": 0,
-                "coverage": 1,
-                "risk": 0,
-                "costs": [[0.0, 1.0], [0.0]],
-            }
-        },
-    ),
+    ("offsets", {"decision": {**PLAIN, "offsets": [0.0]}}),
+    ("answers", {"decision": {**PLAIN, "costs": [[0.0, 1.0], [0.0]]}}),
     ("random_state", {"parameters": {"seeds": 5}}),
     ("offsets", {"decision": {}}),
 ]
 
 
-@pytest.mark.parametrize(("said", "change"), WRONG, ids=[said for said, _ in WRONG])
 def test_a_record_that_can_not_be_meant_is_one_line(
-    fitted: SequenceClassifier, tmp_path: Path, said: str, change: dict
+    fitted: SequenceClassifier, tmp_path: Path
 ) -> None:
     fitted.save(tmp_path / "m")
     content = zipfile.ZipFile(tmp_path / "m")
-    record = {**json.loads(content.read("classifier.json")), **change}
-    members = {"classifier.json": json.dumps(record).encode(),
-               "model.keras": content.read("model.keras")}  # fmt: skip
-    with pytest.raises(ValueError, match="MODEL: expected") as refused:
-        load_model(rewritten(tmp_path / "m", members))
-    assert said.split()[-1] in str(refused.value)
-    assert "\n" not in str(refused.value)
+    record, network = json.loads(content.read("classifier.json")), content.read("model.keras")
+    for words, change in WRONG:
+        changed = json.dumps({**record, **change}).encode()
+        path = rewritten(tmp_path / "m", {"classifier.json": changed, "model.keras": network})
+        with pytest.raises(ValueError, match="MODEL: expected") as refused:
+            load_model(path)
+        assert words.split()[-1] in str(refused.value)
+        assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"PK\x03\x04", b"series_id,label\n", pickle.dumps({"a": 1})],
-    ids=["empty", "torn", "text", "pickle"],
-)
-def test_a_file_of_another_kind_is_one_line(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "m").write_bytes(content)
+def assert_is_refused(path: Path) -> None:
     with pytest.raises(ValueError, match="expected a file that SequenceClassifier") as refused:
-        load_model(tmp_path / "m")
+        load_model(path)
     assert "\n" not in str(refused.value)
+
+
+def test_a_file_of_another_kind_is_one_line(tmp_path: Path) -> None:
+    for content in (b"", b"PK\x03\x04", b"series_id,label\n", pickle.dumps({"a": 1})):
+        (tmp_path / "m").write_bytes(content)
+        assert_is_refused(tmp_path / "m")
 
 
 @pytest.mark.parametrize(
@@ -258,10 +195,7 @@ def test_a_file_of_another_kind_is_one_line(tmp_path: Path, content: bytes) -> N
 def test_an_archive_of_another_kind_is_one_line(
     tmp_path: Path, members: dict[str, bytes], compression: int
 ) -> None:
-    path = rewritten(tmp_path / "m", members, compression)
-    with pytest.raises(ValueError, match="expected a file that SequenceClassifier") as refused:
-        read_classifier(path)
-    assert "\n" not in str(refused.value)
+    assert_is_refused(rewritten(tmp_path / "m", members, compression))
 
 
 @pytest.mark.parametrize(
@@ -273,9 +207,7 @@ def test_an_archive_of_odd_entries_is_one_line(tmp_path: Path, place: int, value
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") + place] = value  # in the entry of the directory
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="expected a file that SequenceClassifier") as refused:
-        read_classifier(path)
-    assert "\n" not in str(refused.value)
+    assert_is_refused(path)
 
 
 def test_weights_that_hold_code_are_refused(fitted: SequenceClassifier, tmp_path: Path) -> None:

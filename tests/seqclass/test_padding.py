@@ -8,7 +8,3 @@ from seqclass.series import series_lengths
 def test_holes_count_and_trailing_padding_does_not() -> None:
     observed = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=bool)
     assert series_lengths(observed).tolist() == [3, 0, 4]
-
-
-def test_series_without_steps_have_no_length() -> None:
-    assert series_lengths(np.zeros((2, 0), dtype=bool)).tolist() == [0, 0]

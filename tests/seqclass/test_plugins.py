@@ -63,7 +63,6 @@ def test_a_package_adds_a_file_format_a_generator_and_a_command(
     )
     assert run(installed, "-c", script).stdout == "4\n"
 
-    assert "Roll dice." in run(installed, "-m", "flows", "generate", "--help").stdout
     refused = run(installed, "-m", "flows", "generate", "dice", "--n-series", "0")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "n_series: expected at least 2, got 0" in refused.stderr

@@ -1,6 +1,5 @@
 """The digest of the code that trains, and the import of TensorFlow."""
 
-import gc
 import sys
 from pathlib import Path
 
@@ -61,9 +60,3 @@ def test_a_missing_tensorflow_is_named_before_anything_starts(
         with pytest.raises(ValueError, match="TensorFlow: expected it to be installed"):
             needs_it()
     assert processes.pids == []
-
-
-def test_the_collector_goes_on_but_passes_over_what_was_imported() -> None:
-    runtime.tensorflow()
-    assert gc.isenabled()
-    assert gc.get_freeze_count() > 100_000
