@@ -35,21 +35,15 @@ def start(
     )  # fmt: skip
 
 
-def run_alone(root: Root, *command: str) -> tuple[str, set[str]]:
-    """Run a command on a root in a process of its own: its output, and the modules imported."""
+def modules_of(root: Root, *command: str) -> set[str]:
+    """The modules that a process has imported after a command on a root."""
     script = (
         "import sys; from flows.__main__ import run_command\n"
         "code = run_command(); print(); print(*sys.modules); sys.exit(code)"
     )
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script, *command],
         env=surroundings(SEQCLASS_STORAGE=root.path), cwd=REPOSITORY,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    out, modules = found.stdout.rstrip("\n").rsplit("\n", 1)
-    return out, set(modules.split())
-
-
-def modules_of(root: Root, *command: str) -> set[str]:
-    """The modules that a process has imported after a command on a root."""
-    return run_alone(root, *command)[1]
+    return set(done.stdout.rstrip("\n").rpartition("\n")[2].split())

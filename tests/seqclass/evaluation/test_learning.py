@@ -38,6 +38,7 @@ from tests.support.series import keys_of
 CODES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=60)
 
 
+@settings(max_examples=25)
 @given(pairs=CODES)
 def test_scores_agree_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     y, guessed = np.array(pairs).T
@@ -92,7 +93,8 @@ def test_a_group_is_one_draw_of_an_interval() -> None:
 def test_groups_that_are_alike_tell_no_more_than_their_rows() -> None:
     y = np.arange(40) % 2
     guessed = np.where(np.arange(40) % 20 == 0, 1 - y, y)
-    alone, grouped = (score_intervals(guessed, y, 2, 0, own) for own in (None, np.arange(40) // 20))
+    groups = np.arange(40) // 20
+    alone, grouped = (score_intervals(guessed, y, 2, 0, owners) for owners in (None, groups))
     assert grouped == alone
     assert alone["accuracy"][0] < 0.95 < alone["accuracy"][1]
 
@@ -171,7 +173,7 @@ def test_a_temperature_can_be_taken_out_again() -> None:
     np.testing.assert_allclose(found, soften(logits, 1.0), atol=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20)
 @given(y=st.lists(st.integers(0, 3), max_size=80), fraction=st.floats(0.1, 0.5))
 def test_every_row_is_held_back_once_and_every_class_always_kept(
     y: list[int], fraction: float
@@ -184,31 +186,19 @@ def test_every_row_is_held_back_once_and_every_class_always_kept(
         assert set(codes[kept]) == set(codes)
 
 
-def test_folds_never_cut_through_a_group_nor_hold_back_a_whole_class() -> None:
-    groups = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
-    y = np.array([0, 1, 0, 0, 0, 0, 0, 1, 0, 0])
-    parts = holdout_folds(y, groups, 0.2, seed=0)
-    assert 2 <= len(parts) <= 5
-    for kept, held in parts:
-        assert not set(groups[kept]) & set(groups[held])
-        assert set(y[kept]) == {0, 1}
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_some_folds_of_many_hold_back_rare_classes_too(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_some_folds_of_many_hold_back_rare_classes_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splits, "HELD_ROWS", 58)
     monkeypatch.setattr(splits, "HELD_RAREST", 0)
     y = np.repeat([0, 1, 2, 3], [120, 70, 2, 2])
-    parts = holdout_folds(y, None, 0.1, seed)
-    held = np.concatenate([held for _, held in parts])
-    assert len(parts) == 3
-    assert len(set(held)) == len(held)
-    assert set(y[held]) == {0, 1, 2, 3}
+    for seed in range(5):
+        parts = holdout_folds(y, None, 0.1, seed)
+        held = np.concatenate([held for _, held in parts])
+        assert len(parts) == 3
+        assert len(set(held)) == len(held)
+        assert set(y[held]) == {0, 1, 2, 3}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=15)
 @given(y=st.lists(st.integers(0, 3), min_size=1, max_size=80), more=st.integers(1, 200))
 def test_a_row_keeps_its_side_when_a_dataset_grows(y: list[int], more: int) -> None:
     codes = np.array([*range(4)] * 30 + y)
@@ -219,6 +209,7 @@ def test_a_row_keeps_its_side_when_a_dataset_grows(y: list[int], more: int) -> N
     assert set(few) == {row for row in many if row < len(codes)}
 
 
+@settings(max_examples=20)
 @given(sizes=st.lists(st.integers(3, 8), min_size=2, max_size=6), seed=st.integers(0, 99))
 def test_small_classes_train_and_test(sizes: list[int], seed: int) -> None:
     y = np.repeat(np.arange(len(sizes)), sizes)
@@ -227,31 +218,23 @@ def test_small_classes_train_and_test(sizes: list[int], seed: int) -> None:
     assert np.bincount(y[held], minlength=len(sizes)).min() >= 1
 
 
-def test_test_rows_never_cut_through_a_group() -> None:
-    rng = np.random.default_rng(0)
-    keys = rng.integers(0, 40, 400).astype(str)
-    kept, held = assign_test(keys_of(keys), rng.integers(0, 2, 400), 0.2, seed=0)
-    assert not set(keys[kept]) & set(keys[held])
-    assert 30 < len(held) < 140
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_class_in_one_group_trains_in_every_fold_whatever_the_shuffle(seed: int) -> None:
+def test_folds_cut_no_group_and_train_on_a_class_in_one_group_whatever_the_shuffle() -> None:
     groups = np.repeat(np.arange(9), 4)
     y = np.where(groups == 8, 2, groups % 2)
-    parts = holdout_folds(y, groups, 0.2, seed)
-    assert len(parts) >= 2
-    for kept, held in parts:
-        assert set(y[kept]) == {0, 1, 2}
-        assert not set(groups[kept]) & set(groups[held])
+    for seed in range(20):
+        parts = holdout_folds(y, groups, 0.2, seed)
+        assert len(parts) >= 2
+        for kept, held in parts:
+            assert set(y[kept]) == {0, 1, 2}
+            assert not set(groups[kept]) & set(groups[held])
 
 
-@pytest.mark.parametrize("rows", [2, 3, 4])
-def test_few_rows_of_every_class_are_split_by_group_too(rows: int) -> None:
-    y, groups = np.tile([0, 1, 2], rows), np.arange(3 * rows)
-    for kept, held in holdout_folds(y, groups, 0.1, seed=0):
-        assert len(held) > 0
-        assert set(y[kept]) == {0, 1, 2}
+def test_few_rows_of_every_class_are_split_by_group_too() -> None:
+    for rows in (2, 3, 4):
+        y, groups = np.tile([0, 1, 2], rows), np.arange(3 * rows)
+        for kept, held in holdout_folds(y, groups, 0.1, seed=0):
+            assert len(held) > 0
+            assert set(y[kept]) == {0, 1, 2}
 
 
 def test_impossible_splits_are_refused() -> None:
@@ -321,11 +304,8 @@ def test_baselines_learn_what_is_easy() -> None:
     [
         (Architecture, "dropout", 1.0, "at least 0 and below 1"),
         (Architecture, "units", 0, "at least 1"),
-        (Recipe, "ema_decay", 1.0, "at least 0 and below 1"),
         (Recipe, "ema_decay", math.nan, "at least 0 and below 1"),
-        (Recipe, "updates", 0, "at least 1"),
         (Recipe, "learning_rate", 0.0, "at least 1e-12"),
-        (Recipe, "shortest", -1, "at least 0"),
     ],
 )
 def test_a_value_out_of_its_range_is_refused(

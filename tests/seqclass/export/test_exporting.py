@@ -17,7 +17,7 @@ from seqclass.evaluation.decisions import Decision
 from seqclass.export import export_check, standalone
 from seqclass.export.export_check import DiffersError, check_agreement, made_up_series
 from seqclass.export.exporting import Exported, check_export, export_model
-from seqclass.export.model_card import card_of, version_files, write_mlflow
+from seqclass.export.model_card import card_of, version_files
 from seqclass.store.models import Model
 from seqclass.store.root import open_root
 from seqclass.training.learnt_rows import Rows
@@ -95,9 +95,7 @@ def test_a_folder_answers_alone_as_is_stored(
     assert np.allclose(found["p_value"], stored["familiarity"], atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "kind", ["onnx", "mlflow", pytest.param("savedmodel", marks=pytest.mark.system)]
-)
+@pytest.mark.parametrize("kind", ["onnx", pytest.param("savedmodel", marks=pytest.mark.system)])
 def test_a_folder_says_what_it_is_and_checks_itself(
     kind: str, model: Model, exported: Callable[..., Exported]
 ) -> None:
@@ -182,13 +180,6 @@ def test_mlflow_s_caller_stays_as_it_was(model: Model) -> None:
         [sys.executable, "-c", GUEST, model.folder], cwd=REPOSITORY, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_mlflows_files_name_versions(tmp_path: Path) -> None:
-    write_mlflow(tmp_path, {"model": "models/m@v1", "channels": ["x"], "classes": ["a"]}, "2026")
-    needs = (tmp_path / "requirements.txt").read_text().splitlines()
-    assert [one.partition("==")[0] for one in needs] == ["numpy", "onnxruntime", "pandas"]
-    assert json.loads((tmp_path / "python_env.yaml").read_text())["dependencies"]
 
 
 def test_a_changed_folder_is_seen(
@@ -281,16 +272,3 @@ def test_bad_series_are_refused(exported: Callable[..., Exported]) -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=said):
             classifier.answers(series)
-
-
-def test_examples_are_those_that_rounding_moves_least(model: Model) -> None:
-    def by_its_length(x: np.ndarray) -> dict[str, np.ndarray]:
-        """A network of which a value's last bit says more, the longer a series is."""
-        bits = np.where(np.isnan(x), np.float32(0), x)[:, 0, 0].copy().view(np.int32) % 2
-        moved = 1e-3 * bits * np.isfinite(x[:, :, 0]).sum(axis=1)
-        return {"probabilities": np.stack([0.5 + moved, 0.5 - moved], axis=1).astype(np.float32)}
-
-    lengths = np.array([9, 2, 30, 1, 4])
-    x = np.where(np.arange(30) < lengths[:, None], np.float32(0.7), np.float32(np.nan))[..., None]
-    kept = export_check.steadiest(by_its_length, x, 3)
-    assert np.isfinite(kept[:, :, 0]).sum(axis=1).tolist() == [2, 1, 4]

@@ -76,27 +76,12 @@ def test_a_whole_committee_answers_as_in_keras() -> None:
         assert (found["nearest"][:, 0] == wanted["nearest"][:, 0]).all()
 
 
-def test_a_padded_series_is_answered_alike() -> None:
-    x = gappy(6, 40)
-    classifier = whole_committee(Rows(x, np.arange(6, dtype=np.int32) % 3), 3)
-    longer = np.concatenate([x, np.full_like(x, np.nan)], axis=1)
-    found = [onnx_outputs(classifier, own)["probabilities"] for own in (x, longer)]
-    assert np.abs(found[0] - found[1]).max() < NEAR
-
-
 def test_a_recurrence_stays_a_single_node() -> None:
     own = views_branch(gappy(), 2, 1)
     written = onnx_model(committee_classifier([own], Mixture((1.0,), (1.0,), 1.0)), "")
     kinds = [node.op_type for node in written.graph.node]
     assert kinds.count("LSTM") == 1
     assert not {"Loop", "Scan"} & set(kinds)
-
-
-def test_equal_nodes_and_constants_are_kept_once() -> None:
-    g = GraphWriter()
-    assert g("Add", "x", g.constant(1.0)) == g("Add", "x", g.constant(1.0))
-    assert (len(g.nodes), len(g.constants)) == (1, 1)
-    assert g("Add", "x", g.constant([1.0])) != g("Add", "x", g.constant(1.0))
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,15 @@ CLASSES = ["a", "b", "c"]
 COSTS = ((0.0, 2.0, 1.0, 0.3), (1.0, 0.0, 1.0, 0.3), (5.0, 1.0, 0.0, 0.5))
 
 
-@pytest.mark.parametrize("costs", [None, COSTS, [row[:3] for row in COSTS]])
-@pytest.mark.parametrize("offsets", [None, (0.0, 1.5, -0.5)])
-@pytest.mark.parametrize("possible", [None, (0.1, 0.3, 0.0)])
+@pytest.mark.parametrize(
+    ("offsets", "possible", "costs"),
+    [
+        (None, None, None),
+        ((0.0, 1.5, -0.5), (0.1, 0.3, 0.0), None),
+        (None, (0.1, 0.3, 0.0), COSTS),
+        ((0.0, 1.5, -0.5), None, [row[:3] for row in COSTS]),
+    ],
+)
 def test_answers_and_reasons_are_those_of_the_project(
     offsets: tuple[float, ...] | None, possible: tuple[float, ...] | None, costs: Any
 ) -> None:

@@ -82,8 +82,9 @@ def test_the_same_file_again_changes_nothing(doubting: Model, spec: LabelsSpec) 
     assert open_dataset(doubting.root, "toy").ref == first["dataset"]
 
 
-@pytest.mark.parametrize("was_changed_before", [False, True])
-@pytest.mark.parametrize("killed_at", ["_record", "write_labels"])
+@pytest.mark.parametrize(
+    ("killed_at", "was_changed_before"), [("_record", False), ("write_labels", True)]
+)
 def test_a_kill_after_the_rows_is_ended_by_the_repetition(
     doubting: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str,
     was_changed_before: bool,

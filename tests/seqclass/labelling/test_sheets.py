@@ -77,14 +77,11 @@ def test_no_text_of_the_csv_is_a_formula_and_labels_are_read_back(
         assert found == [Answer(FORMULA, "down", "ann", THEN.isoformat())]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+x", "-2+3", "@sum(1)", " =1", "\t=1"])
-def test_what_would_run_is_made_inert(text: str) -> None:
-    assert inert(text) == f"'{text}"
-
-
-@pytest.mark.parametrize("text", ["-1.5", "+2e3", "up", "a=b", "", "'=1"])
-def test_what_would_not_run_stays_as_it_is(text: str) -> None:
-    assert inert(text) == text
+def test_what_would_run_is_made_inert_and_the_rest_stays_as_it_is() -> None:
+    for text in ("=1+1", "+x", "-2+3", "@sum(1)", " =1", "\t=1"):
+        assert inert(text) == f"'{text}"
+    for text in ("-1.5", "+2e3", "up", "a=b", "", "'=1"):
+        assert inert(text) == text
 
 
 def test_label_studio_gets_tasks_answers_and_a_configuration(queue: Queue, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.monitoring.decide import Ask, Promote, Refuse, decide, decide_stored
@@ -87,12 +87,14 @@ def test_nothing_below_the_floor_or_worse_beyond_chance_passes(found: Any, rules
         assert not judged or own["champion"] - own["challenger"] <= rules.gate.class_fall
 
 
+@settings(max_examples=25)
 @given(cases, judges)
 def test_where_approval_is_wanted_a_person_has_the_last_word(found: Any, rules: Rules) -> None:
     decision = decide(found, rules)
     assert not isinstance(decision, Promote if rules.approval else Ask)
 
 
+@settings(max_examples=25)
 @given(cases, judges, st.none() | judges)
 def test_the_answer_is_the_same_whoever_asks(found: Any, own: Rules, policy: Rules | None) -> None:
     """A training judges what it has at hand; promote and approve what was written and read."""
@@ -100,15 +102,6 @@ def test_the_answer_is_the_same_whoever_asks(found: Any, own: Rules, policy: Rul
     rules = policy or own
     known = Rules(rules.gate, rules.limits, rules.approval or own.approval)
     assert decide_stored(written, found["champion"], policy) == decide(found, known)
-
-
-@given(cases, judges, share)
-def test_a_higher_floor_lets_nothing_more_through(found: Any, rules: Rules, floor: float) -> None:
-    higher = Rules(GateSpec(floor=max(floor, rules.gate.floor), worse=rules.gate.worse,
-                            class_fall=rules.gate.class_fall, least_rows=rules.gate.least_rows),
-                   rules.limits, rules.approval)  # fmt: skip
-    if isinstance(decide(found, rules), Refuse):
-        assert isinstance(decide(found, higher), Refuse)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -50,6 +50,7 @@ def test_quiet_rows_seldom_alarm() -> None:
     assert alarms <= 2
 
 
+@settings(max_examples=25)
 @given(NUMBERS, NUMBERS)
 def test_every_measure_is_finite_and_in_range(old: np.ndarray, new: np.ndarray) -> None:
     row = compare_numbers("x", old, new)
@@ -60,6 +61,7 @@ def test_every_measure_is_finite_and_in_range(old: np.ndarray, new: np.ndarray) 
     assert row["distance"] >= 0
 
 
+@settings(max_examples=25)
 @given(NUMBERS)
 def test_rows_have_not_drifted_from_themselves(values: np.ndarray) -> None:
     row = compare_numbers("x", values, values)
@@ -76,6 +78,7 @@ def test_a_constant_that_becomes_another_is_drift() -> None:
     assert found["drifted"] == ["x"]
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 500), min_size=1))
 def test_the_same_shares_are_no_shift(counts: dict[str, int]) -> None:
     row = compare_counts("classes", counts, {key: 3 * n for key, n in counts.items()})
@@ -88,6 +91,7 @@ def test_a_new_class_shows_in_the_shares() -> None:
     assert judge_drift([row], DriftSpec())["drifted"] == ["classes"]
 
 
+@settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_never_makes_a_p_value_smaller_and_keeps_their_order(p_values: list[float]) -> None:
     found = holm(p_values)

@@ -24,9 +24,9 @@ def answered(
     return said == y, Confidence(np.where(said, p, 1 - p), np.linspace(0, 1, n))
 
 
-@pytest.mark.parametrize("n_test", [40, 100, 400])
-@pytest.mark.parametrize("n_new", [50, 1000])
-@pytest.mark.parametrize("boast", [0.7, 1.0, 1.6])
+@pytest.mark.parametrize(
+    ("n_test", "n_new", "boast"), [(40, 50, 1.0), (100, 1000, 0.7), (400, 1000, 1.6)]
+)
 def test_the_interval_holds_the_truth_as_often_as_it_says(
     n_test: int, n_new: int, boast: float
 ) -> None:

@@ -45,8 +45,9 @@ def right_in(rng: np.random.Generator, truth: np.ndarray, share: float, k: int) 
     return np.where(known, truth, rng.integers(0, k, len(truth)))
 
 
-@pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
-@pytest.mark.parametrize("n_series", [40, 200, 2000])
+@pytest.mark.parametrize(
+    ("n_series", "shares"), [(40, SHARES["two"]), (200, SHARES["rare"]), (2000, SHARES["five"])]
+)
 def test_noise_is_a_champion_in_at_most_one_draw_of_twenty(
     n_series: int, shares: list[float]
 ) -> None:
@@ -60,9 +61,8 @@ def test_noise_is_a_champion_in_at_most_one_draw_of_twenty(
     assert passed <= DRAWS / 20
 
 
-@pytest.mark.parametrize("n_series", [40, 200, 2000])
-def test_shuffled_labels_make_no_champion(n_series: int) -> None:
-    passed = 0
+def test_shuffled_labels_make_no_champion() -> None:
+    passed, n_series = 0, 200
     for draw in range(DRAWS):
         rng = np.random.default_rng(draw)
         meant = rng.integers(0, 3, n_series // 5)
@@ -72,9 +72,8 @@ def test_shuffled_labels_make_no_champion(n_series: int) -> None:
 
 
 @pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
-@pytest.mark.parametrize("n_series", [200, 2000])
-def test_a_good_classifier_becomes_the_champion(n_series: int, shares: list[float]) -> None:
-    k, passed = len(shares), 0
+def test_a_good_classifier_becomes_the_champion(shares: list[float]) -> None:
+    k, passed, n_series = len(shares), 0, 200
     for draw in range(DRAWS):
         rng = np.random.default_rng(draw)
         truth = rng.choice(k, n_series // 5, p=shares)
@@ -84,19 +83,18 @@ def test_a_good_classifier_becomes_the_champion(n_series: int, shares: list[floa
     assert passed >= 0.95 * DRAWS
 
 
-@pytest.mark.parametrize("n_series", [40, 60, 80])
-def test_where_test_rows_are_few_rows_held_back_count(n_series: int) -> None:
-    passed = 0
+def test_where_test_rows_are_few_rows_held_back_count() -> None:
+    passed, n_series = 0, 40
     for draw in range(DRAWS):
         rng = np.random.default_rng(draw)
         truth = rng.permutation(np.arange(n_series) % 3)
         answers, rival = right_in(rng, truth, 0.95, 3), right_in(rng, truth, 0.9, 3)
         few, rest = slice(0, n_series // 5), slice(n_series // 5, None)
-        tested, held = (answered(truth[own], answers[own], rival[own]) for own in (few, rest))
-        own = held._replace(worth=held.worth * worth_of_held_rows(5))
-        found = evidence_of(tested, own, Limits(), 3, 0)
-        assert (found["rows"], found["held_rows"]) == (n_series, len(held.truth))
-        passed += not first_champion_failures(found, Limits())
+        tested, held = (answered(truth[part], answers[part], rival[part]) for part in (few, rest))
+        held = held._replace(worth=held.worth * worth_of_held_rows(5))
+        evidence = evidence_of(tested, held, Limits(), 3, 0)
+        assert (evidence["rows"], evidence["held_rows"]) == (n_series, len(held.truth))
+        passed += not first_champion_failures(evidence, Limits())
     assert passed >= 0.95 * DRAWS
 
 
@@ -142,9 +140,8 @@ def test_the_number_of_groups_says_how_much_right_answers_show() -> None:
         assert is_enough == (said == []) == can_show_skill(groups % 2, groups, Limits())
 
 
-@pytest.mark.parametrize("n_series", [1000, 2000])
-def test_a_baseline_that_is_better_beyond_chance_keeps_the_champion_s_place(n_series: int) -> None:
-    passed = 0
+def test_a_baseline_that_is_better_beyond_chance_keeps_the_champion_s_place() -> None:
+    passed, n_series = 0, 1000
     for draw in range(DRAWS):
         rng = np.random.default_rng(draw)
         truth = rng.integers(0, 2, n_series // 5)
@@ -204,14 +201,11 @@ def test_random_numbers_make_no_champion(prefect: str, root: Root, seqclass: Com
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("more", [(), ("--ensemble",)], ids=["a seed", "an ensemble"])
-def test_forty_clean_series_make_a_champion(
-    prefect: str, root: Root, seqclass: Command, more: tuple[str, ...]
-) -> None:
+def test_forty_clean_series_make_a_champion(prefect: str, root: Root, seqclass: Command) -> None:
     store_series(root, "clean", n=40, group=[f"g{k // 2}" for k in range(40)])
     spec = Path(f"{root.path}.json")
     spec.write_text(json.dumps({"members": ["convolutions", "steps"]}))
-    code, out, err = seqclass("train", "clean", "--seeds", 2, "--spec", spec, *more)
+    code, out, err = seqclass("train", "clean", "--seeds", 2, "--spec", spec)
     assert (code, champion_of(root, "clean")) == (0, "v1")
     assert "fewer than" not in err
     assert re.search(r"judged by \d+ test rows and \d+ training rows", " ".join(out.split()))

@@ -1,6 +1,6 @@
 """Estimated accuracy beside the realised one, from sums that add up."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.monitoring.estimate import LEAST_ROWS, Outcomes, Tally, quantile, realised_of
@@ -15,6 +15,7 @@ outcomes = st.builds(
 )
 
 
+@settings(max_examples=25)
 @given(st.lists(outcomes, max_size=6), st.integers(0, 6))
 def test_partitions_add_up_however_they_are_cut(parts: list[Outcomes], cut: int) -> None:
     whole = sum(parts, Outcomes())
@@ -47,6 +48,7 @@ def test_the_estimate_is_the_confidence_moved_by_what_test_rows_showed() -> None
     assert unlike.every.estimated is None
 
 
+@settings(max_examples=25)
 @given(st.dictionaries(st.integers(0, 99), st.integers(1, 9), min_size=1))
 def test_a_quantile_is_that_of_the_values_written_out(counts: dict[int, int]) -> None:
     values = sorted(v for v, n in counts.items() for _ in range(n))

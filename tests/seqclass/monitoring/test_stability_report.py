@@ -42,7 +42,7 @@ def test_the_worst_seed_is_the_one_with_the_most_errors_and_is_named() -> None:
     assert found["most_flipping"][0]["share_of_seeds_apart"] == pytest.approx(1 / 3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20)
 @given(arrays(np.int64, st.tuples(st.integers(1, 5), st.just(30)), elements=st.integers(0, 2)))
 def test_rows_flip_where_seeds_differ_and_the_most_divided_come_first(answers: np.ndarray) -> None:
     found = report(answers)

@@ -91,8 +91,8 @@ def played(content: bytes) -> list[tuple[float, float, list[float]]]:
     return found
 
 
-@pytest.mark.parametrize("tonic_hz", [120.0, 146.83, 220.0])
-def test_midi_plays_every_svara_at_its_pitch_and_time(tonic_hz: float) -> None:
+def test_midi_plays_every_svara_at_its_pitch_and_time() -> None:
+    tonic_hz = 146.83
     heights = np.array([note.height for note in read_notes("S R2 G3 P D2 S' S' N3 P, S")])
     seconds = np.linspace(0.2, 1.1, len(heights))
     line = line_of_svaras(heights, seconds)
@@ -120,16 +120,7 @@ def test_midi_bends_follow_a_contour() -> None:
     np.testing.assert_allclose(heard, expected, atol=0.005)
 
 
-def test_midi_names_its_raga_and_sets_its_bend_range() -> None:
-    messages = [
-        m for _, m in parsed(midi_file(line_of_svaras(np.zeros(3), np.ones(3)), 150.0, "Śrī"))
-    ]
-    assert b"\xff\x03" + "Śrī".encode() in messages
-    place = messages.index(bytes([0xB0, 6, BEND_SEMITONES]))
-    assert messages[place - 2 : place] == [bytes([0xB0, 101, 0]), bytes([0xB0, 100, 0])]
-
-
-@pytest.mark.parametrize(("tonic_hz", "height"), [(130.0, 0), (200.0, 7), (160.0, 12), (220.0, 16)])
+@pytest.mark.parametrize(("tonic_hz", "height"), [(130.0, 0), (220.0, 16)])
 def test_the_sound_has_the_pitch_of_its_svara(tonic_hz: float, height: int) -> None:
     line = line_of_svaras(np.array([float(height)]), np.array([3.0]))
     heard = samples(line, tonic_hz).astype(float)
@@ -154,8 +145,7 @@ def test_where_nothing_is_sung_the_drone_alone_sounds() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"duration": True, "tonic": "unknown"}, {"representation": "letters"},
-        {"transpose": (-6, 6)}, {"transpose": (-6, 6), "tonic": "unknown"},
+        {"duration": True, "tonic": "unknown", "transpose": (-6, 6)}, {"representation": "letters"},
         {"representation": "contour", "seconds": 4.0, "tonic": "unknown"},
     ],
 )  # fmt: skip
@@ -231,11 +221,10 @@ def store_songs(root: Root, channel: str, ids: list[str], silent: int) -> None:
     write_dataset(root, "songs", [pa.table(columns)], {}, NOW)
 
 
-@pytest.mark.parametrize("channel", ["pitch", "letter", "cents"])
 def test_a_silent_series_is_refused_and_passed_over(
-    channel: str, root: Root, tmp_path: Path, seqclass: Command
+    root: Root, tmp_path: Path, seqclass: Command
 ) -> None:
-    store_songs(root, channel, ["a", "b", "c"], silent=2)
+    store_songs(root, "pitch", ["a", "b", "c"], silent=2)
     code, out, err = seqclass(
         "listen", "songs", "--series", "c", "--series", "b", "--out", tmp_path
     )
@@ -245,9 +234,6 @@ def test_a_silent_series_is_refused_and_passed_over(
     code, out, err = seqclass("listen", "songs", "--each-class", "--out", tmp_path)
     assert code == 0, err
     assert [path.name for path in tmp_path.glob("*.wav")] == ["Mohanam-c.wav"]
-
-
-def test_a_dataset_of_silence_is_refused(root: Root, tmp_path: Path, seqclass: Command) -> None:
     store_songs(root, "pitch", ["a", "b"], silent=2)
     code, _, err = seqclass("listen", "songs", "--each-class", "--out", tmp_path)
     assert code == 2
@@ -266,25 +252,19 @@ def test_series_whose_names_look_alike_have_files_of_their_own(
     assert all(Path(entry[ending]).exists() for entry in files for ending in ("wav", "mid", "png"))
 
 
-@pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
+def test_what_cannot_be_heard_is_refused(root: Root, tmp_path: Path, seqclass: Command) -> None:
+    store(root, "ragas", n_series=7, n_notes=(8, 8))
+    store_series(root, "toy")
+    for words, complaint in (
         (["ragas"], "--series: expected ids of series or --each-class, got neither"),
         (["ragas", "--series", "x"], "got 'x', which it has not; its first is 'raga-000000'"),
         (["ragas", "--each-class", "--series", "x"], "got both"),
         (["toy", "--each-class"], "expected melodies, with a channel pitch, letter or cents"),
-        (["nothing", "--each-class"], "DATASET: expected one of"),
-    ],
-)
-def test_what_cannot_be_heard_is_refused(
-    words: list[str], complaint: str, root: Root, tmp_path: Path, seqclass: Command
-) -> None:
-    store(root, "ragas", n_series=7, n_notes=(8, 8))
-    store_series(root, "toy")
-    code, out, err = seqclass("listen", *words, "--out", tmp_path / "heard")
-    assert (code, out) == (2, "")
-    assert complaint in err
-    assert not list((tmp_path / "heard").glob("*"))
+    ):
+        code, out, err = seqclass("listen", *words, "--out", tmp_path / "heard")
+        assert (code, out) == (2, "")
+        assert complaint in err
+        assert not list((tmp_path / "heard").glob("*"))
 
 
 def test_a_url_to_write_into_makes_no_folder_of_that_name(

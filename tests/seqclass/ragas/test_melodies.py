@@ -1,6 +1,5 @@
 """Melodies: what each rule may do, how they move, how they are stored and drawn again."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import cache
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.melodies import PIECE_NOTES, REAL, generated, gitams
+from benchmarks.melodies import PIECE_NOTES, REAL, generated
 from benchmarks.raga_oracle import compare
 from seqclass.generators import generated_tables
 from seqclass.ragas.chains import NAMES, MelodyConfig
@@ -21,7 +20,6 @@ from seqclass.ragas.definitions import Raga
 from seqclass.ragas.raga_series import (
     REFERENCE_HZ,
     RagaSeriesBlock,
-    _transcribed,
 )
 from seqclass.ragas.raga_spec import RagaSpec
 from seqclass.ragas.raga_table import TABLE, choose_ragas, find_raga
@@ -55,7 +53,7 @@ def neighbours(line: tuple[Note, ...]) -> set[tuple[str, str]]:
     return {(a.svara, b.svara) for a, b in pairwise(line)}
 
 
-@pytest.mark.parametrize("name", ["Sri", "Begada", "Kathanakutuhalam", "Sahana", "Mohanam"])
+@pytest.mark.parametrize("name", ["Begada", "Kathanakutuhalam", "Mohanam"])
 def test_without_skips_every_move_is_one_of_the_lines(name: str) -> None:
     raga = find_raga(name)
     allowed = neighbours(raga.ascent) | neighbours(raga.descent)
@@ -81,7 +79,7 @@ def test_vakra_turns_are_whole() -> None:
                 assert words[place - 1 : place + 2] == ["P", "D2", "N2"]
 
 
-@pytest.mark.parametrize("name", ["Kambhoji", "Khamas", "Bilahari", "Anandabhairavi", "Behag"])
+@pytest.mark.parametrize("name", ["Kambhoji", "Anandabhairavi"])
 def test_foreign_svaras_sound_in_their_phrases_alone(name: str) -> None:
     raga = find_raga(name)
     phrases = [read_notes(p) for p in (*raga.phrases, *raga.turns)]
@@ -123,10 +121,9 @@ def test_melodies_end_on_sa_and_stay_in_the_compass() -> None:
         assert np.nanmax(heights) <= high
 
 
-@pytest.mark.parametrize("name", ["A1", "A2", "A3"])
-def test_paper_twins_without_phrases_are_the_same_but_for_the_label(name: str) -> None:
+def test_paper_twins_without_phrases_are_the_same_but_for_the_label() -> None:
     """The same numbers come out whichever of the two a row is labelled with."""
-    one, other = (raga.name for raga in choose_ragas([name]))
+    one, other = (raga.name for raga in choose_ragas(["A1"]))
     common = {"n_series": 300, "phrases": False, "duration": True}
     first = draw(RagaSpec(ragas=(one,), **common))
     second = draw(RagaSpec(ragas=(other,), **common))
@@ -151,30 +148,6 @@ def test_honest_melodies_move_as_real_ones_do() -> None:
         assert author[key] != pytest.approx(REAL[key], rel=0.3), key
 
 
-def test_real_pieces_are_measured_the_same_way(shared_data: Path) -> None:
-    found = gitams()
-    assert found is not None
-    assert found["moves"] == 10441
-    assert found["steps"] == pytest.approx(REAL["steps"], rel=0.02)
-    assert found["runs_of_one"] == pytest.approx(REAL["runs_of_one"], rel=0.05)
-
-
-def test_the_authors_rule_leaps_over_octaves_and_spans_five() -> None:
-    """59% of his slice joints leap more than an octave, over a range of 60 semitones."""
-    block = draw(RagaSpec(rule="author", n_series=700))
-    heights = block.values[..., 0]
-    assert np.median(np.ptp(heights, axis=1)) == 60
-    assert (np.abs(np.diff(heights)) > 12).mean() == pytest.approx(0.10, abs=0.02)
-    raga = find_raga("Sri")
-    inside = neighbours(raga.ascent) | neighbours(raga.descent)
-    moves = [
-        (a.svara, b.svara) in inside
-        for melody in notes(drawn("Sri", rule="author"))
-        for a, b in pairwise(melody)
-    ]
-    assert np.mean(moves) > 0.75
-
-
 SPECS = st.builds(
     RagaSpec,
     ragas=st.sampled_from([("author",), ("B5", "Navaroj"), ("A1", "Kanakangi")]),
@@ -186,7 +159,7 @@ SPECS = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12)
 @given(spec=SPECS, share=st.floats(0, 1))
 def test_a_series_depends_on_seed_and_index_alone(spec: RagaSpec, share: float) -> None:
     start = int(share * (spec.n_series - 1))
@@ -218,19 +191,11 @@ def test_an_unknown_tonic_shifts_the_whole_and_letters_have_none() -> None:
         RagaSpec(representation="letters", tonic="unknown")
 
 
-@pytest.mark.parametrize("tonic", ["known", "unknown"])
-def test_the_tonic_is_where_sa_lies_after_a_transposition(tonic: str) -> None:
-    plain = draw(RagaSpec(n_series=20, tonic=tonic))  # type: ignore[arg-type]
-    moved = draw(RagaSpec(n_series=20, tonic=tonic, transpose=(3, 3)))  # type: ignore[arg-type]
+def test_the_tonic_is_where_sa_lies_after_a_transposition() -> None:
+    plain = draw(RagaSpec(n_series=20, tonic="unknown"))
+    moved = draw(RagaSpec(n_series=20, tonic="unknown", transpose=(3, 3)))
     np.testing.assert_allclose(moved.tonic_hz, plain.tonic_hz * 2 ** (3 / 12))
     np.testing.assert_allclose(moved.values, plain.values + 3, atol=1e-5)
-
-
-def test_a_raga_that_never_rests_calmly_rests_on_sa() -> None:
-    winding = Raga("X", "S R2 M1 G3 P D2 S", "S D2 P M1 R2 G3 R2 S", nyasa="G3")
-    words = [text.split() for text in draw(RagaSpec((winding,), n_series=20)).notations()]
-    assert all(row[-1].strip("',") == "S" for row in words)
-    assert {note.strip("',") for row in words for note in row} == set(winding.scale)
 
 
 def test_letters_and_pitches_name_the_same_melody() -> None:
@@ -265,16 +230,6 @@ def test_rows_are_drawn_again_from_the_manifest(root: Root) -> None:
     assert {"tonic_hz": "float", "notation": "string"}.items() <= stored["columns"].items()
 
 
-def test_contours_are_drawn_again_too(root: Root) -> None:
-    spec = RagaSpec(n_series=20, representation="contour", seconds=3.0, tonic="unknown")
-    source = {"generator": "ragas", "events": True, "spec": json.loads(json.dumps(asdict(spec)))}
-    dataset = write_dataset(root, "ragas", raga_tables(spec), source, NOW)
-    again = write_dataset(root, "again", generated_tables(source), source, NOW)
-    assert again.manifest["digest"] == dataset.manifest["digest"]
-    assert dataset.manifest["channels"] == ["cents"]
-    assert dataset.manifest["n_steps"] == [75, 75]
-
-
 def test_what_is_known_of_a_melody_is_no_channel(root: Root) -> None:
     table = pa.concat_tables(raga_tables(RagaSpec(n_series=20)))
     columns = {name: table[name].to_pylist() for name in ("tonic_hz", "notation")}
@@ -286,26 +241,16 @@ def test_what_is_known_of_a_melody_is_no_channel(root: Root) -> None:
     assert read.to_pydict()["notation"] == columns["notation"]
 
 
-def test_the_content_of_such_columns_is_part_of_the_version(root: Root) -> None:
-    tonics = [[150.0] * 20, [150.0] * 19 + [None], [150.0] * 19 + [151.5]]
-    versions = {store_series(root, "toy", 20, tonic_hz=tonic).ref for tonic in tonics}
-    assert len(versions) == 3
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"rule": "mine"}, "rule: expected one of honest, author"),
-        ({"representation": "midi"}, "representation: expected one of"),
-        ({"n_notes": (9, 3)}, "n_notes: expected lowest <= highest"),
         ({"n_notes": (1, 3)}, "n_notes: expected a whole number of at least 2"),
         ({"weights": (1.0,)}, "weights: expected 7 positive numbers"),
         ({"octave": True}, "octave: expected with representation letters"),
         ({"representation": "letters", "duration": True}, "duration: expected with"),
-        ({"kalas": ()}, "kalas: expected positive tempo factors"),
         ({"dropped": 0.9}, "dropped: expected a share from 0 to 0.5"),
         ({"tonic_hz": Uniform(0, 100)}, "tonic_hz: expected positive limits"),
-        ({"ragas": ()}, "ragas: expected at least one"),
         ({"ragas": ("Kalyanumi",)}, "did you mean"),
     ],
 )
@@ -327,26 +272,14 @@ def test_the_command_makes_a_dataset(seqclass_json: Callable[..., dict], tmp_pat
     assert 12 <= made["n_steps"][0] <= made["n_steps"][1] <= 24
 
 
-def test_a_melody_that_loses_as_much_as_is_written_twice_has_both_faults() -> None:
-    spec = RagaSpec(("Mohanam",), n_notes=(7, 7), dropped=0.5, doubled=0.5)
-    svara = np.array([[0, 2, 6, 9, 11, 0, 2]], np.int8)
-    notes = (svara, np.zeros_like(svara), np.ones(svara.shape, np.float32))
-    for seed in range(40):
-        rng = np.random.default_rng(seed)
-        written, *_, counts = _transcribed(spec, np.zeros(1, int), notes, np.array([7]), rng)
-        assert written[0, : counts[0]].tolist() != svara[0].tolist()
-
-
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (["--ragas", "Mohannam2"], "did you mean 'Mohanam'"),
         (["--n-notes", "a lot"], "--n-notes: expected a whole number"),
         (["--tonic-hz", "1,2,3"], "--tonic-hz: expected one number or lowest,highest"),
-        (["--transpose=-1.5,1.5"], "--transpose: expected whole semitones, got '-1.5,1.5'"),
         (["--transpose", "inf"], "--transpose: expected whole semitones, got 'inf'"),
         (["--transpose", "1e30"], "transpose: expected at most 60 semitones up or down"),
-        (["--representation", "wav"], "representation: expected one of"),
     ],
 )
 def test_bad_words_leave_nothing(

@@ -1,6 +1,5 @@
 """``seqclass name-raga``: the raga of a recording, its page, and an answer over several tonics."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from seqclass.ragas.sound import Line
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Record, Root, open_root, read_record
-from tests.support.commands import Command, run_alone
-from tests.support.singers import RATE, Singer, song, sung
+from tests.support.singers import RATE, Singer, sung
 from tests.support.stored import QUICK
 
 RAGAS = ("Mohanam", "Vakulabharanam")
@@ -141,21 +139,3 @@ def test_a_raga_is_named_where_it_is_likely_and_most_windows_are_familiar(
     assert named["raga"] == raga
     assert named["windows"] == len(reasons)
     assert named["ragas"][0] == {"raga": "a", "probability": pytest.approx(shares[0])}
-
-
-def test_what_is_not_sure_enough_is_unknown(
-    trained: Root, seqclass: Command, tmp_path: Path
-) -> None:
-    soundfile.write(path := tmp_path / "alone.wav", song(7.0, drone=0.0), RATE)
-    out = str(tmp_path / "a.html")
-    words = ["name-raga", str(path), "--model", "contours", "--out", out, "--root", trained.path]
-    code, said, err = seqclass(*words, "--json")
-    assert code == 0, err
-    found = json.loads(said)
-    assert not found["recording"]["sure"]
-    is_doubtful = found["probability"] < 0.5 or found["unknown_windows"] > 0.5
-    assert found["raga"] == ("unknown" if is_doubtful else found["ragas"][0]["raga"])
-    assert found["why"].startswith(found["raga"])
-    said, modules = run_alone(trained, *words)
-    assert "runner-up" in said
-    assert "prefect" not in modules

@@ -9,7 +9,6 @@ from seqclass.ragas.gamaka import (
     ORIKKAI,
     PLAIN,
     SPHURITA,
-    TREMOR,
     Ornaments,
     Tracker,
     contours,
@@ -71,16 +70,6 @@ def test_svaras_are_met_within_some_cents_and_held_ones_better(walked: tuple) ->
     assert off[0.3] == pytest.approx(23, rel=0.15)
 
 
-def test_neighbours_lie_on_their_sides_and_a_glide_ends_within_its_svara(walked: tuple) -> None:
-    for seconds in (0.05, HELD_S):
-        sung = sing(walked, seconds=seconds)
-        assert (sung.below < 0).all()
-        assert (sung.above > 0).all()
-        assert (sung.glide <= 0.6 * seconds + 1e-9).all()
-        assert (sung.glide > 0).all()
-    assert TREMOR[0] <= sung.tremor.min() <= sung.tremor.max() <= TREMOR[1]
-
-
 def test_frames_belong_to_the_svara_that_sounds(walked: tuple) -> None:
     sung, seconds = sing(walked), np.full((80, NOTES), 0.2)
     line, note = contours(sung, seconds, 300, RATE_HZ)
@@ -112,7 +101,7 @@ def test_breaths_come_after_phrases_and_lost_frames_as_often_as_said(walked: tup
     assert none.mean() < 0.05
 
 
-@pytest.mark.parametrize("error", ["lost", "dropouts", "octave_errors"])
+@pytest.mark.parametrize("error", ["lost", "octave_errors"])
 def test_a_tracker_errs_as_often_as_said(error: str) -> None:
     sung = np.zeros((40, 2000))
     faultless = Tracker(RATE_HZ, lost=0.0, dropouts=0.0, octave_errors=0.0, jitter_cents=0.0)

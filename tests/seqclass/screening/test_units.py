@@ -37,16 +37,11 @@ def test_other_duty_cycles_are_no_other_unit(in_one_piece: bool) -> None:
         assert whole_violations(old, new) == [], (before, after)
 
 
-UNITS = {"thousand": (1000, 0), "thousandth": (0.001, 0), "g": (1 / 9.81, 0), "minutes": (60, 0)}
-
-
-@pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("duty", DUTY)
-def test_another_unit_of_a_pulsed_channel_is_seen(duty: float, unit: str) -> None:
-    factor, offset = UNITS[unit]
-    for seed in range(5):
-        new = contract(factor * pulsed(duty, 20, seed) + offset)
-        assert whole_violations(contract(pulsed(duty, 60, seed)), new)
+@pytest.mark.parametrize("factor", [1000, 0.001, 1 / 9.81, 60])
+def test_another_unit_of_a_pulsed_channel_is_seen(factor: float) -> None:
+    for seed, duty in enumerate(DUTY):
+        new = contract(factor * pulsed(duty, 20, seed))
+        assert whole_violations(contract(pulsed(duty, 60, seed)), new), duty
 
 
 @pytest.mark.parametrize(("factor", "offset"), [(1.8, 32), (1, 273.15), (0.001, 0), (1000, 0)])

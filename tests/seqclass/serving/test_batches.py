@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from seqclass.evaluation.decisions import Decision
-from seqclass.inference.answers import Answers, answers_of
+from seqclass.inference.answers import Answers
 from seqclass.inference.prediction import Scorer
 from seqclass.serving.access import Refusal
-from seqclass.serving.app import Measures
 from seqclass.serving.batching import BATCH_ROWS, Batches
 from seqclass.serving.versions import ServedVersion
 
@@ -128,17 +127,3 @@ def test_a_small_request_is_answered_between_two_blocks_of_a_large_one() -> None
     asyncio.run(three())
     assert max(sizes) <= BATCH_ROWS
     assert sum(sizes) < BATCH_ROWS * 60
-
-
-def test_metrics_begin_at_nothing() -> None:
-    measures, served = Measures(), version(means)
-    measures.saw_answers(served, ["a", "unknown", "a"], 0.01)
-    text = measures.text([served]).decode()
-    line = 'seqclass_serve_answers_total{answer="a",model="m",version="v1-0"} 2.0'
-    assert line in text.splitlines()
-
-
-def test_answers_follow_the_decision() -> None:
-    found = answers_of(means(np.full((2, 3, 1), 0.7, np.float32)), Decision((1.0, 0.0), 0.9, 1, 0))
-    assert found.codes.tolist() == [0, 0]
-    assert found.reasons == ["ambiguous", "ambiguous"]

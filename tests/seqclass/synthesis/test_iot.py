@@ -62,36 +62,24 @@ def test_noise_is_correlated_between_steps_and_channels() -> None:
     assert (x[..., 0] * x[..., 1]).mean() == pytest.approx(0.4, abs=0.02)
 
 
-def test_noise_is_as_wide_at_the_beginning_as_later() -> None:
-    calm = {"autocorrelation": Uniform(0.9, 0.9), "classes": ("normal",)}
-    x = draw(IotSpec(n_series=3000, n_channels=1, **calm)).values[..., 0]
-    x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
-    assert x[:, 0].std() == pytest.approx(x[:, -1].std(), rel=0.05)
+def test_events_lie_inside_their_series_and_act_where_they_say() -> None:
+    normal = drawn("normal")
+    assert (normal.events == -1).all()
+    assert not normal.affected.any()
+    for family in sorted({*FAMILIES} - {"normal"}):
+        block = drawn(family)
+        first, stop = block.events.T
+        assert ((first >= 0) & (first < stop) & (stop <= block.n_steps)).all(), family
+        assert (((first == 0) & (stop == block.n_steps)) == (family in WHOLE)).all(), family
+        assert set(block.affected.sum(axis=1)) == {1, 2}, family
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_events_lie_inside_their_series_and_act_where_they_say(family: str) -> None:
-    block = drawn(family)
-    if family == "normal":
-        assert (block.events == -1).all()
-        assert not block.affected.any()
-        return
-    first, stop = block.events.T
-    assert ((first >= 0) & (first < stop) & (stop <= block.n_steps)).all()
-    assert (((first == 0) & (stop == block.n_steps)) == (family in WHOLE)).all()
-    assert set(block.affected.sum(axis=1)) == {1, 2}
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_channels_that_are_not_affected_are_noise_alone(family: str) -> None:
-    for x, *_ in channels_of(drawn(family, **CALM), affected=False):
-        assert np.ptp(x) < 0.05
-
-
-@pytest.mark.parametrize("family", sorted({*FAMILIES} - {*WHOLE, "normal"}))
-def test_outside_its_event_an_affected_channel_is_noise_alone(family: str) -> None:
-    for x, first, stop in channels_of(drawn(family, **CALM)):
-        assert np.ptp(np.delete(x, slice(first, stop))) < 0.05
+def test_channels_that_are_not_affected_are_noise_alone_and_others_outside_their_event() -> None:
+    for family in FAMILIES:
+        for x, *_ in channels_of(drawn(family, **CALM), affected=False):
+            assert np.ptp(x) < 0.05, family
+        for x, first, stop in channels_of(drawn(family, **CALM)):
+            assert family in WHOLE or np.ptp(np.delete(x, slice(first, stop))) < 0.05, family
 
 
 @pytest.mark.parametrize("family", ["upward_shift", "downward_shift"])
@@ -169,42 +157,6 @@ def test_neither_maximum_nor_mean_gives_the_class_away() -> None:
             assert np.mean([np.bincount(part).max() / len(part) for part in parts]) < 0.25
 
 
-def whitened(shape: np.ndarray, autocorrelation: float) -> np.ndarray:
-    after = (shape[1:] - autocorrelation * shape[:-1]) / np.sqrt(1 - autocorrelation**2)
-    return np.append(shape[0], after)
-
-
-def distance(shape: np.ndarray, neighbour: list[np.ndarray], autocorrelation: float) -> float:
-    """Standard errors between a shape and the nearest sum of the neighbour's parts."""
-    parts = np.stack([whitened(part, autocorrelation) for part in neighbour], axis=1)
-    wanted = whitened(shape, autocorrelation)
-    return float(np.linalg.norm(wanted - parts @ np.linalg.lstsq(parts, wanted)[0]))
-
-
-@pytest.mark.parametrize("autocorrelation", [0.2, 0.6])
-def test_the_faintest_event_stands_out_against_its_neighbours(autocorrelation: float) -> None:
-    """By the defaults' lower ends, on one channel: normal, trends and shifts are the nearest."""
-    spec, step, one = IotSpec(), np.arange(100), np.ones(100)
-    line, lows = step / 99, {n: v.low for n, v in vars(spec).items() if isinstance(v, Uniform)}
-    ramp = np.where((step >= 40) & (step < 60), (step - 39) / 20, 0)
-    wave = np.sin(2 * np.pi * step / lows["interference_period"]) * ((step >= 40) & (step < 60))
-    shapes = {
-        "trend": lows["trend"] * line,
-        "shift": lows["shift"] * (step >= 25),
-        "drift": lows["drift"] * ramp,
-        "burst": lows["burst_height"] * ((step >= 50) & (step < 53)),
-        "cyclic": lows["cycle_height"] * np.sin(2 * np.pi * lows["cycles"] * line),
-        "interference": lows["interference_height"] * wave,
-    }
-    neighbours = {"normal": [[one]], "trend": [[one, line]]}
-    neighbours["shift"] = [[one, 1.0 * (step >= first)] for first in range(25, 76)]
-    for name, shape in shapes.items():
-        for other, templates in neighbours.items():
-            if other != name:
-                nearest = min(distance(shape, parts, autocorrelation) for parts in templates)
-                assert nearest > 4, (name, other)
-
-
 def test_lengths_differ_and_nothing_follows_the_end() -> None:
     block = draw(IotSpec(n_series=600, n_steps=(30, 50)))
     assert set(block.n_steps) == set(range(30, 51))
@@ -225,18 +177,6 @@ def test_a_series_depends_on_seed_and_index_alone(cut: int, seed: int) -> None:
         assert joined.tobytes() == getattr(whole, name).tobytes()
 
 
-def test_a_longer_dataset_begins_with_the_shorter_one() -> None:
-    few, many = draw(IotSpec(n_series=100)), draw(IotSpec(n_series=3000))
-    assert many.values[:100].tobytes() == few.values.tobytes()
-    assert not np.array_equal(draw(IotSpec(n_series=100, seed=1)).values, few.values)
-
-
-def test_one_channel_is_enough() -> None:
-    block = draw(IotSpec(n_series=240, n_channels=1))
-    assert block.values.shape == (240, 100, 1)
-    assert (block.affected[:, 0] == (block.codes > 0)).all()
-
-
 @given(n=st.integers(60, 2000), weights=st.tuples(*[st.floats(0.05, 1.0)] * 3))
 @settings(max_examples=20, deadline=None)
 def test_shares_are_met_at_any_count(n: int, weights: tuple[float, float, float]) -> None:
@@ -252,21 +192,15 @@ def test_shares_are_met_at_any_count(n: int, weights: tuple[float, float, float]
     [
         ({"n_series": 0}, "n_series"),
         ({"n_steps": (10, 100)}, "n_steps"),
-        ({"n_steps": (100, 50)}, "n_steps"),
         ({"n_steps": (30, 50.5)}, "n_steps"),
-        ({"n_channels": 0}, "n_channels"),
-        ({"seed": -1}, "seed"),
         ({"classes": ("normal", "shift")}, "classes"),
         ({"weights": (1.0, 2.0)}, "weights"),
-        ({"noise": 0.0}, "noise"),
         ({"affected": (2, 1)}, "affected"),
         ({"burst_steps": (3, 99)}, "burst_steps"),
         ({"autocorrelation": Uniform(0.5, 1.0)}, "autocorrelation"),
         ({"correlation": Uniform(-0.5, 0.5)}, "correlation"),
-        ({"position": Uniform(0.5, 1.0)}, "position"),
         ({"duration": Uniform(0.5, 1.0)}, "duration"),
         ({"shift": Uniform(-1.0, 1.0)}, "shift"),
-        ({"spread_ratio": Uniform(0.5, 2.0)}, "spread_ratio"),
         ({"interference_period": Uniform(1.0, 3.0)}, "interference_period"),
     ],
 )
@@ -318,7 +252,7 @@ def test_the_command_makes_a_dataset_that_can_be_drawn_again(
     assert again.manifest["digest"] == manifest["digest"]
 
 
-@pytest.mark.parametrize("steps", ["many", "30..", "..40", "30-40", "12"])
+@pytest.mark.parametrize("steps", ["many", "30..", "12"])
 def test_lengths_that_are_none_are_refused(seqclass: Command, steps: str) -> None:
     code, _, err = seqclass("generate", "iot", "--n-steps", steps)
     assert (code, len(err.splitlines())) == (2, 1)

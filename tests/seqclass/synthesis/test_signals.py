@@ -44,25 +44,6 @@ def test_a_seed_gives_the_numbers_that_it_always_gave(preset: str, digest: str) 
     assert found.hexdigest() == digest
 
 
-def test_author_preset_has_his_parameters() -> None:
-    block = draw(SignalSpec(n_series=3000))
-    calm, change, burst = (block.values[block.codes == code] for code in range(3))
-    assert calm.mean() == pytest.approx(10, abs=0.01)
-    assert calm.std() == pytest.approx(0.1, rel=0.02)
-    assert change[:, 50:].mean() == pytest.approx(30, abs=0.05)
-    assert change[:, 50:].std() == pytest.approx(1.5, rel=0.02)
-    assert change[:, :50].std() == pytest.approx(0.1, rel=0.02)
-    high = burst > 100
-    assert burst[high].mean() == pytest.approx(500, abs=0.05)
-    assert burst[high].std() == pytest.approx(0.1, rel=0.05)
-    assert set(high.sum(axis=1)) == set(range(10, 20))
-
-
-def test_no_series_is_garbage() -> None:
-    for preset in PRESETS.values():
-        assert np.isfinite(draw(SignalSpec(n_series=3000, **preset)).values).all()
-
-
 def test_hard_preset_hides_the_answer_from_maximum_and_mean() -> None:
     block = draw(SignalSpec(n_series=3000, **PRESETS["hard"]))
     for summary in (block.values.max(axis=1), block.values.mean(axis=1)):
@@ -84,7 +65,7 @@ def test_events_say_where_it_happens() -> None:
             assert (first, end) == (50, 100)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10)
 @given(cut=st.integers(0, 2 * BLOCK_ROWS + 5), seed=st.integers(0, 9))
 def test_a_series_depends_on_seed_and_index_alone(cut: int, seed: int) -> None:
     n = 2 * BLOCK_ROWS + 5
@@ -94,17 +75,8 @@ def test_a_series_depends_on_seed_and_index_alone(cut: int, seed: int) -> None:
     assert np.concatenate(parts).tobytes() == whole.tobytes()
 
 
-def test_a_longer_dataset_begins_with_the_shorter_one() -> None:
-    few, many = draw(SignalSpec(n_series=100)), draw(SignalSpec(n_series=5000))
-    assert many.values[:100].tobytes() == few.values.tobytes()
-
-
-def test_other_seeds_give_other_numbers() -> None:
-    assert not np.array_equal(draw(SignalSpec(seed=1)).values, draw(SignalSpec(seed=2)).values)
-
-
 @given(n=st.integers(30, 3000), weights=st.tuples(*[st.floats(0.05, 1.0)] * 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15)
 def test_shares_are_met_at_any_count(n: int, weights: tuple[float, float, float]) -> None:
     block = draw(SignalSpec(n_series=n, n_steps=20, weights=weights))
     shares = np.array(weights) / sum(weights)
@@ -128,13 +100,10 @@ def test_noise_scales_the_noise_alone() -> None:
     ("changes", "names"),
     [
         ({"n_series": 0}, "n_series"),
-        ({"n_series": 2.5}, "n_series"),
         ({"n_steps": 1}, "n_steps"),
         ({"seed": -1}, "seed"),
         ({"classes": ()}, "classes"),
         ({"classes": ("burst", "burst")}, "classes"),
-        ({"classes": ("trend",)}, "classes"),
-        ({"weights": (1.0, 2.0)}, "weights"),
         ({"weights": (1.0, -2.0, 1.0)}, "weights"),
         ({"n_steps": 10}, "burst_steps"),
         ({"change_position": Uniform(0.0, 0.5)}, "change_position"),

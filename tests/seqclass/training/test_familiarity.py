@@ -116,20 +116,13 @@ def test_it_says_the_same_after_saving_and_of_padded_series(known: tuple, tmp_pa
         np.testing.assert_allclose(padded[name], before[name], atol=tolerance)
 
 
-@pytest.mark.parametrize("n", [5, 60], ids=["few", "as many as references"])
-def test_company_does_not_change_what_is_said(known: tuple, n: int) -> None:
+def test_company_does_not_change_what_is_said(known: tuple) -> None:
     x, _, model = known
-    together = answers(model, x[:n])
+    together = answers(model, x)
     for row in range(5):
         alone = answers(model, x[row : row + 1])
         np.testing.assert_array_equal(alone["nearest"][0], together["nearest"][row])
         np.testing.assert_allclose(alone["distance"][0], together["distance"][row], rtol=1e-3)
-
-
-def test_all_that_is_said_is_float32_or_a_row_s_number(known: tuple) -> None:
-    x, _, model = known
-    kinds = {name: part.dtype.name for name, part in answers(model, x).items()}
-    assert kinds == {"p_value": "float32", "nearest": "int32", "distance": "float32"}
 
 
 def test_of_many_rows_some_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:

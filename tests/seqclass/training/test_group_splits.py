@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.row_split import describe_split, select_rows
@@ -17,7 +17,7 @@ from tests.support.commands import Command
 from tests.support.series import keys_of
 from tests.support.stored import store_series
 
-DRAWS = 100
+DRAWS = 60
 
 
 def drawn(seed: int, n_groups: int = 11) -> tuple[np.ndarray, np.ndarray]:
@@ -72,6 +72,7 @@ def test_the_first_rule_was_wrong_of_most() -> None:
     assert good < DRAWS / 2
 
 
+@settings(max_examples=25)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), min_size=12, max_size=80),
     fraction=st.sampled_from([0.1, 0.2, 0.5]),

@@ -3,7 +3,7 @@
 from itertools import islice
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.training.row_order import (
@@ -21,11 +21,12 @@ SIZES = st.lists(st.integers(0, 40), min_size=1, max_size=60).filter(any)
 
 def test_rows_in_memory_are_learnt_from_in_one_permutation_an_epoch() -> None:
     rows, rng = lines(50), np.random.Generator(np.random.Philox(3))
-    for own, found in islice(rows.windows(3), 5):
-        assert own is rows
-        np.testing.assert_array_equal(found, rng.permutation(50))
+    for window, permutation in islice(rows.windows(3), 5):
+        assert window is rows
+        np.testing.assert_array_equal(permutation, rng.permutation(50))
 
 
+@settings(max_examples=25)
 @given(sizes=SIZES, seed=st.integers(0, 2**31 - 1), epoch=st.integers(0, 99),
        window=st.integers(1, 300))  # fmt: skip
 def test_an_epoch_has_every_row_once(sizes: list[int], seed: int, epoch: int, window: int) -> None:
@@ -51,6 +52,7 @@ def test_a_file_sorted_by_class_is_mixed() -> None:
     assert 0.25 < is_late.mean() < 0.75
 
 
+@settings(max_examples=25)
 @given(sizes=st.lists(st.integers(0, 9), min_size=40, max_size=400).filter(any),
        seed=st.integers(0, 99), share=st.floats(0.01, 0.99))  # fmt: skip
 def test_row_groups_of_few_rows_fill_windows(sizes: list[int], seed: int, share: float) -> None:

@@ -1,7 +1,7 @@
 """What a stability study trains: every seed of every recipe with every architecture."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.networks.architecture import KINDS, Architecture
@@ -14,6 +14,7 @@ RECIPES = {
 }
 
 
+@settings(max_examples=20)
 @given(
     kinds=st.lists(st.sampled_from(KINDS), unique=True).map(tuple),
     names=st.lists(st.sampled_from([*RECIPES]), min_size=1, unique=True),
@@ -24,17 +25,17 @@ def test_every_recipe_meets_every_architecture_and_keeps_the_rest_of_itself(
     kinds: tuple, names: list[str], seeds: int, first: int
 ) -> None:
     study = StudySpec(seeds, first, kinds, {name: RECIPES[name] for name in names})
-    found = [*study.variants()]
-    assert [(one.recipe, one.architecture) for one in found] == [
+    variants = [*study.variants()]
+    assert [(variant.recipe, variant.architecture) for variant in variants] == [
         (name, kind) for name in names for kind in kinds or (RECIPES[name].architecture.kind,)
     ]
-    for one in found:
-        own = RECIPES[one.recipe]
-        assert one.spec.architecture.kind == one.architecture
-        assert one.spec.architecture.units == own.architecture.units
-        assert one.spec.validation_fraction == own.validation_fraction
-        assert one.spec.replica_seeds == range(first, first + seeds)
-        assert one.label(7) == f"{one.recipe}, {one.architecture}, seed 7"
+    for variant in variants:
+        recipe = RECIPES[variant.recipe]
+        assert variant.spec.architecture.kind == variant.architecture
+        assert variant.spec.architecture.units == recipe.architecture.units
+        assert variant.spec.validation_fraction == recipe.validation_fraction
+        assert variant.spec.replica_seeds == range(first, first + seeds)
+        assert variant.label(7) == f"{variant.recipe}, {variant.architecture}, seed 7"
 
 
 @pytest.mark.parametrize(
