@@ -79,14 +79,6 @@ def test_a_move_to_a_damaged_version_leaves_no_entry(two: Root) -> None:
     assert decisions(two) == 2
 
 
-@pytest.mark.parametrize("ref", ["m@v1", "m@nonsense", "models/m@v2", "m@"])
-def test_a_rollback_takes_no_version(two: Root, seqclass: Command, ref: str) -> None:
-    code, out, err = seqclass("rollback", ref)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "expected a name without a version" in err
-    assert champion_of(two, "m") == "v2"
-
-
 @pytest.mark.parametrize("kind", ["lambda", "custom class", "no network", "pickle"])
 def test_a_hostile_network_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     import keras

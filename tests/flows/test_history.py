@@ -93,14 +93,6 @@ def test_refused_and_declined_versions_are_told_with_time_and_reason(
     assert [head.split(":")[0] for head in heads] == ["m@v2", "m@v1", "m@v3", "m@v2", "m@v1"]
 
 
-@pytest.mark.parametrize("at", ["yesterday", "2026-13-01", ""])
-def test_a_day_that_is_none_is_refused_in_one_line(root: Root, seqclass: Command, at: str) -> None:
-    moved(root)
-    code, _, err = seqclass("history", "m", "--at", at)
-    assert (code, err.count("\n")) == (2, 1)
-    assert "--at: expected a day such as" in err
-
-
 def test_a_time_with_a_zone_is_meant_in_that_zone() -> None:
     start, stop = moments("--at", "2026-01-03T02:00+05:30")
     assert start == datetime(2026, 1, 2, 20, 30, tzinfo=UTC)

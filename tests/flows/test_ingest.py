@@ -293,14 +293,6 @@ def test_a_contract_is_inferred_where_a_version_has_none(
     assert "other_unit: value median" in err
 
 
-@pytest.mark.parametrize("choice", ["frozen", "frozen=maybe", "melted=accept", "infinite=accept"])
-def test_an_impossible_policy_is_refused(seqclass: Command, tmp_path: Path, choice: str) -> None:
-    code, _, err = seqclass("import", write(tmp_path, frame()), "--name", "x", "--policy", choice)
-    assert code == 2
-    assert "expected" in err
-    assert len(err.splitlines()) == 1
-
-
 def test_a_damaged_quarantine_is_found(
     mine: Dataset, seqclass_json: Callable[..., dict], root: Root, tmp_path: Path
 ) -> None:
@@ -360,18 +352,6 @@ def test_other_columns_can_never_be_added(
     assert code == 2
     assert f"got new_column '{next(iter(change))}'" in err
     check_unharmed(root, mine)
-
-
-def test_there_must_be_something_to_add_to_before_a_server_is_started(
-    seqclass: Command, root: Root, tmp_path: Path
-) -> None:
-    code, _, err = seqclass("import", write(tmp_path, frame()), "--name", "mine", "--append")
-    assert code == 2
-    assert "--append: expected a dataset 'mine' to add to, got none" in err
-    away = str(tmp_path / "stroage")
-    assert seqclass("import", "a.csv", "--name", "mine", "--append", "--root", away)[0] == 2
-    assert not Path(away).exists()
-    assert root.names("datasets") == []
 
 
 @settings(max_examples=4, deadline=None,

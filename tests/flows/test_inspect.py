@@ -2,7 +2,6 @@
 
 import json
 import re
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -100,49 +99,9 @@ def test_what_gives_labels_away_is_said(seqclass: Command, tmp_path: Path) -> No
     assert "the length of a series alone tells the class" in out
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.csv", "a.parquet"])
-def test_a_file_that_no_reader_takes_is_refused_in_one_line(
-    seqclass: Command, tmp_path: Path, name: str
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(b'a,b\n"' + b"x" * 2**18 + b'",1\n')
-    if name == "a.xlsx":
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("a.txt", b"none")
-    code, out, err = seqclass("inspect", path)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"{path}: expected" in err
-
-
 def test_nothing_is_stored_by_a_look(seqclass: Command, tmp_path: Path, root: Root) -> None:
     assert seqclass("inspect", logged(tmp_path / "in.csv"), *WORDS, "--ignore", "note")[0] == 0
     assert not Path(root.path).exists()
-
-
-@pytest.mark.parametrize(
-    ("words", "cure"),
-    [
-        ((), "--series-id-column"),
-        (WORDS, "--ignore note"),
-        ((*WORDS, "--ignore", "nte"), "correct --ignore"),
-        ((*WORDS, "--layout", "tall"), "--layout: expected long or wide"),
-        ((*WORDS, "--dates", "d/m"), "--dates: expected one of dd/mm/yyyy"),
-        ((*WORDS, "--encoding", "klingon"), "--encoding: expected a name such as utf-8"),
-        ((*WORDS, "--delimiter", "::"), "--delimiter: expected one sign"),
-    ],
-)
-@pytest.mark.parametrize("command", ["inspect", "import"])
-def test_a_bad_file_is_refused_before_a_server_is_started(
-    seqclass: Command, tmp_path: Path, root: Root, monkeypatch: pytest.MonkeyPatch,
-    command: str, words: tuple, cure: str,
-) -> None:  # fmt: skip
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    name = ("--name", "mine") if command == "import" else ()
-    code, out, err = seqclass(command, logged(tmp_path / "in.csv"), *name, *words)
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert cure in err
-    assert "write it again" not in err
-    assert not root.exists("datasets")
 
 
 def test_the_steps_of_wide_text_stand_in_one_line(seqclass: Command, tmp_path: Path) -> None:

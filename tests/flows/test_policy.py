@@ -84,46 +84,6 @@ def test_a_policy_is_set_shown_removed_and_audited(
     assert verify_tree(root)["bad"] == []
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (
-            {"onwer": "ann"},
-            "expected fields out of retraining, priority, owner, due_s, pins, queue, got 'onwer'",
-        ),
-        ({"retraining": {"aproval": True}}, "field retraining.aproval: Unexpected"),
-        ({"retraining": {"gate": {"floor": 2}}}, "floor: expected a number from 0 to 1, got 2"),
-        ({"due_s": 0}, "due_s: expected seconds above 0, got 0"),
-        ({"pins": ["v77"]}, "pins: expected versions of toy (v1), got 'v77'"),
-        ("[", "expected JSON"),
-    ],
-)
-def test_a_bad_policy_is_one_line_and_changes_nothing(
-    root: Root, seqclass: Command, tmp_path: Path, content: object, says: str
-) -> None:
-    store_version(root, "toy")
-    code, _, err = seqclass("policy", "toy", "--set", written(tmp_path, content))
-    assert (code, err.count("\n")) == (2, 1)
-    assert says in err
-    assert policy_of(root, "toy") is None
-    assert [entry["what"] for entry in read_log(root, "toy")] == ["register"]
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["nobody"], "MODEL: expected one of toy, got 'nobody'"),
-        (["toy@v1"], "MODEL: expected a name without a version"),
-        (["toy", "--clear", "--set", "x.json"], "expected at most one of them"),
-    ],
-)
-def test_bad_words_are_one_line(root: Root, seqclass: Command, words: list[str], says: str) -> None:
-    store_version(root, "toy")
-    code, _, err = seqclass("policy", *words)
-    assert (code, err.count("\n")) == (2, 1)
-    assert says in err
-
-
 def test_a_policy_that_is_changed_behind_the_log_is_named_and_never_applied(kept: Root) -> None:
     path = Path(newest_entry_of(kept, "toy"))
     assert replace(resolved(kept, None), training=None) == STRICT

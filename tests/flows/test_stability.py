@@ -127,32 +127,6 @@ def test_a_record_that_can_t_be_read_is_trained_again(
     assert seqclass_json(*words)["trained"] == 1
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["nothing"], "DATASET: expected one of"),
-        (["toy", "--seeds", "0"], "seeds: expected a whole number of at least 1, got 0"),
-        (["toy", "--first-seed", "-1"], "first_seed: expected a whole number of at least 0"),
-        (["toy", "--architectures", "gru"], "--architectures: expected some of conv-lstm, bilstm"),
-        (["toy", "--architectures", "lstm,lstm"], "different architectures"),
-        (["toy", "--recipes", "default,default"], "--recipes: expected different names"),
-        (["toy", "--recipes", ","], "expected at least one recipe"),
-        (["toy", "--recipes", "/no/such.json"], "/no/such.json: No such file"),
-        (["toy", "--recipes", "{bad}"], "field recipe.updatez: Unexpected keyword"),
-    ],
-)
-def test_a_bad_study_is_one_line(
-    root: Root, seqclass: Command, tmp_path: Path, words: list[str], says: str
-) -> None:
-    store_series(root)
-    (tmp_path / "bad.json").write_text('{"recipe": {"updatez": 1}}')
-    code, out, err = seqclass("stability", *(w.format(bad=tmp_path / "bad.json") for w in words))
-    assert (code, out) == (2, "")
-    assert says in err
-    assert len(err.strip().splitlines()) == 1
-    assert root.names("studies") == []
-
-
 @pytest.mark.system
 def test_threads_are_part_of_the_fingerprint(
     prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from seqclass.store.root import Root
 from tests.support.commands import Command
 from tests.support.stored import store_champion
@@ -14,17 +12,6 @@ def written(folder: Path, n: int, classes: str) -> Path:
     path = folder / "in.csv"
     path.write_text("\n".join(["series_id,label,step,x", *rows, ""]))
     return path
-
-
-@pytest.mark.parametrize(("n", "classes"), [(12, "a"), (2, "ab")])
-def test_what_can_never_be_trained_on_is_refused(
-    seqclass: Command, tmp_path: Path, root: Root, prefect: str, n: int, classes: str
-) -> None:
-    path = written(tmp_path, n, classes)
-    code, _, err = seqclass("import", path, "--name", "mine")
-    assert code == 2
-    assert "expected at least 3 series of at least 2 classes" in err
-    assert root.names("datasets", "mine") == []
 
 
 def test_series_without_labels_are_counted(seqclass: Command, tmp_path: Path, prefect: str) -> None:

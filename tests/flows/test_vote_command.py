@@ -189,36 +189,6 @@ def test_symbols_stand_in_the_report_and_the_manifest_of_a_model(trained: Root) 
     assert model.manifest["symbols"] == {"note": [0, 11]}
 
 
-@pytest.mark.parametrize(
-    ("words", "problem"),
-    [
-        (("nobody", "songs"), "MODEL: expected"),
-        (("circles", "nothing"), "DATASET: expected"),
-        (("circles", "songs", "--window", 1), "window: expected"),
-        (("circles", "songs", "--agreement", 2), "agreement: expected"),
-        (("circles", "songs", "--sets", "absent.json"), "absent.json"),
-    ],
-)
-def test_impossible_votes_are_one_line(
-    trained: Root, seqclass: Command, words: tuple, problem: str
-) -> None:
-    code, out, err = seqclass("vote", *words, "--root", trained.path)
-    assert (code, out) == (2, "")
-    assert problem in err.splitlines()[-1]
-
-
-def test_sets_of_other_classes_are_refused(
-    trained: Root, seqclass: Command, tmp_path: Path
-) -> None:
-    for content, problem in (('{"a": ["fifths"]}', "at least two"), ('{"a": ["x", "y"]}', "'x'")):
-        (tmp_path / "sets.json").write_text(content)
-        code, _, err = seqclass(
-            "vote", "circles", "songs", "--sets", tmp_path / "sets.json", "--root", trained.path
-        )
-        assert code == 2
-        assert problem in err
-
-
 def test_recordings_are_told_apart_by_how_their_tonic_is_known(root: Root) -> None:
     dataset = store_circles(root, "songs", 4, 10, ["fifths"])
     told = [{"file": f"{name}.mp3", "tonic_by": way} for name, way in

@@ -213,25 +213,6 @@ def test_commands_answer_with_the_account(
     assert (entry["actor"], entry["reason"]) == (actor(), "I looked")
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["approve", "toy@v1", "--reason", "x"], "MODEL: expected a version that awaits approval"),
-        (["decline", "toy", "--reason", "x"], "MODEL: expected a version that awaits approval"),
-        (["approve", "none@v1", "--reason", "x"], "MODEL: expected one of toy@v1"),
-        (["approve", "toy@v2", "--reason", " "], "reason: expected words for the audit"),
-        (["approve", "toy@v2"], "Missing option '--reason'"),
-    ],
-)
-def test_a_bad_answer_is_one_line(
-    now_asked: Root, seqclass: Command, words: list[str], says: str
-) -> None:
-    code, _, err = seqclass(*words)
-    assert (code, err.count("\n")) == (2, 1)
-    assert err.startswith(f"seqclass: {says}")
-    assert open_question(now_asked, "toy") is not None
-
-
 def test_the_form_s_name_and_the_run_s_account_stand_in_the_audit(
     now_asked: Root, prefect: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

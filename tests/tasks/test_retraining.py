@@ -415,25 +415,6 @@ def test_rollbacks_go_back_step_by_step(root: Root) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["promote", "toy"], "MODEL: expected a version to promote, NAME@vN, got 'toy'"),
-        (["rollback", "none"], "MODEL: expected one of toy, got"),
-        (["retrain", "none"], "MODEL: expected one of toy, got"),
-        (["simulate", "--scenario", "x"], "--scenario: expected one of stable"),
-        (["simulate", "--weeks", "0"], "--weeks: expected a whole number of at least 1, got 0"),
-    ],
-)
-def test_a_bad_input_is_one_line(
-    kept: tuple[Root, Path], seqclass: Command, words: list[str], says: str
-) -> None:
-    code, _, err = seqclass(*words, "--root", kept[0].path)
-    assert code == 2
-    assert err.splitlines()[0].startswith(f"seqclass: {says}")
-    assert len(err.splitlines()) == 1, "refused before a server starts"
-
-
-@pytest.mark.parametrize(
     "wrong",
     [{"least_rows": 0}, {"debounce_s": -1}, {"window_rows": 3}, {"when": "never"},
      {"start": "cold"}, {"significance": 1}, {"approval_s": 0},

@@ -296,31 +296,6 @@ def test_the_answers_never_take_the_place_of_an_input(scored: Root, tmp_path: Pa
     assert [path.read_bytes() for path in (data, labels)] == before
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["toy", "none.parquet"], "DATASET: expected an existing file"),
-        (["toy", "other"], "DATASET: expected one of toy@"),
-        (["toy@v9", "toy"], "MODEL: expected one of toy@v1"),
-        (["toy", "toy", "--out", "x.txt"], "--out: expected a name ending in"),
-        (["toy", "toy", "--out", "-", "--json"], "--out: expected a file beside --json"),
-        (
-            ["toy", "toy", "--layout", "tall"],
-            "--layout: expected long or wide or folders",
-        ),
-        (["toy", "toy", "--labels", "no.csv"], "--labels: expected an existing file"),
-        (["toy", "toy", "--limit", "rows=1"], "--limit: expected NAME=NUMBER with a name out of"),
-    ],
-)
-def test_a_bad_input_is_one_line(
-    scored: Root, seqclass: Command, words: list[str], says: str
-) -> None:
-    code, _, err = seqclass("score", *words, "--root", scored.path)
-    assert code == 2
-    assert err.startswith(f"seqclass: {says}")
-    assert len(err.splitlines()) == 1
-
-
 @pytest.mark.parametrize("rows", [[0, 1, 2, 1], [*range(90), *range(89, 90)]])
 def test_an_id_that_comes_twice_is_refused_before_anything_is_answered(
     scored: Root, seqclass: Command, tmp_path: Path, rows: list[int]
@@ -353,15 +328,6 @@ def test_a_limit_of_a_scored_file_is_named_and_can_be_raised(
             raised.append(limit)
     assert set(raised) == {"series" if kind == "long" else "cells"}
     assert found["rows"] == (3 if kind == "long" else 90)
-
-
-def test_the_command_holds_a_file_to_the_limit(
-    scored: Root, tmp_path: Path, seqclass: Command
-) -> None:
-    path = file_of_series(tmp_path, scored)
-    code, _, err = seqclass("score", "toy", path, "--root", scored.path, "--limit", "cells=1")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "if you trust the file, --limit cells=" in err
 
 
 def test_rows_without_a_channel_are_refused_and_leave_nothing(scored: Root, tmp_path: Path) -> None:
