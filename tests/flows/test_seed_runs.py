@@ -10,6 +10,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
+    ArtifactFilterFlowRunId,
     ArtifactFilterTaskRunId,
     FlowRunFilter,
     FlowRunFilterId,
@@ -67,17 +68,36 @@ def test_each_seed_is_a_task_run_with_its_own_times_log_and_progress(
     until(lambda: [run.state_name for run in seeds_of(flow_run)] == ["Completed"] * 3)
     runs = seeds_of(flow_run)
     assert [run.name for run in runs] == ["seed 0", "seed 1", "seed 2"]
-    for run in runs:
+    for seed, run in enumerate(runs):
         assert run.start_time < run.end_time
         with get_client(sync_client=True) as client:
-            own = LogFilter(task_run_id=LogFilterTaskRunId(any_=[run.id]))
-            until(lambda own=own: any(
-                "validation log-loss" in log.message for log in client.read_logs(own)
-            ))  # fmt: skip
+            of_run = LogFilter(task_run_id=LogFilterTaskRunId(any_=[run.id]))
+
+            def lines(of_run: LogFilter = of_run) -> list[str]:
+                return [log.message for log in client.read_logs(of_run)]
+
+            until(lambda: any("validation log-loss" in line for line in lines()))
+            update = f"seed {seed}: LSTM, network 1, at update"
+            losses = [line.rpartition(" ")[2] for line in lines() if line.startswith(update)]
+            assert [float(loss) for loss in losses], "the losses of the LSTM on its way"
             [progress] = client.read_artifacts(
                 artifact_filter=ArtifactFilter(task_run_id=ArtifactFilterTaskRunId(any_=[run.id]))
             )
         assert (progress.type, progress.data) == ("progress", 100.0)
+
+
+def test_the_run_is_named_by_its_version_and_shows_scores_and_seeds(
+    undisturbed: tuple[Root, UUID],
+) -> None:
+    of_run = ArtifactFilterFlowRunId(any_=[undisturbed[1]])
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(undisturbed[1]).name == "train toy@v1"
+        artifacts = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=of_run))
+    shown = {artifact.key: artifact for artifact in artifacts if artifact.key}
+    assert shown["toy-seeds"].type == "table"
+    text = str(shown["toy"].data)
+    for part in ("models/toy@v1", "over 3 seeds: mean", "worst case, seed", "gate: passed"):
+        assert part in text
 
 
 def test_a_version_is_an_asset_made_of_its_dataset(undisturbed: tuple[Root, UUID]) -> None:
@@ -89,13 +109,13 @@ def test_a_version_is_an_asset_made_of_its_dataset(undisturbed: tuple[Root, UUID
             answer = client.request(
                 "POST", "/events/filter", json={"filter": made.model_dump(mode="json")}
             )
-        found = [Event.model_validate(one) for one in answer.json()["events"]]
-        return [one for one in found if one.resource.id.endswith(f"{root.url}/models/toy")]
+        events = [Event.model_validate(event) for event in answer.json()["events"]]
+        return [event for event in events if event.resource.id.endswith(f"{root.url}/models/toy")]
 
     [event] = until(of_model)
     assert event.payload["version"] == "v1"
     assert Path(event.payload["report"]).is_file()
-    assert any(one.id.endswith(f"{root.url}/datasets/toy") for one in event.related)
+    assert any(asset.id.endswith(f"{root.url}/datasets/toy") for asset in event.related)
 
 
 def test_a_seed_whose_process_is_killed_is_tried_again_and_the_others_are_not(
