@@ -470,13 +470,3 @@ def test_new_rows_are_abstained_from_as_scoring_does(root: Root) -> None:
         assert asked.tolist() == pc.not_equal(scored["answer"], "unknown").to_pylist()
         answered += asked.tolist()
     assert set(answered) == {True, False}
-
-
-def test_time_is_an_argument_of_the_flow() -> None:
-    from prefect.utilities.callables import parameter_schema
-
-    from flows.retraining import retrain_model
-
-    schema = parameter_schema(retrain_model)
-    assert set(schema.properties) == {"model", "spec", "root", "now"}
-    assert "GateSpec" in schema.definitions
