@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from prefect.logging import disable_run_logger
 
-from seqclass.evaluation.decisions import LARGEST
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pages.index_pages import refresh
-from seqclass.pipeline.approve import Answer, answer_question, decline_if_over
+from seqclass.pipeline.approve import (
+    Answer,
+    answer_question,
+    decline_if_over,
+    decline_unanswered,
+)
+from seqclass.pipeline.promote import promote
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
@@ -29,7 +33,7 @@ from seqclass.store.retrainings import (
     write_attempt,
 )
 from seqclass.store.root import Root
-from tests.support.commands import Command
+from seqclass.training.spec import TrainingSpec
 from tests.support.evidence import stored
 from tests.support.places import NOW
 from tests.support.stored import SCORES, make_champion, store_version
@@ -37,25 +41,6 @@ from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store
 
 DAY = RetrainSpec(approval=True, approval_s=86400)
 SOON = LATER + timedelta(minutes=1)
-OF_TEST = {
-    "metrics.json": {
-        "metrics": {**SCORES, "balanced_accuracy": 0.9, "ece": 0.1,
-                    "intervals": {"macro_f1": [0.8, 1.0]}},
-        "baselines": {}, "registered_seed": 0, "train_rows": 48, "test_rows": 12,
-        "committee": {"lstm": "the LSTM alone"}, "ensemble": None, "where": None,
-        "split": {"share": 0.2, "test_rows": {"up": 12}, "official": False, "amiss": []},
-        "leaks": {"exact": 0, "near": 0, "examples": [], "amiss": []},
-        "out_of_fold": {"accuracy": 0.9, "rows": 48, "interval": [0.8, 1.0]},
-        "evidence": {"held_rows": 0}, "abstention": {"accuracy_answered": None},
-        "unknown": {"ambiguous": 0, "unfamiliar": 0}, "decision": asdict(LARGEST),
-        "references": 40, "goal": "macro_f1", "by_goal": {},
-    },
-    "stability.json": {
-        "seeds": [{"seed": 0, "macro_f1": 0.9, "validation": {"log_loss": 0.3}, "updates": 100,
-                   "restarts": 0, "seconds": 1.0, "members": []}],
-    },
-}  # fmt: skip
-"""The records that ``show`` reads of a version that one seed trained."""
 YES, NO = Answer(True, "I looked", "ann"), Answer(False, "labels are odd", "ann")
 
 
@@ -72,19 +57,16 @@ def decided(root: Root) -> list[tuple[str, str | None]]:
     return [(entry["what"], entry.get("candidate")) for entry in read_decisions(root, "toy")]
 
 
-def test_the_run_that_asks_ends_and_counts_as_no_failed_try(root: Root) -> None:
-    store_two(root)
-    write_attempt(root, "toy", Attempt("models/toy@v1", "d", 1, NOW.isoformat()))
-    found = apply_verdict(root, VERDICT, spec=DAY)
-    assert (found["decision"], found["settled"]) == ("awaits approval", True)
-    assert "seqclass approve toy@v2" in found["reasons"][-1]
-    assert read_attempt(root, "toy") is None
-    assert champion_of(root, "toy") == "v1"
-    question = open_question(root, "toy")
+def test_the_run_that_asks_ends_and_counts_as_no_failed_try(asked: Root) -> None:
+    record = last_settled(asked, "toy")
+    assert record["decision"] == "awaits approval"
+    assert "seqclass approve toy@v2" in record["reasons"][-1]
+    assert read_attempt(asked, "toy") is None
+    assert champion_of(asked, "toy") == "v1"
+    question = open_question(asked, "toy")
     assert question is not None
     assert (question.version, question.until) == ("v2", LATER + timedelta(days=1))
-    assert last_settled(root, "toy")["decision"] == "awaits approval"
-    assert verify_tree(root)["bad"] == []
+    assert verify_tree(asked)["bad"] == []
 
 
 def test_the_policy_at_the_decision_says_whether_and_until_when_a_person_is_asked(
@@ -120,6 +102,8 @@ def test_a_declined_version_is_refused_and_the_champion_stays(asked: Root) -> No
     assert entry["reason"] == "labels are odd"
     with pytest.raises(ValueError, match="expected a version that awaits approval"):
         answer_question(asked, "toy@v2", YES, SOON)
+    with pytest.raises(ValueError, match="reason: expected words for the audit"):
+        Answer(True, " ", "ann")
 
 
 def test_past_its_time_it_is_declined_and_can_t_be_approved(asked: Root) -> None:
@@ -176,81 +160,38 @@ def test_the_page_shows_what_waits_until_it_is_answered(asked: Root) -> None:
     assert "awaits approval</strong>" not in page()
 
 
-def test_show_tells_what_waits_until_it_is_answered(
-    root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
-) -> None:
-    store_two(root)
-    known = {"dataset": "datasets/toy@0", "metrics": SCORES}
-    ref = store_version(root, "toy", VERDICT, OF_TEST, **known).ref
-    apply_verdict(root, VERDICT, None, DAY, "v3")
-    question = open_question(root, "toy")
-    assert question is not None
-    waits = {"version": "v3", "until": question.until.isoformat()}
-    assert seqclass_json("show", ref)["awaits_approval"] == waits
-    answer = "seqclass approve toy@v3"
-    code, out, err = seqclass("show", ref)
-    assert (code, answer in out) == (0, True), err
-    answer_question(root, "toy@v3", YES)
-    assert seqclass_json("show", ref)["awaits_approval"] is None
-    assert answer not in seqclass("show", ref)[1]
-
-
-@pytest.fixture
-def now_asked(root: Root) -> Root:
-    store_two(root)
-    apply_verdict(root, VERDICT, None, DAY)
-    return root
-
-
 @pytest.mark.parametrize(("word", "champion"), [("approve", "v2"), ("decline", "v1")])
 def test_commands_answer_with_the_account(
-    now_asked: Root, seqclass_json: Callable[..., dict], word: str, champion: str
+    root: Root, seqclass_json: Callable[..., dict], word: str, champion: str
 ) -> None:
+    store_two(root)
+    apply_verdict(root, VERDICT, None, DAY)
     move = seqclass_json(word, "toy@v2", "--reason", "I looked")
     assert (move["model"], move["moved"]) == ("models/toy@v2", word == "approve")
-    assert champion_of(now_asked, "toy") == champion
-    entry = read_log(now_asked, "toy")[-1]
+    assert champion_of(root, "toy") == champion
+    entry = read_log(root, "toy")[-1]
     assert (entry["actor"], entry["reason"]) == (actor(), "I looked")
 
 
-def test_the_form_s_name_and_the_run_s_account_stand_in_the_audit(
-    now_asked: Root, prefect: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from flows.approval import answer_approval
-
-    for name in ("", "a\nb", "x" * 81):
-        with pytest.raises(ValueError, match="name: expected 1 to 80 printable characters"):
-            answer_approval("toy@v2", "approve", name, "I looked", now_asked.url)
-    answer_approval("toy@v2", "approve", "Ann Lee", "I looked", now_asked.url)
-    entry = read_log(now_asked, "toy")[-1]
-    assert entry["actor"] == f"Ann Lee (by the form in Prefect, run by {actor()})"
-    assert (entry["what"], entry["reason"]) == ("promote", "I looked")
-    assert champion_of(now_asked, "toy") == "v2"
-
-
-def test_the_upkeep_declines_what_nobody_answered(root: Root, prefect: str) -> None:
-    from flows.upkeep import keep_models
-
+def test_the_upkeep_declines_what_nobody_answered(root: Root) -> None:
     store_two(root)
     apply_verdict(root, VERDICT, NOW, DAY)
-    keep_models(root.url)
+    [move] = decline_unanswered(root)
+    assert "nobody answered until" in str(move["refused"])
     assert decided(root)[-1] == ("refuse", "v2")
-    assert "nobody answered until" in read_log(root, "toy")[-1]["reason"]
+    assert decline_unanswered(root) == []
+    refresh(root, [move["model"]])
     page = json.loads(root.fs.cat_file(root.join("models", "toy", "index.json")))
     assert page["awaits"] is None
 
 
 def test_a_training_under_a_policy_asks(root: Root) -> None:
-    from seqclass.pipeline.promote import promote
-
     store_version(root, "toy", stored(None))
     set_policy(root, "toy", ModelPolicy(DAY), "", datetime.now(UTC))
-    from seqclass.training.spec import TrainingSpec
-
     with disable_run_logger():
-        found: Any = promote("toy@v1", TrainingSpec(), root)
-    assert (found["verdict"], found["refused"]) == ("awaits_approval", None)
-    assert "seqclass approve toy@v1" in found["decision"]
+        trained: Any = promote("toy@v1", TrainingSpec(), root)
+    assert (trained["verdict"], trained["refused"]) == ("awaits_approval", None)
+    assert "seqclass approve toy@v1" in trained["decision"]
     assert champion_of(root, "toy") is None
     answer_question(root, "toy@v1", YES)
     assert champion_of(root, "toy") == "v1"
