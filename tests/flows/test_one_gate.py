@@ -1,7 +1,6 @@
 """Train, promote and approve keep to the policy that retrainings keep to."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.apply_policy import apply_training_policy
 from seqclass.pipeline.promote import promote
+from seqclass.pipeline.training import train
 from seqclass.policies import present_verdict, set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.log import read_decisions, read_log
@@ -136,23 +136,27 @@ def test_a_run_s_own_limits_and_split_seed_loosen_nothing(two: Root) -> None:
     for other in (TrainingSpec(limits=loose), TrainingSpec(split_seed=8)):
         with pytest.raises(ValueError, match="expected that of the model's policy, got another"):
             trained_as(two, other)
-    found = trained_as(two, TrainingSpec(seeds=2))
-    assert (found.seeds, found.limits, found.split_seed) == (2, Limits(), 3)
-    own = TrainingSpec(limits=replace(loose, spread=0.2), split_seed=8)
-    under(two, replace(HIGH, training=own))
-    found = trained_as(two, TrainingSpec(seeds=2))
-    assert (found.limits, found.split_seed) == (own.limits, 8)
+    plain = trained_as(two, TrainingSpec(seeds=2))
+    assert (plain.seeds, plain.limits, plain.split_seed) == (2, Limits(), 3)
+    of_policy = TrainingSpec(limits=replace(loose, spread=0.2), split_seed=8)
+    under(two, replace(HIGH, training=of_policy))
+    plain = trained_as(two, TrainingSpec(seeds=2))
+    assert (plain.limits, plain.split_seed) == (of_policy.limits, 8)
 
 
-def test_a_training_promotes_nothing_below_the_floor_of_the_policy(two: Root) -> None:
+def test_no_command_walks_round_the_policy(two: Root, seqclass: Command) -> None:
+    """A floor that the version misses: neither train nor promote makes it champion."""
     under(two, HIGH)
     with disable_run_logger():
-        found: Any = promote("toy@v2", TrainingSpec(), two)
-    assert (found["promoted"], champion_of(two, "toy")) == (False, "v1")
-    assert "below the floor of 0.95" in found["refused"]
+        trained: Any = promote("toy@v2", TrainingSpec(), two)
+    assert (trained["promoted"], champion_of(two, "toy")) == (False, "v1")
+    assert "below the floor of 0.95" in trained["refused"]
     entry = read_log(two, "toy")[-1]
     assert (entry["what"], entry.get("candidate")) == ("refuse", "v2")
     assert "below the floor of 0.95" in entry["reason"]
+    code, _, err = seqclass("promote", "toy@v2")
+    assert (code, champion_of(two, "toy")) == (1, "v1")
+    assert "below the floor of 0.95" in err
 
 
 def test_limits_that_are_loosened_during_a_training_hold_at_its_decision(root: Root) -> None:
@@ -163,38 +167,14 @@ def test_limits_that_are_loosened_during_a_training_hold_at_its_decision(root: R
     store_version(root, "toy", stored(seeds=seeds), **spread)
     under(root, RetrainSpec(training=TrainingSpec(limits=Limits(spread=0.5))))
     with disable_run_logger():
-        found: Any = promote("toy@v2", TrainingSpec(), root)
-    assert (found["promoted"], found["refused"]) == (True, None)
+        trained: Any = promote("toy@v2", TrainingSpec(), root)
+    assert (trained["promoted"], trained["refused"]) == (True, None)
     assert champion_of(root, "toy") == "v2"
 
 
 def test_a_training_under_another_spec_than_the_policy_s_does_not_begin(two: Root) -> None:
-    from seqclass.pipeline.training import train
-
     store_series(two)
     under(two, HIGH)
     with pytest.raises(ValueError, match="expected that of the model's policy, got another"):
         train(two, "toy", spec=replace(QUICK, split_seed=8))
     assert model_versions(two, "toy") == ["v1", "v2"]
-
-
-@pytest.mark.system
-def test_no_command_walks_round_the_policy(
-    root: Root, prefect: str, seqclass: Command, tmp_path: Path,
-    seqclass_json: Callable[..., dict],
-) -> None:  # fmt: skip
-    """A floor that the model misses: neither train nor promote makes it champion."""
-    muddled = [("down", "up")[(i + (i % 5 == 0)) % 2] for i in range(200)]
-    store_series(root, n=200, label=muddled)
-    spec = tmp_path / "spec.json"
-    spec.write_text(json.dumps({"members": list(QUICK.members)}))
-    words = ("train", "toy", "--seeds", 1, "--spec", spec)
-    assert seqclass_json(*words)["promoted"]
-    under(root, RetrainSpec(gate=GateSpec(floor=0.99)))
-    code, out, _ = seqclass(*words, "--json")
-    found: Any = json.loads(out)
-    assert (code, found["promoted"]) == (1, False)
-    assert "below the floor of 0.99" in found["refused"]
-    code, _, err = seqclass("promote", "toy@v2")
-    assert (code, champion_of(root, "toy")) == (1, "v1")
-    assert "below the floor of 0.99" in err

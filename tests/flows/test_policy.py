@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prefect.logging import disable_run_logger
 
+from flows.cli.model_commands import RetrainingOptions
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pages.index_pages import write_all
 from seqclass.pipeline.apply_policy import apply_policy
+from seqclass.pipeline.training import retrain
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.approvals import ask
 from seqclass.store.catalogue import verify_tree
@@ -25,9 +26,9 @@ from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
 from tasks.retraining import find_due
 from tests.support.commands import Command
-from tests.support.places import NOW, REPOSITORY
+from tests.support.places import NOW
 from tests.support.service import last_run
-from tests.support.stored import newest_entry_of, store_champion, store_series, store_version
+from tests.support.stored import QUICK, newest_entry_of, store_champion, store_series, store_version
 
 STRICT = RetrainSpec(least_rows=999, gate=GateSpec(floor=0.9), approval=True, approval_s=1)
 WAITS = "fewer than the 999 worth a look"
@@ -79,8 +80,8 @@ def test_a_policy_is_set_shown_removed_and_audited(
     assert (policy.owner, policy.due_s, policy.retraining.approval) == ("ann", 60, True)
     assert verify_tree(root)["bad"] == []
     assert seqclass_json("policy", "toy", "--clear")["policy"] is None
-    said = [(entry["what"], entry["reason"]) for entry in read_log(root, "toy")[1:]]
-    assert said == [("policy", "policy set: audit"), ("policy", "policy removed: by hand")]
+    entries = [(entry["what"], entry["reason"]) for entry in read_log(root, "toy")[1:]]
+    assert entries == [("policy", "policy set: audit"), ("policy", "policy removed: by hand")]
     assert verify_tree(root)["bad"] == []
 
 
@@ -113,70 +114,43 @@ def test_no_spec_of_a_run_goes_around_gate_and_approval(kept: Root) -> None:
     assert replace(resolved(kept, None), training=None) == RetrainSpec()
 
 
-def reasons_of(outcome: Any) -> str:
-    return " ".join(outcome["reasons"])
+def test_options_of_a_command_keep_to_the_policy(kept: Root, tmp_path: Path) -> None:
+    policy = policy_of(kept, "toy")
+    assert RetrainingOptions(warm=True).chosen(policy) == replace(STRICT, start="warm")
+    for content, says in (
+        ({"gate": {"floor": 0.1}}, "gate: expected that of the model's policy, got another"),
+        ({"least_rows": 0}, "rows: expected least_rows of at least 1"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            RetrainingOptions(spec=written(tmp_path, content)).chosen(policy)
+    fewer = RetrainingOptions(spec=written(tmp_path, {"least_rows": 500})).chosen(policy)
+    assert fewer == replace(STRICT, least_rows=500)
 
 
-def test_an_event_and_a_deployment_start_under_the_policy(kept: Root, prefect: str) -> None:
-    from flows.retraining import retrain_model
-
-    deployments = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())["deployments"]
-    [own] = [d for d in deployments if d["entrypoint"] == "flows.retraining.retrain_model"]
-    [trigger] = own["triggers"]
-    assert set(trigger["parameters"]) <= {"model", "root"}
-    assert "parameters" not in own
-    outcome: Any = retrain_model("toy", root=kept.url)
-    assert WAITS in reasons_of(outcome)
-    run = last_run("retrain-model")
-    assert (run.name, run.tags) == ("retrain toy@v1", ["model:toy", "outcome:nothing new"])
-
-
-def test_a_run_that_fails_is_found_by_its_model(kept: Root, prefect: str) -> None:
+def test_a_run_is_found_by_its_model_whether_it_ends_well_or_fails(
+    kept: Root, prefect: str
+) -> None:
     from flows.forms import promote_model
     from flows.retraining import retrain_model
     from flows.training import train_classifier
 
+    outcome: Any = retrain_model("toy", root=kept.url)
+    assert WAITS in outcome["reasons"][0]
+    run = last_run("retrain-model")
+    assert (run.name, run.tags) == ("retrain toy@v1", ["model:toy", "outcome:nothing new"])
     other = RetrainSpec(gate=GateSpec(floor=0.1))
     unknown = store_version(kept, "toy").ref
-    known = open_dataset(kept, "toy").ref.removeprefix("datasets/")
+    dataset = open_dataset(kept, "toy").ref.removeprefix("datasets/")
     for flow, words, tags in (
         (retrain_model, {"model": "toy", "spec": other}, ["model:toy"]),
         (train_classifier, {"dataset": "toy", "spec": TrainingSpec(split_seed=8)},
-         [f"dataset:{known}", "model:toy"]),
+         [f"dataset:{dataset}", "model:toy"]),
         (promote_model, {"model": unknown.removeprefix("models/"), "name": "Ann", "reason": "why"},
          ["model:toy"]),
     ):  # fmt: skip
         with pytest.raises(ValueError, match="expected"):
             flow(**words, root=kept.url)
         assert last_run(flow.name).tags == tags
-
-
-def test_upkeep_which_a_start_of_the_service_asks_for_keeps_to_the_policy(kept: Root) -> None:
-    def due() -> list[str]:
-        with disable_run_logger():
-            return find_due.fn(NOW + timedelta(days=1), kept).names
-
-    assert due() == []
-    set_policy(kept, "toy", None, "", NOW + timedelta(seconds=2))
-    assert due() == ["toy"]
-
-
-def test_a_run_by_hand_keeps_to_the_policy(
-    kept: Root, prefect: str, seqclass: Command, tmp_path: Path
-) -> None:
-    code, out, _ = seqclass("retrain", "toy", "--warm", "--json")
-    assert code == 0
-    assert WAITS in reasons_of(json.loads(out))
-    for content, says in (
-        ({"gate": {"floor": 0.1}}, "gate: expected that of the model's policy, got another"),
-        ({"least_rows": 0}, "rows: expected least_rows of at least 1"),
-    ):
-        code, _, err = seqclass("retrain", "toy", "--spec", written(tmp_path, content))
-        assert (code, err.count("\n")) == (2, 1)
-        assert says in err
-    fewer = {"least_rows": 500, "approval": False}
-    _, out, _ = seqclass("retrain", "toy", "--spec", written(tmp_path, fewer), "--json")
-    assert "fewer than the 500 worth a look" in reasons_of(json.loads(out))
 
 
 @pytest.mark.system
@@ -188,40 +162,37 @@ def test_a_training_or_retraining_without_a_word_moves_no_champion(
     from flows.training import train_classifier
     from flows.upkeep import keep_models
 
-    quick = TrainingSpec(seeds=1, members=("convolutions",))
     store_series(root, n=150)
-    assert train_classifier("toy", spec=quick, root=root.url)["promoted"]
+    assert train_classifier("toy", spec=QUICK, root=root.url)["promoted"]
     strict = replace(STRICT, least_rows=5, gate=GateSpec(floor=0.5))
     set_policy(root, "toy", ModelPolicy(strict), "", datetime.now(UTC))
     store_series(root, n=300)
     keep_models(root.url)
     assert last_run("retrain-model").state.name == "AwaitsApproval"
-    trained: Any = train_classifier("toy", spec=quick, root=root.url)
+    trained: Any = train_classifier("toy", spec=QUICK, root=root.url)
     assert trained["refused"] is None
     assert champion_of(root, "toy") == "v1"
-    said = [(entry["what"], entry.get("candidate")) for entry in read_log(root, "toy")]
-    assert ("ask", "v2") in said
-    assert {what for what, _ in said} <= {"register", "promote", "policy", "ask"}
+    decisions = [(entry["what"], entry.get("candidate")) for entry in read_log(root, "toy")]
+    assert ("ask", "v2") in decisions
+    assert {what for what, _ in decisions} <= {"register", "promote", "policy", "ask"}
     assert verify_tree(root)["bad"] == []
 
 
-def test_a_pause_ends_retrainings_and_leaves_the_policy(
-    kept: Root, seqclass_json: Callable[..., dict], prefect: str
+def test_the_upkeep_keeps_to_the_policy_and_a_pause_ends_retrainings(
+    kept: Root, seqclass_json: Callable[..., dict]
 ) -> None:
-    from flows.retraining import retrain_model
-
     def due() -> list[str]:
         with disable_run_logger():
             return find_due.fn(NOW + timedelta(days=1), kept).names
 
+    assert due() == []
     policy = ModelPolicy(RetrainSpec(least_rows=1, debounce_s=0), owner="ann")
     set_policy(kept, "toy", policy, "few", NOW + timedelta(seconds=2))
     assert due() == ["toy"]
     shown = seqclass_json("policy", "toy", "--pause", "--reason", "the line stands still")
     assert (shown["paused"], shown["policy"]["owner"]) == (True, "ann")
     assert due() == []
-    outcome: Any = retrain_model("toy", root=kept.url)
-    assert "paused" in reasons_of(outcome)
+    assert "paused" in retrain(kept, "toy")["reasons"][0]
     assert policy_of(kept, "toy") == policy
     assert seqclass_json("policy", "--all", "--resume")["policies"][0]["paused"] is False
     assert due() == ["toy"]
@@ -240,7 +211,7 @@ def test_a_policy_for_all_models_is_set_at_once(
     assert seqclass("policy", "toy", "--clear", "--pause")[0] == 2
     assert [policy_of(root, name) for name in ("press", "toy")] == [None, None]
     shown = seqclass_json("policy", "--all", "--set", written(tmp_path, {"owner": "ann"}))
-    assert [own["policy"]["owner"] for own in shown["policies"]] == ["ann", "ann"]
+    assert [entry["policy"]["owner"] for entry in shown["policies"]] == ["ann", "ann"]
 
 
 def test_open_questions_are_listed_with_age_and_owner(

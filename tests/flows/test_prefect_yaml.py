@@ -106,6 +106,7 @@ def test_every_key_of_a_trigger_is_read_and_its_parameters_are_the_flows() -> No
             flow = flows()[deployment["entrypoint"]]
             assert set(trigger["parameters"]) <= set(flow.parameters.properties)
             assert set(flow.parameters.required) <= set(trigger["parameters"])
+            assert "spec" not in trigger["parameters"], "the policy says how"
             triggers += 1
     assert triggers
 
