@@ -57,9 +57,9 @@ def test_answers_follow_probabilities_in_the_order_of_the_series(
 
 def test_the_logarithm_of_an_impossible_class_is_minus_infinity() -> None:
     classifier = ByMean(PLAIN)
-    found = classifier.predict_log_proba([[-1.0], [1000.0]])
-    np.testing.assert_allclose(np.exp(found[0]), classifier.predict_proba([[-1.0]])[0])
-    assert found[1].tolist() == [0.0, -np.inf]
+    logarithms = classifier.predict_log_proba([[-1.0], [1000.0]])
+    np.testing.assert_allclose(np.exp(logarithms[0]), classifier.predict_proba([[-1.0]])[0])
+    assert logarithms[1].tolist() == [0.0, -np.inf]
 
 
 @settings(max_examples=20)
@@ -90,8 +90,8 @@ def test_offsets_let_a_rare_class_answer_below_one_half() -> None:
 
 
 def test_a_series_without_a_value_is_answered() -> None:
-    found = ByMean(PLAIN).predict_proba([[np.nan, np.nan], [1.0, np.nan]])
-    assert found[0].tolist() == [0.5, 0.5]
+    probabilities = ByMean(PLAIN).predict_proba([[np.nan, np.nan], [1.0, np.nan]])
+    assert probabilities[0].tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -79,16 +79,18 @@ def test_more_rows_than_are_held_at_once_are_refused(root: Root) -> None:
 def test_a_test_series_with_a_copy_among_auxiliary_rows_is_a_leak(root: Root) -> None:
     toy = store_series(root)
     store_series(root, "more", 100)  # the first sixty are those of toy
-    chosen = select_rows(toy, SPEC)
-    assert leaks_of(toy, chosen)["exact"] == 0
-    assert leaks_of(toy, chosen, found(toy))["exact"] == len(chosen.test)
+    split = select_rows(toy, SPEC)
+    assert leaks_of(toy, split)["exact"] == 0
+    assert leaks_of(toy, split, found(toy))["exact"] == len(split.test)
     none = replace(found(toy), rows=found(toy).rows[60:])
-    assert leaks_of(toy, chosen, none)["exact"] == 0
+    assert leaks_of(toy, split, none)["exact"] == 0
 
 
 def test_the_weight_is_told_over_seeds() -> None:
     def line(*weights: float) -> str:
-        return auxiliary_line("datasets/more@1", [{"auxiliary_weight": own} for own in weights])
+        return auxiliary_line(
+            "datasets/more@1", [{"auxiliary_weight": weight} for weight in weights]
+        )
 
     assert "datasets/more@1 was not trained on" in line(0.0, 0.0)
     assert "weight 0.25, which" in line(0.25, 0.25)

@@ -61,13 +61,15 @@ def test_three_classes_are_learnt_and_answered_alike_however_they_are_asked() ->
     y = np.arange(90) % 3
     x = rng.normal(0, 0.3, (90, 2)) + np.array([[0, 3], [3, 0], [-3, -3]])[y]
     fitted = SequenceClassifier(members=("steps",)).fit(x.tolist(), y.tolist())
-    found = fitted.predict_proba(x)
-    assert found.shape == (90, 3)
+    probabilities = fitted.predict_proba(x)
+    assert probabilities.shape == (90, 3)
     assert fitted.score(x, y) > 0.83
-    np.testing.assert_array_equal(found.argmax(axis=1), fitted.predict(x))
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), fitted.predict(x))
     order = rng.permutation(90)
-    np.testing.assert_allclose(fitted.predict_proba(x[order]), found[order], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        fitted.predict_proba(x[order]), probabilities[order], rtol=0, atol=1e-5
+    )
     alone = np.concatenate([fitted.predict_proba(x[k : k + 1]) for k in range(9)])
-    np.testing.assert_allclose(alone, found[:9], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(alone, probabilities[:9], rtol=0, atol=1e-5)
     with pytest.raises(ValueError, match="expected one value for each of 90 series"):
         fitted.fit(x, y[:-1])

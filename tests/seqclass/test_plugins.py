@@ -52,9 +52,9 @@ def test_a_package_adds_a_file_format_a_generator_and_a_command(
 ) -> None:
     (tmp_path / "night.dice").write_text("rolls!")
     seen = run(installed, "-m", "flows", "inspect", tmp_path / "night.dice", "--json")
-    found: dict[str, Any] = json.loads(seen.stdout)
-    assert found["classes"] == {"fair": 3, "loaded": 3}
-    assert [file["layout"] for file in found["files"].values()] == ["a letter is a series"]
+    inspected: dict[str, Any] = json.loads(seen.stdout)
+    assert inspected["classes"] == {"fair": 3, "loaded": 3}
+    assert [file["layout"] for file in inspected["files"].values()] == ["a letter is a series"]
 
     source = {"generator": "dice", "spec": {"n_series": 6}}
     script = (

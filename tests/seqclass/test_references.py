@@ -6,7 +6,7 @@ from seqclass.store.references import DatasetRef, ModelRef, Reference, StudyRef
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "reference"),
     [
         ("datasets/plant@0123", DatasetRef("plant", "0123")),
         ("plant@0123", DatasetRef("plant", "0123")),
@@ -17,11 +17,11 @@ from seqclass.store.references import DatasetRef, ModelRef, Reference, StudyRef
     ],
 )
 def test_a_reference_is_read_with_or_without_its_kind_and_version(
-    text: str, found: Reference
+    text: str, reference: Reference
 ) -> None:
-    assert type(found).parse(text) == found
-    assert type(found).parse(str(found)) == found
-    assert type(found).parse(found.short) == found
+    assert type(reference).parse(text) == reference
+    assert type(reference).parse(str(reference)) == reference
+    assert type(reference).parse(reference.short) == reference
 
 
 def test_a_reference_of_another_kind_is_not_taken_for_a_name() -> None:

@@ -22,8 +22,8 @@ CLASSES = ["fault", "ok"]
 def test_without_offsets_the_largest_probability_answers() -> None:
     probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 50)
     assert (predict_labels(probabilities) == probabilities.argmax(axis=1)).all()
-    found = confidence_of(probabilities, LARGEST)
-    np.testing.assert_allclose(found, probabilities.max(axis=1))
+    confidence = confidence_of(probabilities, LARGEST)
+    np.testing.assert_allclose(confidence, probabilities.max(axis=1))
 
 
 def test_a_probability_of_zero_is_no_fault() -> None:
@@ -67,9 +67,9 @@ def test_costs_that_are_missing_or_impossible_are_refused(wrong: dict) -> None:
 
 def test_abstention_is_told_on_test_rows() -> None:
     p = np.array([[0.95, 0.05], [0.6, 0.4], [0.1, 0.9], [0.45, 0.55]])
-    found = abstention_scores(p, np.array([0, 1, 1, 1]), replace(LARGEST, threshold=0.8))
-    assert (found["unknown"], found["coverage"], found["accuracy_answered"]) == (2, 0.5, 1.0)
-    assert found["curve"][-1] == [1.0, 0.75]
+    scores = abstention_scores(p, np.array([0, 1, 1, 1]), replace(LARGEST, threshold=0.8))
+    assert (scores["unknown"], scores["coverage"], scores["accuracy_answered"]) == (2, 0.5, 1.0)
+    assert scores["curve"][-1] == [1.0, 0.75]
 
 
 @pytest.mark.parametrize(

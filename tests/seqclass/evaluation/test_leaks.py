@@ -62,19 +62,13 @@ def test_constant_series_are_no_near_copies_of_each_other(level: float) -> None:
     assert len(set(exact_keys(x))) == 2
 
 
-def test_nothing_observed_has_keys_too() -> None:
-    nothing = np.full((1, 5, 2), np.nan, np.float32)
-    assert near_keys(nothing) == [b""]
-    assert len(exact_keys(nothing)) == 1
-
-
 def test_leaks_count_test_series_once_and_name_pairs() -> None:
     exact = [key * 8 for key in [b"p", b"q", b"p", b"p", b"s"]]
     near = [key * 8 for key in [b"1", b"2", b"1", b"1", b"2"]]
     keys = ShapeKeys(as_numbers(exact), as_numbers(near))
-    found = find_leaks(list("abcde"), keys, np.array([0, 1]), np.array([2, 3, 4]))
-    assert (found["exact"], found["near"]) == (2, 1)
-    assert found["examples"] == [
+    leaks = find_leaks(list("abcde"), keys, np.array([0, 1]), np.array([2, 3, 4]))
+    assert (leaks["exact"], leaks["near"]) == (2, 1)
+    assert leaks["examples"] == [
         {"kind": "exact", "test": "c", "train": "a"},
         {"kind": "exact", "test": "d", "train": "a"},
         {"kind": "near", "test": "e", "train": "b"},
@@ -97,10 +91,10 @@ def test_copies_are_told_in_metrics_report_and_output(
     split = ["train"] * 48 + ["test"] * 12
     stored = store_series(root, value=copies(root)["value"].combine_chunks(), split=split)
     spec = TrainingSpec(seeds=1, members=("convolutions",))
-    found = leaks_of(stored, select_rows(stored, spec))
-    assert (found["exact"], found["near"]) == (2, 1)
-    assert {"kind": "exact", "test": "s050", "train": "s000"} in found["examples"]
-    [line] = found["amiss"]
+    leaks = leaks_of(stored, select_rows(stored, spec))
+    assert (leaks["exact"], leaks["near"]) == (2, 1)
+    assert {"kind": "exact", "test": "s050", "train": "s000"} in leaks["examples"]
+    [line] = leaks["amiss"]
     assert line.startswith("the share of missing values alone tells the class")
     path = Path(f"{root.path}.json")
     path.write_text('{"members": ["convolutions"]}')
@@ -110,7 +104,7 @@ def test_copies_are_told_in_metrics_report_and_output(
     assert f"leaks: {line}" in before
     assert "one seed can't disagree with itself" in before
     model = open_model(root, "toy@v1")
-    assert model.read_json("metrics.json")["leaks"] == found
+    assert model.read_json("metrics.json")["leaks"] == leaks
     page = Path(model.folder, "report.html").read_text()
     assert line in page
     assert "2 exact and 1 near copies of training series are among the 12 test series" in page
@@ -198,22 +192,6 @@ def test_few_groups_are_no_error(n_groups: int) -> None:
     assert len(found_in(x, groups=groups)) == (n_groups >= 5)
 
 
-def test_the_archive_gives_no_label_away(shared_data: Path) -> None:
-    paths = sorted((shared_data / "archive").glob("*.npz"))
-    assert len(paths) >= 13
-    for path in paths:
-        data = np.load(path)
-        parts = [data["X_train"][:2000], data["X_test"][:1000]]
-        longest = max(part.shape[1] for part in parts)
-        x = np.concatenate([
-            np.pad(part, ((0, 0), (0, longest - part.shape[1]), (0, 0)), constant_values=np.nan)
-            for part in parts
-        ])  # fmt: skip
-        labels = np.concatenate([data["y_train"][:2000], data["y_test"][:1000]])
-        sample = Sample(x, labels, None, np.arange(len(x)) >= len(parts[0]))
-        assert giveaways(sample, [f"c{k}" for k in range(x.shape[2])]) == [], path.name
-
-
 @given(
     rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1), st.integers(0, 50)),
                   min_size=12, max_size=80),
@@ -231,13 +209,6 @@ def test_the_newest_keys_test_and_no_key_is_cut(
         assert len(keys & set(groups[kept])) >= min(2, len(keys))
 
 
-def test_the_newest_fifth_tests() -> None:
-    time = RNG.permutation(100)
-    kept, held = assign_newest(keys_of(np.arange(100).astype(str)), np.arange(100) % 2, time, 0.2)
-    assert sorted(time[held]) == list(range(80, 100))
-    assert len(kept) == 80
-
-
 def test_a_class_that_is_only_new_trains_first() -> None:
     y = np.array([0] * 8 + [1] * 4)
     kept, held = assign_newest(keys_of(np.arange(12).astype(str)), y, np.arange(12), 0.5)
@@ -250,9 +221,9 @@ def test_a_dataset_is_split_by_time_where_the_spec_says_so(root: Root) -> None:
     time = [begin + timedelta(hours=(i * 7) % 60) for i in range(60)]
     kind = pa.timestamp("us", tz="UTC")
     stored = store_series(root, time=pa.array(time, kind))
-    chosen = select_rows(stored, TrainingSpec(split_by="time"))
-    assert len(chosen.test) == 12
-    assert min(time[i] for i in chosen.test) > max(time[i] for i in chosen.train)
+    split = select_rows(stored, TrainingSpec(split_by="time"))
+    assert len(split.test) == 12
+    assert min(time[i] for i in split.test) > max(time[i] for i in split.train)
     with pytest.raises(ValueError, match="split_by: expected a dataset with a column 'time'"):
         select_rows(store_series(root, "plain"), TrainingSpec(split_by="time"))
     with pytest.raises(ValueError, match="split_by: expected hash or time, got 'date'"):

@@ -31,8 +31,8 @@ def onnx_outputs(classifier: keras.Model, x: np.ndarray) -> dict[str, np.ndarray
 
 
 def keras_outputs(classifier: keras.Model, x: np.ndarray) -> dict[str, np.ndarray]:
-    found = classifier(x, training=False)
-    named = found if isinstance(found, dict) else {"probabilities": found}
+    output = classifier(x, training=False)
+    named = output if isinstance(output, dict) else {"probabilities": output}
     return {name: part.numpy() for name, part in named.items()}
 
 
@@ -55,11 +55,11 @@ def torn(x: np.ndarray) -> np.ndarray:
 )
 def test_each_network_answers_as_in_keras(kind: str, pooling: int, filters: int) -> None:
     x = torn(gappy(8, 60))
-    own = views_branch(x, 3, pooling, Architecture(kind, filters=filters, units=5))  # type: ignore[arg-type]
-    classifier = committee_classifier([own], Mixture((1.0,), (0.2,), 1.0))
-    found, wanted = onnx_outputs(classifier, x), keras_outputs(classifier, x)
-    assert found.keys() == wanted.keys() == {"probabilities"}
-    assert np.abs(found["probabilities"] - wanted["probabilities"]).max() < NEAR
+    branch = views_branch(x, 3, pooling, Architecture(kind, filters=filters, units=5))  # type: ignore[arg-type]
+    classifier = committee_classifier([branch], Mixture((1.0,), (0.2,), 1.0))
+    written, wanted = onnx_outputs(classifier, x), keras_outputs(classifier, x)
+    assert written.keys() == wanted.keys() == {"probabilities"}
+    assert np.abs(written["probabilities"] - wanted["probabilities"]).max() < NEAR
     assert np.ptp(wanted["probabilities"], axis=0).max() > 0.01
 
 
@@ -68,17 +68,17 @@ def test_a_whole_committee_answers_as_in_keras() -> None:
     x[..., 1] = np.rint(x[..., 1] * 2)  # symbols
     classifier = whole_committee(Rows(x, np.arange(24, dtype=np.int32) % 3), 3)
     for new in (torn(x[::-1]), x[:1, :7], np.concatenate([x, np.full_like(x, np.nan)], axis=1)):
-        found, wanted = onnx_outputs(classifier, new), keras_outputs(classifier, new)
-        assert found.keys() == {"probabilities", "p_value", "nearest", "distance"}
+        written, wanted = onnx_outputs(classifier, new), keras_outputs(classifier, new)
+        assert written.keys() == {"probabilities", "p_value", "nearest", "distance"}
         for name in ("probabilities", "p_value"):
-            assert np.abs(found[name] - wanted[name]).max() < NEAR, name
-        assert np.allclose(found["distance"], wanted["distance"], rtol=1e-3)
-        assert (found["nearest"][:, 0] == wanted["nearest"][:, 0]).all()
+            assert np.abs(written[name] - wanted[name]).max() < NEAR, name
+        assert np.allclose(written["distance"], wanted["distance"], rtol=1e-3)
+        assert (written["nearest"][:, 0] == wanted["nearest"][:, 0]).all()
 
 
 def test_a_recurrence_stays_a_single_node() -> None:
-    own = views_branch(gappy(), 2, 1)
-    written = onnx_model(committee_classifier([own], Mixture((1.0,), (1.0,), 1.0)), "")
+    branch = views_branch(gappy(), 2, 1)
+    written = onnx_model(committee_classifier([branch], Mixture((1.0,), (1.0,), 1.0)), "")
     kinds = [node.op_type for node in written.graph.node]
     assert kinds.count("LSTM") == 1
     assert not {"Loop", "Scan"} & set(kinds)
@@ -94,15 +94,15 @@ def test_indexing_is_numpys(key: tuple, wanted: tuple[int, ...]) -> None:
     g = GraphWriter()
     name = FORMS["GetItem"](g, None, Wire("series", x.shape), key)
     model = g.model(Wire("series", x.shape), {"found": Wire(str(name), wanted)}, "")
-    [found] = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"series": x})
-    assert (found.shape, found.tolist()) == (wanted, x[key].tolist())
+    [output] = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"series": x})
+    assert (output.shape, output.tolist()) == (wanted, x[key].tolist())
 
 
 def refused(layer: keras.Layer) -> str:
     raw = keras.Input((None, 2))
-    with pytest.raises(NoOnnxFormError) as found:
+    with pytest.raises(NoOnnxFormError) as error:
         onnx_model(keras.Model(raw, layer(raw)), "")
-    return str(found.value)
+    return str(error.value)
 
 
 def test_what_has_no_form_is_named() -> None:

@@ -29,7 +29,7 @@ def test_answers_and_reasons_are_those_of_the_project(
     offsets: tuple[float, ...] | None, possible: tuple[float, ...] | None, costs: Any
 ) -> None:
     rng = np.random.default_rng(0)
-    found = {
+    outputs = {
         "probabilities": rng.dirichlet(np.ones(3), 200).astype(np.float32),
         "p_value": rng.random(200).astype(np.float32),
         "nearest": np.zeros((200, 1), int),
@@ -39,10 +39,10 @@ def test_answers_and_reasons_are_those_of_the_project(
         "classes": CLASSES, "references": ["s0"],
         "decision": asdict(rule),
     }  # fmt: skip
-    mine, own = decide(found, record), answers_of(found, rule)
-    assert mine["label"] == [CLASSES[code] for code in own.codes]
-    assert mine["reason"] == list(own.reasons)
-    np.testing.assert_allclose(mine["confidence"], own.confidence, rtol=1e-6)
-    unknown = [answer == "unknown" for answer in mine["answer"]]
-    assert unknown == [reason is not None for reason in own.reasons]
+    alone, expected = decide(outputs, record), answers_of(outputs, rule)
+    assert alone["label"] == [CLASSES[code] for code in expected.codes]
+    assert alone["reason"] == list(expected.reasons)
+    np.testing.assert_allclose(alone["confidence"], expected.confidence, rtol=1e-6)
+    unknown = [answer == "unknown" for answer in alone["answer"]]
+    assert unknown == [reason is not None for reason in expected.reasons]
     assert 0 < sum(unknown) < 200

@@ -18,7 +18,7 @@ def tables(root: Root) -> list[str]:
     """Two tables of scores in a root."""
     paths = []
     for number, n in enumerate((3, 2)):
-        own = pa.table(
+        table = pa.table(
             {
                 "series_id": [f"é{number}-{k}" for k in range(n)],
                 "answer": ["unknown" if k == 1 else "up, or down" for k in range(n)],
@@ -28,7 +28,7 @@ def tables(root: Root) -> list[str]:
         )
         paths.append(root.join(f"scores-{number}.parquet"))
         Path(root.path).mkdir(exist_ok=True)
-        pq.write_table(own, paths[-1])
+        pq.write_table(table, paths[-1])
     return paths
 
 
@@ -47,11 +47,11 @@ def test_every_form_has_every_row_once_in_order(
 ) -> None:
     (tmp_path / "new").mkdir()
     target = write_out(root, tables, str(tmp_path / "new" / f"out{ending.upper()}"))
-    found = rows_of(Path(target).rename(tmp_path / f"out{ending}"))
-    assert [row["series_id"] for row in found] == ["é0-0", "é0-1", "é0-2", "é1-0", "é1-1"]
-    assert [float(row["confidence"]) for row in found] == [0.5, 0.625, 0.75, 0.5, 0.625]
-    assert [row["answer"] for row in found].count("unknown") == 2
-    nearest = [row["nearest"] for row in found[:3]]
+    rows = rows_of(Path(target).rename(tmp_path / f"out{ending}"))
+    assert [row["series_id"] for row in rows] == ["é0-0", "é0-1", "é0-2", "é1-0", "é1-1"]
+    assert [float(row["confidence"]) for row in rows] == [0.5, 0.625, 0.75, 0.5, 0.625]
+    assert [row["answer"] for row in rows].count("unknown") == 2
+    nearest = [row["nearest"] for row in rows[:3]]
     assert nearest == (["a;b", "", ""] if ending == ".csv" else [["a", "b"], [], None])
     assert list((tmp_path / "new").iterdir()) == []
 
@@ -59,20 +59,20 @@ def test_every_form_has_every_row_once_in_order(
 def test_no_cell_of_a_csv_is_a_formula(root: Root, tmp_path: Path) -> None:
     runs = ["=cmd|' /C calc'!A0", "@sum(1)", "-2+3", "+x", " =1"]
     texts = [*runs, "-1.5", "+2e3", "up", "a=b", None]
-    own = pa.table({"series_id": texts, "answer": texts, "confidence": [-0.5] * len(texts),
+    table = pa.table({"series_id": texts, "answer": texts, "confidence": [-0.5] * len(texts),
                     "nearest": [[text or "x", "up"] for text in texts]})  # fmt: skip
     Path(root.path).mkdir()
-    pq.write_table(own, root.join("scores.parquet"))
+    pq.write_table(table, root.join("scores.parquet"))
     for ending in KINDS:
         out = f"{tmp_path}/out{ending}"
-        found = rows_of(Path(write_out(root, [root.join("scores.parquet")], out)))
+        rows = rows_of(Path(write_out(root, [root.join("scores.parquet")], out)))
         for column in ("series_id", "answer"):
-            kept = [row[column] for row in found]
+            kept = [row[column] for row in rows]
             inert = [*(f"'{text}" for text in runs), *texts[5:-1], ""]
             assert kept == (inert if ending == ".csv" else texts)
         if ending == ".csv":
-            assert [row["nearest"][0] for row in found[:5]] == ["'"] * 5
-            assert {row["confidence"] for row in found} == {"-0.5"}
+            assert [row["nearest"][0] for row in rows[:5]] == ["'"] * 5
+            assert {row["confidence"] for row in rows} == {"-0.5"}
 
 
 @pytest.mark.parametrize("out", ["out", "out.xlsx", "out.csv.gz", ".csv/out"])

@@ -20,9 +20,9 @@ def doubts(tmp_path_factory: pytest.TempPathFactory) -> Model:
 @pytest.fixture(scope="session")
 def queue(doubts: Model) -> Queue:
     bad = []
-    found = queue_of(doubts, 50, False, bad)
+    asked = queue_of(doubts, 50, False, bad)
     assert bad == []
-    return found
+    return asked
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seqclass.labelling.doubtful_rows import questions_of, sources_of
 from seqclass.labelling.label_queue import Queue, apart, keep_queue, queue_of
 from seqclass.labelling.suspects import held_answers
 from seqclass.store.catalogue import verify_tree
@@ -19,17 +18,17 @@ from tests.support.places import NOW
 
 def asked(model: Model, limit: int = 50, again: bool = False) -> Queue:
     bad = Damages()
-    found = queue_of(model, limit, again, bad)
+    queue = queue_of(model, limit, again, bad)
     assert bad == []
-    return found
+    return queue
 
 
 def test_all_that_is_in_doubt_is_asked_the_least_sure_first(queue: Queue) -> None:
-    ids = [own.series_id for own in queue.questions]
+    ids = [question.series_id for question in queue.questions]
     assert set(ids[:2]) == TURNED
     assert DOUBTED in ids
     assert ELSEWHERE not in ids
-    sureness = [own.sureness for own in queue.questions]
+    sureness = [question.sureness for question in queue.questions]
     assert sureness == sorted(sureness)
     reasons = {"label doubted": 2, "label doubted by a retraining": 1, "unknown": 4}
     assert queue.reasons == reasons
@@ -38,13 +37,13 @@ def test_all_that_is_in_doubt_is_asked_the_least_sure_first(queue: Queue) -> Non
 
 
 def test_of_two_series_alike_one_is_asked(queue: Queue) -> None:
-    ids = {own.series_id for own in queue.questions}
+    ids = {question.series_id for question in queue.questions}
     assert len(ids & {"t0100", "twin"}) == 1
 
 
 def test_each_question_says_what_is_known(queue: Queue) -> None:
-    found = {own.series_id: own for own in queue.questions}
-    turned, unknown = found["s003"], found["t0101"]
+    questions = {question.series_id: question for question in queue.questions}
+    turned, unknown = questions["s003"], questions["t0101"]
     assert turned.label == "up"
     assert turned.stored is not None
     assert (turned.stored.answer, turned.stored.nearest) == ("down", "s050")
@@ -53,7 +52,7 @@ def test_each_question_says_what_is_known(queue: Queue) -> None:
     assert unknown.label is None
     assert unknown.stored is not None
     assert (unknown.why, unknown.stored.nearest) == ("unknown: ambiguous", "s001")
-    assert found[DOUBTED].sureness == 0.5
+    assert questions[DOUBTED].sureness == 0.5
 
 
 def test_nothing_is_asked_twice_but_on_request(doubting: Model) -> None:
@@ -61,11 +60,11 @@ def test_nothing_is_asked_twice_but_on_request(doubting: Model) -> None:
     assert asked(doubting, limit=3).questions == first.questions  # looking asks nobody
     keep_queue(doubting, first, NOW)
     second = asked(doubting)
-    known = {own.series_id for own in first.questions}
-    assert not known & {own.series_id for own in second.questions}
+    before = {question.series_id for question in first.questions}
+    assert not before & {question.series_id for question in second.questions}
     keep_queue(doubting, second, NOW + timedelta(seconds=1))
     third = asked(doubting)
-    assert {own.series_id for own in third.questions} <= {"t0100", "twin"}
+    assert {question.series_id for question in third.questions} <= {"t0100", "twin"}
     assert len(asked(doubting, again=True).questions) == 7
     assert verify_tree(doubting.root, None)["bad"] == []
 
@@ -82,12 +81,3 @@ def test_series_that_only_noise_tells_apart_are_alike_and_others_are_not() -> No
     table = pa.table({"x": from_dense(np.stack(drawn).astype(np.float32)), "y": from_dense(
         np.full((4, 40), np.nan, np.float32))})  # fmt: skip
     assert apart(table, ["x", "y"]).tolist() == [0, 2, 3]
-
-
-def test_every_row_in_doubt_is_a_question_once_however_alike(doubts: Model) -> None:
-    bad = Damages()
-    found = questions_of(sources_of(doubts, bad), again=False, bad=bad)
-    ids = [own.series_id for own in found]
-    assert len(ids) == len(set(ids))
-    assert {"t0100", "twin"} <= set(ids), "alike rows are joined later, when their series are read"
-    assert bad == []

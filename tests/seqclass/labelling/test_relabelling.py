@@ -51,9 +51,9 @@ def test_labels_make_a_new_version_and_leave_who_gave_them(
     after = open_dataset(doubting.root, "toy")
     assert after.manifest["parents"] == [before.ref]
     assert after.manifest["contract"]
-    found = labels_of(doubting.root)
-    assert (found["s003"], found["s010"], found["t0101"]) == ("down", "down", "up")
-    assert len(found) == before.manifest["n_series"]
+    labels = labels_of(doubting.root)
+    assert (labels["s003"], labels["s010"], labels["t0101"]) == ("down", "down", "up")
+    assert len(labels) == before.manifest["n_series"]
     [(manifest, table)] = read_labels(doubting.root, "toy")
     rows = {row["series_id"]: row for row in table.to_pylist()}
     assert rows["s003"]["before"] == "up"
@@ -67,7 +67,7 @@ def test_labels_make_a_new_version_and_leave_who_gave_them(
 
 def test_what_was_answered_is_not_asked_again(doubting: Model, spec: LabelsSpec) -> None:
     take_in(doubting, spec, NOW)
-    again = {own.series_id for own in queue_of(doubting, 50, True, []).questions}
+    again = {question.series_id for question in queue_of(doubting, 50, True, []).questions}
     assert not again & {"s003", "s010", "t0101"}
 
 
@@ -129,14 +129,16 @@ def test_a_change_is_taken_back_and_made_again(doubting: Model, tmp_path: Path) 
     assert labels_of(doubting.root)["s003"] == "up"
     assert give(doubting, tmp_path / "mis.csv", "down") == changed
     assert labels_of(doubting.root)["s003"] == "down"
-    entries = [own["evidence"] for own in read_log(doubting.root, "toy") if own["what"] == "label"]
-    assert [(own["parent"], own["dataset"], own["changed"]) for own in entries] == [
+    entries = [
+        entry["evidence"] for entry in read_log(doubting.root, "toy") if entry["what"] == "label"
+    ]
+    assert [(entry["parent"], entry["dataset"], entry["changed"]) for entry in entries] == [
         (first, changed, 1), (changed, first, 1), (first, changed, 1),
     ]  # fmt: skip
     kept = {manifest["dataset"]: table["before"].to_pylist()
             for manifest, table in read_labels(doubting.root, "toy")}  # fmt: skip
     assert kept == {changed: ["up"], first: ["down"]}
-    assert len({own["answers"] for own in entries}) == 3
+    assert len({entry["answers"] for entry in entries}) == 3
     assert len(list(read_labels(doubting.root, "toy"))) == 3
     assert verify_tree(doubting.root)["bad"] == []
 

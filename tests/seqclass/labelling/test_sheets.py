@@ -29,7 +29,7 @@ def test_pandas_reads_a_row_for_each_series_and_writes_labels_into_it(
     assert write_sheet(queue, ".csv", str(path)) == [str(path)]
     table = pd.read_csv(path)
     assert list(table.columns) == ["series_id", "label", *SAID]
-    assert table["series_id"].tolist() == [own.series_id for own in queue.questions]
+    assert table["series_id"].tolist() == [question.series_id for question in queue.questions]
     with pytest.raises(ValueError, match="at least one label"):
         read_answers(str(path), "ann", THEN, Limits())
     table.loc[0, "label"] = "down"
@@ -39,30 +39,16 @@ def test_pandas_reads_a_row_for_each_series_and_writes_labels_into_it(
     assert answers == [Answer(queue.questions[0].series_id, "down", "ann", THEN.isoformat())]
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_an_empty_column_of_labels_is_text_and_takes_some(tmp_path: Path, ending: str) -> None:
-    path = tmp_path / f"labels.{ending}"
-    for labels in ([math.nan, math.nan], [None, "up"]):
-        table = pd.DataFrame({"series_id": ["a", "b"], "label": labels})
-        table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
-        if "up" in labels:
-            [answer] = read_answers(str(path), "ann", THEN, Limits())
-            assert answer[:2] == ("b", "up")
-        else:
-            with pytest.raises(ValueError, match="at least one label"):
-                read_answers(str(path), "ann", THEN, Limits())
-
-
 FORMULA = "=cmd|' /C calc'!A0"
 
 
 def test_no_text_of_the_csv_is_a_formula_and_labels_are_read_back(
     queue: Queue, tmp_path: Path
 ) -> None:
-    told = [*queue.questions]
-    told[0] = replace(told[0], series_id=FORMULA, label="@sum(1)", why="-2+3")
+    questions = [*queue.questions]
+    questions[0] = replace(questions[0], series_id=FORMULA, label="@sum(1)", why="-2+3")
     path = tmp_path / "queue.csv"
-    write_sheet(replace(queue, questions=told), ".csv", str(path))
+    write_sheet(replace(queue, questions=questions), ".csv", str(path))
     with path.open(newline="") as file:
         lines = list(csv.reader(file))
     runs = re.compile(r"\s*[=+\-@](?![0-9.]+$)")
@@ -73,8 +59,8 @@ def test_no_text_of_the_csv_is_a_formula_and_labels_are_read_back(
     for sign in ",;\t":  # as spreadsheets save it in one country or another
         with path.open("w", newline="") as file:
             csv.writer(file, delimiter=sign).writerows(lines)
-        found = check_answers(read_answers(str(path), "ann", THEN, Limits()), {FORMULA}, {"down"})
-        assert found == [Answer(FORMULA, "down", "ann", THEN.isoformat())]
+        answers = check_answers(read_answers(str(path), "ann", THEN, Limits()), {FORMULA}, {"down"})
+        assert answers == [Answer(FORMULA, "down", "ann", THEN.isoformat())]
 
 
 def test_what_would_run_is_made_inert_and_the_rest_stays_as_it_is() -> None:
@@ -92,17 +78,17 @@ def test_label_studio_gets_tasks_answers_and_a_configuration(queue: Queue, tmp_p
     first = tasks[0]
     assert set(first["data"]["series"]) == {"step", "value"}
     assert not any(math.isnan(v) for v in first["data"]["series"]["value"])
-    [said] = first["predictions"]
-    assert said["model_version"] == "toy@v1"
-    assert said["score"] == pytest.approx(queue.questions[0].stored.probability)
+    [prediction] = first["predictions"]
+    assert prediction["model_version"] == "toy@v1"
+    assert prediction["score"] == pytest.approx(queue.questions[0].stored.probability)
     view = ElementTree.parse(tmp_path / "tasks.xml").getroot()  # noqa: S314 - our own file
     drawn, choices = view.find("TimeSeries"), view.find("Choices")
     assert drawn is not None
     assert choices is not None
-    [result] = said["result"]
+    [result] = prediction["result"]
     assert (result["from_name"], result["to_name"]) == (choices.get("name"), drawn.get("name"))
-    assert result["value"]["choices"][0] in {own.get("value") for own in choices}
-    assert [own.get("column") for own in drawn] == ["value"]
+    assert result["value"]["choices"][0] in {element.get("value") for element in choices}
+    assert [element.get("column") for element in drawn] == ["value"]
 
 
 def annotation(label: str, **known: object) -> dict:

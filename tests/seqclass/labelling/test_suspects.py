@@ -21,12 +21,12 @@ def answers(n: int, turned: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray,
 def test_turned_labels_are_suspects_and_few_others_are() -> None:
     probabilities, y, wrong = answers(600, 30)
     held = HeldAnswers(["a", "b", "c"], [f"{row}" for row in range(600)], y, probabilities)
-    joint, found = held.joint, set(held.suspected)
-    assert len(found & set(wrong)) >= 25
-    assert len(found - set(wrong)) <= 10
+    joint, suspects = held.joint, set(held.suspected)
+    assert len(suspects & set(wrong)) >= 25
+    assert len(suspects - set(wrong)) <= 10
     assert joint.counts.sum() == (joint.meant >= 0).sum()
     off = joint.counts - np.diag(np.diag(joint.counts))
-    assert off.sum() == len(found)
+    assert off.sum() == len(suspects)
     assert off[1, 0] > off[0, 1]  # a row of class 0 was labelled 1, never a row of class 1 as 0
 
 

@@ -53,17 +53,17 @@ def come(root: Root) -> Come:
         table = table.set_column(1, "label", pa.array(labels, pa.string()))
         parent = open_dataset(root, "toy")
         every = [
-            own.filter(pa.array([name[0] == "s" for name in own["series_id"].to_pylist()]))
-            for own in parent.tables()
+            rows.filter(pa.array([name[0] == "s" for name in rows["series_id"].to_pylist()]))
+            for rows in parent.tables()
         ]
         return write_rows(root, "toy", [*every, table], Provenance({}, now=NOW + after))
 
     return labelled
 
 
-def found(root: Root, known: Truth | None = None) -> Truth:
+def found(root: Root, before: Truth | None = None) -> Truth:
     bad = Damages()
-    truth = truth_of(root, "toy", known, bad)
+    truth = truth_of(root, "toy", before, bad)
     assert bad == []
     assert truth is not None
     return truth
@@ -73,8 +73,8 @@ def test_late_labels_show_the_accuracy_and_their_delay(answered: Model, come: Co
     assert found(answered.root).versions == ()
     come(["up"] * 15 + ["down"] * 5, WEEK)
     come(["up"] * 24 + ["down"] * 6, 2 * WEEK)
-    [own] = found(answered.root).versions
-    like = own.like or own.unlike
+    [version] = found(answered.root).versions
+    like = version.like or version.unlike
     assert like is not None
     assert (like.every.rows, like.waiting, like.every.realised) == (30, 10, 0.8)
     assert (like.delay_median_s, like.delay_90_s) == (7 * 86400, 14 * 86400)
@@ -90,12 +90,12 @@ def test_labels_from_before_the_answer_do_not_count(answered: Model, come: Come)
 def test_a_label_that_was_taken_back_counts_no_more(answered: Model, come: Come) -> None:
     come(["up"] * 25, WEEK)
     come(["up"] * 20 + ["down"] * 5, 2 * WEEK)
-    known = found(answered.root)
+    before = found(answered.root)
     come(["up"] * 25, 3 * WEEK)
-    [own] = found(answered.root, known).versions
-    told = own.like or own.unlike
-    assert told is not None
-    assert (told.every.rows, told.every.realised) == (25, 1.0)
+    [version] = found(answered.root, before).versions
+    realised = version.like or version.unlike
+    assert realised is not None
+    assert (realised.every.rows, realised.every.realised) == (25, 1.0)
 
 
 def test_a_label_from_before_the_answer_stays_one_when_a_change_is_taken_back(
@@ -107,24 +107,16 @@ def test_a_label_from_before_the_answer_stays_one_when_a_change_is_taken_back(
     assert found(answered.root).versions == ()
 
 
-def test_nothing_is_read_again_until_something_changes(answered: Model, come: Come) -> None:
-    come(["up"] * 25, WEEK)
-    known = found(answered.root)
-    assert found(answered.root, known) is known
-    come(["up"] * 26, 2 * WEEK)
-    assert found(answered.root, known) != known
-
-
 def test_answers_to_series_unlike_the_test_series_are_told_apart(
     answered: Model, come: Come
 ) -> None:
     """The confidence of these answers is not that of the test rows."""
     come(["up"] * 25, WEEK)
-    [own] = found(answered.root).versions
-    assert (own.like is None) != (own.unlike is None)
-    told = own.like or own.unlike
-    assert told is not None
-    assert (told.every.estimated is None) == (own.like is None)
+    [version] = found(answered.root).versions
+    assert (version.like is None) != (version.unlike is None)
+    realised = version.like or version.unlike
+    assert realised is not None
+    assert (realised.every.estimated is None) == (version.like is None)
 
 
 def test_page_and_prometheus_show_it(answered: Model, come: Come) -> None:
@@ -133,12 +125,12 @@ def test_page_and_prometheus_show_it(answered: Model, come: Come) -> None:
     dataset = come(["up"] * 25 + ["down"] * 5, WEEK)
     refresh(root, [dataset.ref])
     stored = json.loads(Path(root.join("models", "toy", "index.json")).read_text())
-    [told] = stored["truth"]["versions"]
+    [version] = stored["truth"]["versions"]
     page = Path(root.join("models", "toy", "index.html")).read_text()
     assert "Estimates against labels" in page
     assert "7.0 days" in page
     text = metrics_text(root, NOW).decode()
-    if told["like"]:
+    if version["like"]:
         assert 'seqclass_labelled_answers{answer="",model="toy",version="v1"} 30.0' in text
         assert 'quantile="0.9",version="v1"} 604800.0' in text
 

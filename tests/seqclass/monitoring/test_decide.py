@@ -60,52 +60,54 @@ judges = st.builds(
 )  # fmt: skip
 
 
-def reached(found: Any) -> float:
-    return found["old"]["challenger"]["macro_f1"] if found["champion"] else found["macro_f1"]
+def reached(facts: Any) -> float:
+    return facts["old"]["challenger"]["macro_f1"] if facts["champion"] else facts["macro_f1"]
 
 
 @given(cases, judges)
-def test_nothing_below_the_floor_or_worse_beyond_chance_passes(found: Any, rules: Rules) -> None:
-    if isinstance(decide(found, rules), Refuse):
+def test_nothing_below_the_floor_or_worse_beyond_chance_passes(facts: Any, rules: Rules) -> None:
+    if isinstance(decide(facts, rules), Refuse):
         return
-    assert reached(found) >= rules.gate.floor
-    worst = min(found["seeds"]["balanced_accuracy"])
+    assert reached(facts) >= rules.gate.floor
+    worst = min(facts["seeds"]["balanced_accuracy"])
     assert worst >= 0.5 + rules.limits.above_chance
-    if found["champion"] is None:
-        assert found["first"]["rows"] >= rules.limits.min_test_rows
-        assert found["first"]["interval"][0] > found["first"]["chance"]
+    if facts["champion"] is None:
+        assert facts["first"]["rows"] >= rules.limits.min_test_rows
+        assert facts["first"]["interval"][0] > facts["first"]["chance"]
         return
-    old = found["old"]
+    old = facts["old"]
     assert old["rows"] >= rules.gate.least_rows
     assert old["worse_p"] >= rules.gate.significance
-    assert old["difference"] >= -allowance(found["newest"], rules.gate)
-    assert found["new_rows"] or old["difference"] > 0
-    if found["newest"]:
-        assert found["newest"]["worse_p"] >= rules.gate.significance
-    for own in (*found["recalls"]["old"].values(), *found["recalls"]["newest"].values()):
-        judged = own["rows"] >= rules.gate.class_rows and found["newest"]
-        assert not judged or own["champion"] - own["challenger"] <= rules.gate.class_fall
+    assert old["difference"] >= -allowance(facts["newest"], rules.gate)
+    assert facts["new_rows"] or old["difference"] > 0
+    if facts["newest"]:
+        assert facts["newest"]["worse_p"] >= rules.gate.significance
+    for recall in (*facts["recalls"]["old"].values(), *facts["recalls"]["newest"].values()):
+        judged = recall["rows"] >= rules.gate.class_rows and facts["newest"]
+        assert not judged or recall["champion"] - recall["challenger"] <= rules.gate.class_fall
 
 
 @settings(max_examples=25)
 @given(cases, judges)
-def test_where_approval_is_wanted_a_person_has_the_last_word(found: Any, rules: Rules) -> None:
-    decision = decide(found, rules)
+def test_where_approval_is_wanted_a_person_has_the_last_word(facts: Any, rules: Rules) -> None:
+    decision = decide(facts, rules)
     assert not isinstance(decision, Promote if rules.approval else Ask)
 
 
 @settings(max_examples=25)
 @given(cases, judges, st.none() | judges)
-def test_the_answer_is_the_same_whoever_asks(found: Any, own: Rules, policy: Rules | None) -> None:
+def test_the_answer_is_the_same_whoever_asks(
+    facts: Any, training: Rules, policy: Rules | None
+) -> None:
     """A training judges what it has at hand; promote and approve what was written and read."""
-    written = json.loads(json.dumps({**stored(rules=own), **found}))
-    rules = policy or own
-    known = Rules(rules.gate, rules.limits, rules.approval or own.approval)
-    assert decide_stored(written, found["champion"], policy) == decide(found, known)
+    written = json.loads(json.dumps({**stored(rules=training), **facts}))
+    base = policy or training
+    expected = Rules(base.gate, base.limits, base.approval or training.approval)
+    assert decide_stored(written, facts["champion"], policy) == decide(facts, expected)
 
 
 @pytest.mark.parametrize(
-    ("found", "rules", "says"),
+    ("facts", "rules", "says"),
     [
         (evidence(**WORSE), Rules(), "worse on old test rows"),
         (evidence(), Rules(GateSpec(floor=0.95)), "below the floor of 0.95"),
@@ -117,8 +119,8 @@ def test_the_answer_is_the_same_whoever_asks(found: Any, own: Rules, policy: Rul
         (evidence(), Rules(limits=Limits(above_chance=0.45)), "the worst of 1 seeds"),
     ],
 )  # fmt: skip
-def test_a_refusal_says_why(found: Any, rules: Rules, says: str) -> None:
-    decision = decide(found, rules)
+def test_a_refusal_says_why(facts: Any, rules: Rules, says: str) -> None:
+    decision = decide(facts, rules)
     assert isinstance(decision, Refuse)
     assert says in decision.reasons[0]
 

@@ -29,18 +29,18 @@ def table_of(shift: float, n: int, seed: int = 0) -> list[dict]:
 
 
 def test_a_moved_number_is_found_among_others_that_have_not_moved() -> None:
-    found = judge_drift(table_of(1.0, 150), DriftSpec())
-    assert found["drifted"] == ["number 0"]
-    assert found["table"][0]["what"] == "number 0"
-    assert 0.9 < found["table"][0]["distance"] < 1.2
-    assert drift_words(found).startswith("drift in number 0 (mean")
+    drift = judge_drift(table_of(1.0, 150), DriftSpec())
+    assert drift["drifted"] == ["number 0"]
+    assert drift["table"][0]["what"] == "number 0"
+    assert 0.9 < drift["table"][0]["distance"] < 1.2
+    assert drift_words(drift).startswith("drift in number 0 (mean")
 
 
 def test_many_rows_alone_are_no_alarm() -> None:
-    found = judge_drift(table_of(0.1, 50_000), DriftSpec())
-    assert found["table"][0]["adjusted_p"] < 1e-10
-    assert found["drifted"] == []
-    assert drift_words(found) == "no drift in 10 comparisons"
+    drift = judge_drift(table_of(0.1, 50_000), DriftSpec())
+    assert drift["table"][0]["adjusted_p"] < 1e-10
+    assert drift["drifted"] == []
+    assert drift_words(drift) == "no drift in 10 comparisons"
 
 
 def test_quiet_rows_seldom_alarm() -> None:
@@ -61,28 +61,9 @@ def test_every_measure_is_finite_and_in_range(old: np.ndarray, new: np.ndarray) 
     assert row["distance"] >= 0
 
 
-@settings(max_examples=25)
-@given(NUMBERS)
-def test_rows_have_not_drifted_from_themselves(values: np.ndarray) -> None:
-    row = compare_numbers("x", values, values)
-    assert (row["p_value"], row["shift"], row["distance"]) == (1.0, 0.0, 0.0)
-
-
-def test_a_number_that_nobody_has_is_no_drift() -> None:
-    row = compare_numbers("x", np.full(5, np.nan), np.ones(5))
-    assert (row["p_value"], row["shift"]) == (1.0, 0.0)
-
-
 def test_a_constant_that_becomes_another_is_drift() -> None:
-    found = judge_drift([compare_numbers("x", np.ones(40), np.full(40, 2.0))], DriftSpec())
-    assert found["drifted"] == ["x"]
-
-
-@settings(max_examples=25)
-@given(st.dictionaries(st.sampled_from("abcd"), st.integers(0, 500), min_size=1))
-def test_the_same_shares_are_no_shift(counts: dict[str, int]) -> None:
-    row = compare_counts("classes", counts, {key: 3 * n for key, n in counts.items()})
-    assert row["shift"] == pytest.approx(0, abs=1e-12)
+    drift = judge_drift([compare_numbers("x", np.ones(40), np.full(40, 2.0))], DriftSpec())
+    assert drift["drifted"] == ["x"]
 
 
 def test_a_new_class_shows_in_the_shares() -> None:
@@ -94,10 +75,10 @@ def test_a_new_class_shows_in_the_shares() -> None:
 @settings(max_examples=25)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_never_makes_a_p_value_smaller_and_keeps_their_order(p_values: list[float]) -> None:
-    found = holm(p_values)
-    assert all(p <= q <= 1 for p, q in zip(p_values, found, strict=True))
+    adjusted = holm(p_values)
+    assert all(p <= q <= 1 for p, q in zip(p_values, adjusted, strict=True))
     order = np.argsort(p_values, kind="stable")
-    assert (np.diff(np.array(found)[order]) >= 0).all()
+    assert (np.diff(np.array(adjusted)[order]) >= 0).all()
 
 
 def test_holm_gives_the_values_of_the_textbook() -> None:
@@ -107,13 +88,13 @@ def test_holm_gives_the_values_of_the_textbook() -> None:
 def test_summaries_know_padding_from_holes() -> None:
     x = np.full((2, 6, 1), np.nan, dtype=np.float32)
     x[0, :4, 0], x[1, :, 0] = [0, 1, 2, 3], [5, np.nan, 5, 5, 5, 5]
-    found = summaries(x, np.array([4, 6]), ["v"])
-    assert set(found) == {"length", *(f"v: {name}" for name in FEATURES)}
-    assert found["v: missing"].tolist() == pytest.approx([0, 1 / 6])
-    assert found["v: mean"].tolist() == [1.5, 5]
-    assert found["v: slope"][0] == pytest.approx(3)
-    assert found["v: slope"][1] == pytest.approx(0)
-    assert np.isnan(found["v: roughness"][1])
+    features = summaries(x, np.array([4, 6]), ["v"])
+    assert set(features) == {"length", *(f"v: {name}" for name in FEATURES)}
+    assert features["v: missing"].tolist() == pytest.approx([0, 1 / 6])
+    assert features["v: mean"].tolist() == [1.5, 5]
+    assert features["v: slope"][0] == pytest.approx(3)
+    assert features["v: slope"][1] == pytest.approx(0)
+    assert np.isnan(features["v: roughness"][1])
 
 
 @pytest.mark.parametrize("wrong", [{"significance": 0}, {"shift": 1}, {"stability_index": 0},

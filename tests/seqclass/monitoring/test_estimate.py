@@ -20,8 +20,8 @@ def answered(
     y = rng.random(n) < 1 / (1 + np.exp(-slope * x))
     seen = x + noise * rng.normal(size=n)
     p = 1 / (1 + np.exp(-boast * slope * seen))
-    said = p > 0.5
-    return said == y, Confidence(np.where(said, p, 1 - p), np.linspace(0, 1, n))
+    is_yes = p > 0.5
+    return is_yes == y, Confidence(np.where(is_yes, p, 1 - p), np.linspace(0, 1, n))
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(
         rng = np.random.default_rng(draw)
         right, tested = answered(rng, n_test, 3.0, boast)
         truth, new = answered(rng, n_new, 3.0, boast)
-        found = estimate(right, tested, new)
-        if found.accuracy_interval is not None:
-            low, high = found.accuracy_interval
+        estimated = estimate(right, tested, new)
+        if estimated.accuracy_interval is not None:
+            low, high = estimated.accuracy_interval
             promised += 1
             held += low <= truth.mean() <= high
     assert promised >= 0.98 * DRAWS
@@ -45,15 +45,15 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(
 
 
 def test_a_drift_is_told_and_nothing_is_promised() -> None:
-    told = 0
+    alarms = 0
     for draw in range(DRAWS):
         rng = np.random.default_rng(draw)
         right, tested = answered(rng, 200, 3.0, 1.0)
         _, new = answered(rng, 400, 3.0, 1.0, noise=2.0)
-        found = estimate(right, tested, new)
-        told += found.doubt is not None
-        assert (found.accuracy_interval is None) == (found.doubt is not None)
-    assert told >= 0.95 * DRAWS
+        estimated = estimate(right, tested, new)
+        alarms += estimated.doubt is not None
+        assert (estimated.accuracy_interval is None) == (estimated.doubt is not None)
+    assert alarms >= 0.95 * DRAWS
 
 
 def test_series_unlike_the_training_series_are_a_drift_however_sure_the_answers_are() -> None:
@@ -76,6 +76,6 @@ def test_macro_f1_is_that_of_calibrated_answers() -> None:
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet([0.4] * 3, 4000)
     truth = (probabilities.cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
-    said = probabilities.argmax(axis=1)
-    found = expected_macro_f1(probabilities, said)
-    assert found == pytest.approx(f1_score(truth, said, average="macro"), abs=0.02)
+    answers = probabilities.argmax(axis=1)
+    expected = expected_macro_f1(probabilities, answers)
+    assert expected == pytest.approx(f1_score(truth, answers, average="macro"), abs=0.02)

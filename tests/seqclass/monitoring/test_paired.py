@@ -33,13 +33,17 @@ def answers(n: int, wrong_before: int, wrong_now: int) -> Answers:
 
 
 def judged(given: Answers, spec: GateSpec | None = None) -> list[str]:
-    found = compare_paired(given, 3, seed=0)
-    return gate_failures(found, recalls_of(given, CLASSES), "old", spec or GateSpec())
+    compared = compare_paired(given, 3, seed=0)
+    return gate_failures(compared, recalls_of(given, CLASSES), "old", spec or GateSpec())
 
 
 def test_the_same_answers_are_not_worse() -> None:
-    found = compare_paired(answers(60, 6, 6), 3, seed=0)
-    assert (found["difference"], found["interval"], found["worse_p"]) == (0.0, [0.0, 0.0], 1.0)
+    compared = compare_paired(answers(60, 6, 6), 3, seed=0)
+    assert (compared["difference"], compared["interval"], compared["worse_p"]) == (
+        0.0,
+        [0.0, 0.0],
+        1.0,
+    )
     assert judged(answers(60, 6, 6)) == []
 
 
@@ -49,9 +53,9 @@ def test_a_better_challenger_passes() -> None:
 
 
 def test_a_worse_challenger_is_refused_in_figures() -> None:
-    said = judged(answers(90, 0, 18))
-    assert said[0].startswith("worse on old test rows: it loses 18 that the champion has right")
-    assert "class a falls from recall 1.000 to 0.800 on 30 old test rows" in said[1]
+    reasons = judged(answers(90, 0, 18))
+    assert reasons[0].startswith("worse on old test rows: it loses 18 that the champion has right")
+    assert "class a falls from recall 1.000 to 0.800 on 30 old test rows" in reasons[1]
 
 
 def test_a_class_of_few_rows_is_not_judged_alone() -> None:
@@ -59,8 +63,8 @@ def test_a_class_of_few_rows_is_not_judged_alone() -> None:
 
 
 def test_few_rows_can_still_be_too_much_worse() -> None:
-    said = judged(answers(60, 0, 3), GateSpec(class_fall=1.0))
-    assert said == ["macro F1 on 60 old test rows falls by 0.050, more than the limit of 0.03"]
+    reasons = judged(answers(60, 0, 3), GateSpec(class_fall=1.0))
+    assert reasons == ["macro F1 on 60 old test rows falls by 0.050, more than the limit of 0.03"]
 
 
 def test_a_class_may_have_a_limit_of_its_own() -> None:
@@ -80,11 +84,11 @@ def refuses(seed: int, old: tuple[int, float, float], newest: tuple[int, float, 
         return Answers(truth, *(np.where(h < ok, truth, (truth + o) % 6) for h, ok, o in sides))
 
     sides, gate = (drawn(*old), drawn(*newest)), GateSpec()
-    found = [compare_paired(side, 6, 0) for side in sides]
-    may_fall = replace(gate, worse=allowance(found[1], gate))
+    compared = [compare_paired(side, 6, 0) for side in sides]
+    may_fall = replace(gate, worse=allowance(compared[1], gate))
     recalls = [recalls_of(side, names) for side in sides]
-    said = gate_failures(found[0], recalls[0], "old", may_fall)
-    return bool(said or gate_failures(found[1], recalls[1], "newest", gate))
+    reasons = gate_failures(compared[0], recalls[0], "old", may_fall)
+    return bool(reasons or gate_failures(compared[1], recalls[1], "newest", gate))
 
 
 def test_an_improvement_passes_though_a_few_old_answers_go_the_other_way() -> None:
@@ -114,13 +118,13 @@ codes = st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=3, max_size=60)
 @given(codes)
 def test_scores_and_interval_fit_the_answers(rows: list[tuple[int, int, int]]) -> None:
     truth, before, now = np.array(rows).T
-    found = compare_paired(Answers(truth, before, now), 3, seed=0)
+    compared = compare_paired(Answers(truth, before, now), 3, seed=0)
     present = np.unique(truth)
     expected = f1_score(truth, now, labels=present, average="macro", zero_division=0)
-    assert found["challenger"]["macro_f1"] == pytest.approx(expected)
-    low, high = found["interval"]
+    assert compared["challenger"]["macro_f1"] == pytest.approx(expected)
+    low, high = compared["interval"]
     assert -1 <= low <= high <= 1
-    assert found["lost"] + found["won"] <= len(truth)
+    assert compared["lost"] + compared["won"] <= len(truth)
 
 
 def test_the_bootstrap_is_that_of_the_rows() -> None:
@@ -128,14 +132,14 @@ def test_the_bootstrap_is_that_of_the_rows() -> None:
     rng = np.random.default_rng(3)
     truth = rng.integers(0, 3, 80)
     before, now = (np.where(rng.random(80) < 0.2, (truth + 1) % 3, truth) for _ in range(2))
-    found = compare_paired(Answers(truth, before, now), 3, seed=0)
+    compared = compare_paired(Answers(truth, before, now), 3, seed=0)
     drawn = rng.integers(0, 80, (2000, 80))
     plain = [
         f1_score(truth[rows], now[rows], average="macro")
         - f1_score(truth[rows], before[rows], average="macro")
         for rows in drawn[:600]
     ]
-    np.testing.assert_allclose(found["interval"], np.percentile(plain, [2.5, 97.5]), atol=0.03)
+    np.testing.assert_allclose(compared["interval"], np.percentile(plain, [2.5, 97.5]), atol=0.03)
 
 
 def test_a_drop_of_quality_is_told_from_noise() -> None:
@@ -160,9 +164,9 @@ def test_words_of_quality_give_a_fall_its_sign_and_what_counts(right: int, says:
 
 def test_labels_that_nobody_can_learn_are_doubted_and_a_changed_world_is_not() -> None:
     change = quality_change(Hits(95, 100), Hits(33, 100), 0.005, 0.05)
-    said = doubt_about_labels(change, 10, 30, 0.5)
-    assert said is not None
-    assert said.startswith(
+    doubt = doubt_about_labels(change, 10, 30, 0.5)
+    assert doubt is not None
+    assert doubt.startswith(
         "labels of the new rows don't fit: the champion's accuracy there is 0.33"
     )
     assert doubt_about_labels(change, 28, 30, 0.5) is None

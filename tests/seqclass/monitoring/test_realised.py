@@ -21,7 +21,9 @@ def test_partitions_add_up_however_they_are_cut(parts: list[Outcomes], cut: int)
     whole = sum(parts, Outcomes())
     halves = sum(parts[:cut], Outcomes()) + sum(parts[cut:], Outcomes())
     assert halves == whole
-    assert whole.total.rows == sum(own.rows for part in parts for own in part.by_answer.values())
+    assert whole.total.rows == sum(
+        tally.rows for part in parts for tally in part.by_answer.values()
+    )
     assert sum(whole.delays.values()) == sum(n for part in parts for n in part.delays.values())
 
 
@@ -29,21 +31,21 @@ def test_below_a_least_number_nothing_is_said() -> None:
     few = Outcomes({"a": Tally(LEAST_ROWS - 1, 5, 9.0)}, {60: LEAST_ROWS - 1})
     assert realised_of(few, 0.0) is None
     enough = few + Outcomes({"b": Tally(1, 1, 0.9)}, {60: 1})
-    found = realised_of(enough, 0.0)
-    assert found is not None
-    assert (found.every.rows, found.by_answer) == (LEAST_ROWS, {})
+    realised = realised_of(enough, 0.0)
+    assert realised is not None
+    assert (realised.every.rows, realised.by_answer) == (LEAST_ROWS, {})
 
 
 def test_the_estimate_is_the_confidence_moved_by_what_test_rows_showed() -> None:
-    own = Outcomes({"a": Tally(60, 45, 54.0), "b": Tally(40, 38, 38.0)}, {30: 50, 3600: 50}, 7)
-    found = realised_of(own, -0.1)
-    assert found is not None
-    assert found.every.realised == 0.83
-    assert found.every.interval[0] < 0.83 < found.every.interval[1]
-    assert found.every.estimated == 0.92 - 0.1
-    assert found.by_answer["a"].realised == 0.75
-    assert (found.delay_median_s, found.delay_90_s, found.waiting) == (30, 3600, 7)
-    unlike = realised_of(own, None)
+    outcomes = Outcomes({"a": Tally(60, 45, 54.0), "b": Tally(40, 38, 38.0)}, {30: 50, 3600: 50}, 7)
+    realised = realised_of(outcomes, -0.1)
+    assert realised is not None
+    assert realised.every.realised == 0.83
+    assert realised.every.interval[0] < 0.83 < realised.every.interval[1]
+    assert realised.every.estimated == 0.92 - 0.1
+    assert realised.by_answer["a"].realised == 0.75
+    assert (realised.delay_median_s, realised.delay_90_s, realised.waiting) == (30, 3600, 7)
+    unlike = realised_of(outcomes, None)
     assert unlike is not None
     assert unlike.every.estimated is None
 

@@ -17,39 +17,50 @@ Y = np.arange(30) % 3
 
 def report(answers: np.ndarray, y: np.ndarray = Y, **limits: float) -> dict[str, Any]:
     seeds = [
-        {"seed": 10 + k, "restarts": 0, **label_scores(own, y, 3)} for k, own in enumerate(answers)
+        {"seed": 10 + k, "restarts": 0, **label_scores(codes, y, 3)}
+        for k, codes in enumerate(answers)
     ]
     names = [f"s{k}" for k in range(len(y))]
-    said = SeedAnswers(answers, y, names, 3)
-    return agreement_of(seeds, said, Limits(**limits), 0)  # type: ignore[arg-type]
+    seed_answers = SeedAnswers(answers, y, names, 3)
+    return agreement_of(seeds, seed_answers, Limits(**limits), 0)  # type: ignore[arg-type]
 
 
 def test_seeds_that_agree_flip_nothing_and_pass() -> None:
-    found = report(np.stack([Y, Y, Y]))
-    assert (found["flipping_rows"], found["most_flipping"], found["refused"]) == (0, [], None)
-    assert found["spread"]["macro_f1"] == {"mean": 1.0, "min": 1.0, "max": 1.0, "sd": 0.0}
+    stability = report(np.stack([Y, Y, Y]))
+    assert (stability["flipping_rows"], stability["most_flipping"], stability["refused"]) == (
+        0,
+        [],
+        None,
+    )
+    assert stability["spread"]["macro_f1"] == {"mean": 1.0, "min": 1.0, "max": 1.0, "sd": 0.0}
 
 
 def test_the_worst_seed_is_the_one_with_the_most_errors_and_is_named() -> None:
     answers = np.stack([Y, Y, Y])
     answers[1, :5] = (Y[:5] + 1) % 3
     answers[2, :2] = (Y[:2] + 1) % 3
-    found = report(answers)
-    assert found["worst_seed"]["seed"] == 11
-    low, high = found["worst_seed"]["intervals"]["accuracy"]
+    stability = report(answers)
+    assert stability["worst_seed"]["seed"] == 11
+    low, high = stability["worst_seed"]["intervals"]["accuracy"]
     assert low < 25 / 30 < high
-    assert [one["series_id"] for one in found["most_flipping"]] == ["s0", "s1", "s2", "s3", "s4"]
-    assert found["most_flipping"][0]["share_of_seeds_apart"] == pytest.approx(1 / 3)
+    assert [row["series_id"] for row in stability["most_flipping"]] == [
+        "s0",
+        "s1",
+        "s2",
+        "s3",
+        "s4",
+    ]
+    assert stability["most_flipping"][0]["share_of_seeds_apart"] == pytest.approx(1 / 3)
 
 
 @settings(max_examples=20)
 @given(arrays(np.int64, st.tuples(st.integers(1, 5), st.just(30)), elements=st.integers(0, 2)))
 def test_rows_flip_where_seeds_differ_and_the_most_divided_come_first(answers: np.ndarray) -> None:
-    found = report(answers)
+    stability = report(answers)
     divided = [k for k in range(30) if len(set(answers[:, k])) > 1]
-    assert found["flipping_rows"] == len(divided)
-    assert {one["series_id"] for one in found["most_flipping"]} <= {f"s{k}" for k in divided}
-    shares = [one["share_of_seeds_apart"] for one in found["most_flipping"]]
+    assert stability["flipping_rows"] == len(divided)
+    assert {row["series_id"] for row in stability["most_flipping"]} <= {f"s{k}" for k in divided}
+    shares = [row["share_of_seeds_apart"] for row in stability["most_flipping"]]
     assert shares == sorted(shares, reverse=True)
     assert len(shares) == min(len(divided), MAX_FLIPPING)
     assert all(0 < share <= 1 - 1 / len(answers) for share in shares)

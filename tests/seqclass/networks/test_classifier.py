@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from seqclass.evaluation.metrics import Truth, seed_scores
 from seqclass.evaluation.rule_choice import rule_for
@@ -22,9 +21,6 @@ from seqclass.networks.classifier import (
 )
 from seqclass.networks.layers import pool_steps
 from seqclass.networks.outputs import (
-    FEW_BATCHES,
-    Predictor,
-    answer_in_batches,
     predict_all,
 )
 from seqclass.networks.scaling import Scaling, fit_scaling
@@ -70,9 +66,9 @@ def test_no_two_kernels_begin_alike_within_or_between_seeds(kind: Kind) -> None:
 
 
 def test_networks_of_one_seed_are_equal_and_of_equal_builders_too() -> None:
-    one, other = (NetworkBuilder(3, 6, 2, replace(SMALL)) for _ in range(2))
-    assert one == other
-    assert weights_digest(one(5).get_weights()) == weights_digest(other(5).get_weights())
+    first, second = (NetworkBuilder(3, 6, 2, replace(SMALL)) for _ in range(2))
+    assert first == second
+    assert weights_digest(first(5).get_weights()) == weights_digest(second(5).get_weights())
 
 
 def test_padding_does_not_change_an_answer(answer: Callable) -> None:
@@ -81,50 +77,6 @@ def test_padding_does_not_change_an_answer(answer: Callable) -> None:
         padding = np.full((len(x), extra, 2), np.nan, np.float32)
         padded = answer(np.concatenate([x, padding], axis=1))
         np.testing.assert_allclose(padded, answer(x), atol=1e-5)
-
-
-def test_batches_of_long_series_are_smaller() -> None:
-    shapes = []
-
-    def infer(x: tf.Tensor) -> tf.Tensor:
-        shapes.append(tuple(x.shape))
-        return x[:, 0]
-
-    for steps in (20, 100, 10_000, 40_000):
-        answer_in_batches(infer, np.zeros((600, steps, 1), np.float32))
-    assert {(n, steps) for n, steps, _ in shapes} == {
-        (256, 20),
-        (81, 100),
-        (16, 10_000),
-        (6, 40_000),
-    }
-
-
-@pytest.mark.parametrize(("n", "calls"), [(0, 1), (1, 1), (16 * FEW_BATCHES, FEW_BATCHES)])
-def test_few_batches_are_answered_one_by_one(n: int, calls: int) -> None:
-    network, x = Doubling(), np.full((n, 600, 1), 3, np.float32)
-    for asked in (1, 2):
-        found = Predictor(network)(x)["twice"]
-        np.testing.assert_array_equal(found, 2 * x)
-        assert network.calls == asked * calls
-
-
-def test_many_batches_are_compiled_once() -> None:
-    network = Doubling()
-    predict = Predictor(network)
-    for n in (16 * FEW_BATCHES + 1, 500):
-        np.testing.assert_array_equal(predict(np.full((n, 600, 1), 3, np.float32))["twice"], 6)
-    assert network.calls == 1
-
-
-class Doubling:
-    """Counts how often it is called, by batches or to be compiled."""
-
-    calls = 0
-
-    def __call__(self, rows: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        self.calls += 1
-        return {"twice": 2 * rows}
 
 
 def test_company_in_a_batch_does_not_change_an_answer(answer: Callable) -> None:
@@ -174,19 +126,6 @@ def test_long_series_are_pooled_to_the_longest_recurrence(
     assert pooling_factor(typical, longest, 64) == factor
 
 
-@pytest.mark.parametrize(
-    ("pooling", "stride", "pooled"), [(1, 1, None), (3, 1, 3), (4, 2, 2), (9, 2, 5)]
-)
-def test_the_convolution_sees_every_step_and_answers_every_second_where_many_are_pooled(
-    pooling: int, stride: int, pooled: int | None
-) -> None:
-    made = NetworkBuilder(3, 5, pooling, SMALL)(0).layers
-    [conv] = [layer for layer in made if isinstance(layer, keras.layers.Conv1D)]
-    sizes = [x.pool_size[0] for x in made if isinstance(x, keras.layers.AveragePooling1D)]
-    assert conv.strides == (stride,)
-    assert set(sizes) == ({pooled} if pooled else set())
-
-
 def test_pooled_steps_are_means_of_the_steps_inside() -> None:
     x = np.array([[[1.0], [2.0], [6.0], [4.0], [8.0], [0.0], [0.0], [0.0]]], np.float32)
     inside = (x > 0).astype(np.float32)
@@ -231,32 +170,24 @@ def test_a_classifier_keeps_its_answers_when_saved_and_tempered(
     x = gappy()
     classifier = classifier_of(network, temperature=2.0)
     expected = softmax(predict_all(network, x) / 2)
-    found = predict_all(classifier, x)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    answers = predict_all(classifier, x)
+    np.testing.assert_allclose(answers, expected, atol=1e-6)
     classifier.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
-    np.testing.assert_array_equal(predict_all(loaded, x), found)
+    np.testing.assert_array_equal(predict_all(loaded, x), answers)
 
 
 def test_networks_begin_with_members_of_their_own_form() -> None:
     wide = replace(SMALL, units=9)
     members = [build_network(2, PLAIN, 1, (SMALL, wide)[seed % 2], seed) for seed in range(4)]
-    averages = average_classifiers([classifier_of(own) for own in members], 1.5)
+    averages = average_classifiers([classifier_of(weight) for weight in members], 1.5)
     weights = weights_by_network(averages)
     assert len(weights) == 4
     for arch, number, member in ((SMALL, 0, 0), (SMALL, 1, 2), (SMALL, 2, 0), (wide, 0, 1)):
         begun = NetworkBuilder(2, 5, 1, arch)(9)
         load_matching_weights(begun, weights, number)
-        for own, given in zip(begun.get_weights(), members[member].get_weights(), strict=True):
-            np.testing.assert_array_equal(own, given)
-
-
-def test_a_form_that_no_member_has_begins_fresh() -> None:
-    weights = weights_by_network(classifier_of(build_network(2, PLAIN, 1, SMALL, 0)))
-    other = NetworkBuilder(2, 5, 1, replace(SMALL, units=9))
-    begun = other(9)
-    load_matching_weights(begun, weights, 0)
-    assert weights_digest(begun.get_weights()) == weights_digest(other(9).get_weights())
+        for weight, given in zip(begun.get_weights(), members[member].get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, given)
 
 
 @pytest.mark.system
@@ -266,10 +197,10 @@ def test_the_file_loads_with_nothing_of_this_project(tmp_path: Path) -> None:
         kind: classifier_of(build_network(3, scaling, 3, replace(SMALL, kind=kind), seed=0))
         for kind in KINDS
     }
-    for kind, found in answers_alone(tmp_path, x, models).items():
-        np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, atol=1e-5)
+    for kind, answers in answers_alone(tmp_path, x, models).items():
+        np.testing.assert_allclose(answers["probabilities"].sum(axis=1), 1, atol=1e-5)
         expected = predict_all(models[kind], x)
-        np.testing.assert_allclose(found["probabilities"], expected, atol=1e-6)
+        np.testing.assert_allclose(answers["probabilities"], expected, atol=1e-6)
 
 
 def test_class_shares_are_inside_the_network() -> None:
@@ -291,14 +222,14 @@ def test_a_rare_class_is_found_and_its_probability_stays_honest() -> None:
     y = (rng.random(3000) < 0.02).astype(np.int32)
     x = (rng.normal(0, 1, (3000, 10, 1)) + 0.5 * y[:, None, None]).astype(np.float32)
     recipe = Recipe(updates=300, epochs=1, shortest=100, restart_check_step=300)
-    found = []
+    results = []
     for balance in ("auto", "never"):
         spec = replace(ONE_NETWORK, recipe=replace(recipe, balance=balance))  # type: ignore[arg-type]
         trained = train_replica(TrainingRows(Rows(x[:2000], y[:2000]), 2), spec, 0, quiet)
         p = predict_all(probabilities_of(trained.classifier), x[2000:])
         truth = Truth(y[trained.held], ["often", "rare"])
         rule = rule_for(trained.held_probabilities, truth, "balanced_accuracy")
-        found.append((p, seed_scores(p, y[2000:], rule), seed_scores(p, y[2000:])))
-    (balanced, with_offsets, _), (_, _, plain) = found
+        results.append((p, seed_scores(p, y[2000:], rule), seed_scores(p, y[2000:])))
+    (balanced, with_offsets, _), (_, _, plain) = results
     assert with_offsets["balanced_accuracy"] > plain["balanced_accuracy"] + 0.1
     assert abs(balanced[:, 1].mean() - 0.02) < 0.02

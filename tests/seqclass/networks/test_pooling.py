@@ -51,15 +51,15 @@ def test_features_are_those_of_the_stock_layers(x: np.ndarray) -> None:
 def test_gradients_are_those_of_the_stock_layers(x: np.ndarray) -> None:
     network = network_of(x)
     asked = noise(network.output_shape[1])
-    found = []
+    gradients = []
     for infer in (network, Pooling(network).infer):
         raw = tf.constant(x)
         with tf.GradientTape() as tape:
             tape.watch(raw)
             total = tf.reduce_sum(infer(raw) * asked)
-        found.append(tape.gradient(total, raw).numpy())
-    np.testing.assert_allclose(*found, atol=1e-5 * np.nanmax(np.abs(found[0])))
-    assert np.abs(found[0]).max() > 0
+        gradients.append(tape.gradient(total, raw).numpy())
+    np.testing.assert_allclose(*gradients, atol=1e-5 * np.nanmax(np.abs(gradients[0])))
+    assert np.abs(gradients[0]).max() > 0
 
 
 def test_a_model_on_the_kernel_is_stored_as_before(tmp_path: Path) -> None:

@@ -16,11 +16,7 @@ from keras import layers
 
 from seqclass.networks import kernel, recurrence
 from seqclass.networks.recurrence import KernelLSTM, accelerate
-from seqclass.pipeline.replicas import weights_digest
 from seqclass.store.root import Root, open_root
-from seqclass.training import fitting
-from seqclass.training.replica import TrainingRows, train_replica
-from tests.support.networks import BRIEF, lines, quiet
 from tests.support.places import REPOSITORY
 from tests.support.stored import SMALL, store_series
 
@@ -76,12 +72,12 @@ def test_outputs_and_gradients_equal_the_stock_layer(
     stock, fast = twins(
         x.shape, units=units, go_backwards=backwards, return_sequences=sequences
     )  # fmt: skip
-    found = zip(
+    pairs = zip(
         values_and_gradients(stock, x, mask, training),
         values_and_gradients(fast, x, mask, training),
         strict=True,
     )
-    for expected, got in found:
+    for expected, got in pairs:
         assert got.shape == expected.shape
         assert np.abs(got - expected).max() <= 1e-5 * max(np.abs(expected).max(), 1e-3)
 
@@ -89,13 +85,13 @@ def test_outputs_and_gradients_equal_the_stock_layer(
 def test_threads_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(0).standard_normal((150, 30, 5)).astype(np.float32)
     mask = np.arange(30) < np.random.default_rng(1).integers(0, 31, 150)[:, None]
-    found = []
+    results = []
     for threads in (1, 2, 3):
         monkeypatch.setattr(recurrence, "engine", recurrence.Engine(threads))
-        found.append(values_and_gradients(twins(x.shape, units=16)[1], x, mask))
-    for one, two, three in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, two)
-        np.testing.assert_array_equal(one, three)
+        results.append(values_and_gradients(twins(x.shape, units=16)[1], x, mask))
+    for first, second, third in zip(*results, strict=True):
+        np.testing.assert_array_equal(first, second)
+        np.testing.assert_array_equal(first, third)
 
 
 def test_the_layer_in_both_directions_keeps_weights_and_answers() -> None:
@@ -106,8 +102,8 @@ def test_the_layer_in_both_directions_keeps_weights_and_answers() -> None:
     weights, answers = model.get_weights(), model(x).numpy()
     wrapper = accelerate(model).layers[1]
     assert type(wrapper.forward_layer) is type(wrapper.backward_layer) is KernelLSTM
-    for one, other in zip(weights, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
     np.testing.assert_allclose(model(x), answers, atol=1e-6)
     assert not np.array_equal(model(x), answers)  # by another way
 
@@ -122,9 +118,9 @@ def test_a_layer_that_the_kernel_does_not_know_stays_stock() -> None:
 
 def test_tanh_is_exact_to_a_few_units_and_keeps_nan() -> None:
     x = np.linspace(-12, 12, 100_001).astype(np.float32)
-    found = x.copy()
-    kernel._tanhs(found)
-    np.testing.assert_allclose(found, np.tanh(x.astype(np.float64)), atol=3e-7)
+    values = x.copy()
+    kernel._tanhs(values)
+    np.testing.assert_allclose(values, np.tanh(x.astype(np.float64)), atol=3e-7)
     assert np.isnan(kernel._tanh(np.float32("nan")))
 
 
@@ -135,18 +131,6 @@ def test_a_state_that_nobody_asks_for_is_not_kept_for_ever() -> None:
         fast(x, training=True)
     assert recurrence.engine is not None
     assert len(recurrence.engine._waiting) <= recurrence.MAX_STATES
-
-
-@pytest.mark.system
-def test_a_compiled_trainer_keeps_nothing_of_an_earlier_run() -> None:
-    def trained(seed: int) -> str:
-        replica = train_replica(TrainingRows(lines(), 2), BRIEF, seed, quiet)
-        return weights_digest(replica.classifier.get_weights())
-
-    fitting._trainer.cache_clear()
-    alone = trained(1)
-    trained(0)
-    assert trained(1) == alone
 
 
 TRAINING = """
@@ -163,22 +147,22 @@ print(kernel(), weights_digest(replica.classifier.get_weights()))
 
 
 def train_elsewhere(**environment: str) -> list[str]:
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", TRAINING], cwd=REPOSITORY, env=os.environ | environment,
         capture_output=True, text=True,
     )  # fmt: skip
-    assert found.returncode == 0, found.stderr
-    return found.stdout.split()[-2:]
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[-2:]
 
 
 @pytest.mark.system
 def test_weights_are_the_same_for_one_and_two_threads_in_processes_of_their_own() -> None:
-    one, two = (
+    first, second = (
         train_elsewhere(SEQCLASS_THREADS=n, TF_NUM_INTRAOP_THREADS=n, TF_NUM_INTEROP_THREADS="1")
         for n in ("1", "2")
     )
-    assert one == two
-    assert one[0] == "numba"
+    assert first == second
+    assert first[0] == "numba"
 
 
 @pytest.fixture
@@ -200,24 +184,13 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
     words = [sys.executable, "-m", "flows", "train", "toy", "--spec", str(single)]
     words += ["--root", root.path]
     environment = without_numba | {"PREFECT_API_URL": prefect_url}
-    found = subprocess.run(
+    done = subprocess.run(
         words, cwd=REPOSITORY, env=environment, capture_output=True, text=True
     )  # fmt: skip
-    assert found.returncode == 1
-    assert "11 test rows are fewer" in found.stderr, found.stderr
-    assert found.stderr.count("on the stock layer") == 1
+    assert done.returncode == 1
+    assert "11 test rows are fewer" in done.stderr, done.stderr
+    assert done.stderr.count("on the stock layer") == 1
     manifest = json.loads(
         open_root(root.path).fs.cat_file(root.join("models/toy/v1/manifest.json"))
     )
     assert manifest["numerics"]["kernel"] == "keras"
-
-
-@pytest.mark.system
-@pytest.mark.timeout(900)
-def test_without_numba_the_classifier_keeps_its_promises(without_numba: dict[str, str]) -> None:
-    found = subprocess.run(
-        [sys.executable, "-m", "pytest", "-m", "not system",
-         "tests/seqclass/networks/test_classifier.py"],
-        cwd=REPOSITORY, env=without_numba, capture_output=True, text=True,
-    )  # fmt: skip
-    assert found.returncode == 0, found.stdout

@@ -1,13 +1,10 @@
 """Sequences of symbols: what counts as one, how they are counted, and how the network sees them."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclass.networks.architecture import Architecture
 from seqclass.networks.symbols import (
     MAX_SYMBOLS,
     MISSING,
@@ -60,9 +57,9 @@ def test_channels_of_symbols_make_one_token_and_a_hole_in_one_hides_it() -> None
 @given(rows=st.lists(TOKENS, min_size=1, max_size=6))
 def test_without_repeats_no_token_follows_itself(rows: list[list[int]]) -> None:
     short = without_repeats(tokens_of(series(*rows), (Alphabet(0, 4),)))
-    for row, found in zip(rows, short, strict=True):
+    for row, shortened in zip(rows, short, strict=True):
         kept = [token for i, token in enumerate(row) if i == 0 or token != row[i - 1]]
-        assert [token for token in found.tolist() if token != MISSING] == kept
+        assert [token for token in shortened.tolist() if token != MISSING] == kept
 
 
 def test_cents_are_rounded_to_semitones_and_other_channels_stay() -> None:
@@ -80,8 +77,8 @@ def test_a_pitch_in_semitones_is_symbols_above_any_tone(sa: float) -> None:
     low = round(sa - 5)
     assert find_alphabets(notes, ["pitch"]) == (Alphabet(low, 18, 1.0),)
     several = notes + np.array([0.3, 0.9], np.float32)[:, None, None]
-    [found] = find_alphabets(several, ["pitch"])
-    assert found is not None
+    [alphabet] = find_alphabets(several, ["pitch"])
+    assert alphabet is not None
 
 
 def test_a_pitch_that_is_no_semitones_is_a_measurement() -> None:
@@ -143,12 +140,6 @@ def test_a_rare_class_does_not_keep_the_others_from_choosing_a_model(n_rare: int
         assert (model.log_scores(x[:80]).argmax(axis=1) == y[:80]).mean() > 0.95
 
 
-def test_a_class_with_a_single_series_still_gets_baselines() -> None:
-    x, y = two_orders(20, 0)
-    y = np.where(np.arange(len(y)) == 3, 2, y)
-    assert set(fit_symbol_models(x, y, ["state"], seed=0)) == {"histogram", "bigram"}
-
-
 def test_baselines_of_measurements_are_the_three_they_were() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((40, 12, 2)).astype(np.float32), np.arange(40) % 2
@@ -177,26 +168,3 @@ def test_the_network_sees_one_input_per_symbol() -> None:
                                                                 nothing]  # fmt: skip
     assert seen(Alphabet(10**6 - 1, 3), NAN, 10**6) == [nothing, [0, 1, 0]]
     assert seen(Alphabet(2**28, 2), NAN) == [[0, 0]]
-
-
-def test_a_network_with_symbols_is_stock_keras_and_blind_to_padding(tmp_path: Path) -> None:
-    keras = pytest.importorskip("keras")
-    from seqclass.networks.classifier import NetworkBuilder, ViewsBuilder
-    from seqclass.networks.scaling import fit_scaling
-
-    x = np.concatenate([walks(5, 6, 0, -3), 100 * walks(7, 6, 1) + 20], axis=-1)
-    x[2, 4] = NAN
-    alphabets = find_alphabets(x, ["note", "cents"])
-    assert alphabets == (Alphabet(-3, 12), Alphabet(0, 12, 100.0))
-    small = Architecture(filters=8, units=8)
-    views = ViewsBuilder(fit_scaling(x), alphabets)()
-    n_features = views.output_shape[-1] - 1
-    assert n_features == 2 * 5 + 2 * 12
-    member = NetworkBuilder(3, n_features, 2, small)(0)
-    network = keras.Model(views.input, member(views.output))
-    network.save(tmp_path / "network.keras")
-    loaded = keras.saving.load_model(tmp_path / "network.keras", compile=False)
-    expected = network(x).numpy()
-    np.testing.assert_array_equal(loaded(x).numpy(), expected)
-    padded = np.pad(x, ((0, 0), (0, 9), (0, 0)), constant_values=np.nan)
-    np.testing.assert_allclose(loaded(padded).numpy(), expected, atol=1e-5)

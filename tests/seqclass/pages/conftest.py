@@ -21,14 +21,14 @@ from tests.support.stored import QUICK, store_series, store_version
 @pytest.fixture(scope="session")
 def tree(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A copy of the tree, which is made once for all processes that test."""
-    own = tmp_path_factory.getbasetemp()
-    made = (own if worker_id == "master" else own.parent) / "pages"
+    base = tmp_path_factory.getbasetemp()
+    made = (base if worker_id == "master" else base.parent) / "pages"
     with open(f"{made}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
             make_tree(open_root(f"{made}.part"))
             Path(f"{made}.part").rename(made)
-    return open_root(shutil.copytree(made, own / "copy"))
+    return open_root(shutil.copytree(made, base / "copy"))
 
 
 def make_tree(root: Root) -> None:

@@ -78,8 +78,8 @@ def test_comparisons_and_digests_are_listed_while_they_are_there(root: Root) -> 
     beside.mkdir()
     Path(root.path, "digests").mkdir()
     Path(root.path, "digests", "2026-05-01-to-2026-05-08.html").touch()
-    found = {"versions": ["a@v1", "c@v1", "../../a@v1"], "made": NOW.isoformat()}
-    Path(beside, "0a.json").write_text(json.dumps(found))
+    comparison = {"versions": ["a@v1", "c@v1", "../../a@v1"], "made": NOW.isoformat()}
+    Path(beside, "0a.json").write_text(json.dumps(comparison))
     Path(beside, "0b.json").write_text("{}")
     index_pages.refresh(root, [])
     link, digest = 'comparisons/0a.html">a@v1', "digests/2026-05-01-to-2026-05-08.html"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from seqclass.pages.charts import plain, strip_plot
-from seqclass.pages.dataset_pages import MAX_CLASSES, Gathered, profile, write_dataset_pages
-from seqclass.pages.drawing import line, path_of, resampled, series
+from seqclass.pages.dataset_pages import Gathered, profile, write_dataset_pages
+from seqclass.pages.drawing import line, path_of, series
 from seqclass.pages.index_pages import write_model_pages
 from seqclass.pages.model_summary import read_version, summarize
 from seqclass.pages.rendering import _environment
@@ -34,10 +34,13 @@ def test_a_line_stays_in_its_box_and_breaks_where_a_value_is_missing(
 ) -> None:
     d = path_of(values, 80, 20)
     points = [tuple(map(float, p.split())) for p in re.findall(r"[ML]([-\d.]+ [-\d.]+)", d)]
-    known = [value is not None for value in values]
-    assert len(points) == sum(known)
+    present = [value is not None for value in values]
+    assert len(points) == sum(present)
     assert all(0 <= x <= 80 and -0.05 <= y <= 20.05 for x, y in points)
-    begins = sum(own and not before for own, before in zip(known, [False, *known], strict=False))
+    begins = sum(
+        is_present and not before
+        for is_present, before in zip(present, [False, *present], strict=False)
+    )
     assert d.count("M") == begins
 
 
@@ -45,22 +48,6 @@ def test_names_in_drawings_are_text() -> None:
     for drawn in (line([1, 2], "<b>"), series([1.0, None], "<b>", "<script>")):
         assert "<script>" not in drawn
         assert "<b>" not in drawn
-
-
-@given(st.integers(1, 200), st.integers(2, 50))
-@settings(max_examples=20)
-def test_what_is_drawn_of_a_series_keeps_its_ends(n: int, most: int) -> None:
-    drawn = resampled(np.arange(n, dtype=np.float32), most)
-    assert len(drawn) == min(n, most)
-    assert (drawn[0], drawn[-1]) == (0, n - 1)
-
-
-@given(st.lists(NUMBERS.filter(lambda value: abs(value) > 1e-9), min_size=1, max_size=80))
-@settings(max_examples=20)
-def test_four_digits_are_those_that_are_written(values: list[float]) -> None:
-    written = [float(f"{value:.4g}") for value in values]
-    assert resampled(np.array(values, np.float32), len(values)) == written
-    assert resampled(np.array([0, np.nan], np.float32), 2) == [0, None]
 
 
 @given(
@@ -71,19 +58,19 @@ def test_figures_of_a_channel_do_not_depend_on_the_pieces(values: list[float], s
     pieces, whole = Gathered(), np.array(values, np.float32)
     for start in range(0, len(whole), size):
         pieces.add(whole[start : start + size])
-    found, known = pieces.channel("x"), whole[~np.isnan(whole)].astype(float)
-    assert found.missing == pytest.approx(1 - len(known) / len(whole))
-    if len(known):
-        assert (found.lowest, found.highest) == (known.min(), known.max())
-        assert found.mean == pytest.approx(known.mean(), rel=1e-6, abs=1e-6)
+    channel, observed = pieces.channel("x"), whole[~np.isnan(whole)].astype(float)
+    assert channel.missing == pytest.approx(1 - len(observed) / len(whole))
+    if len(observed):
+        assert (channel.lowest, channel.highest) == (observed.min(), observed.max())
+        assert channel.mean == pytest.approx(observed.mean(), rel=1e-6, abs=1e-6)
     else:
-        assert found.lowest is None
+        assert channel.lowest is None
 
 
 def test_a_profile_counts_what_the_dataset_has(root: Root) -> None:
     dataset = store_series(root, n=20)
-    found = profile(dataset)
-    assert sum(own.count for own in found.classes) == 20
+    profiled = profile(dataset)
+    assert sum(shown.count for shown in profiled.classes) == 20
     write_dataset_pages(root, "toy", anew=True)
     page = dataset_link(root, dataset.ref, "../")
     assert page is not None
@@ -96,8 +83,8 @@ def test_series_without_a_value_are_the_least_typical_and_warn_of_nothing(root: 
     lines = np.tile(np.linspace(0, 1, 12, dtype=np.float32), (8, 1))
     lines[:2] = np.nan
     lines[:, 5] = np.nan
-    found = profile(store_series(root, n=8, label=["up"] * 8, value=from_dense(lines)))
-    assert [own.series_id for own in found.classes[0].examples] == ["s002", "s003"]
+    profiled = profile(store_series(root, n=8, label=["up"] * 8, value=from_dense(lines)))
+    assert [example.series_id for example in profiled.classes[0].examples] == ["s002", "s003"]
     lines[:] = np.nan
     nothing = profile(store_series(root, "holes", 8, value=from_dense(lines)))
     assert len(nothing.classes[0].examples) == 2
@@ -109,7 +96,7 @@ def test_series_that_are_frozen_in_one_channel_are_the_least_typical(root: Root)
     lines[:3] = 0.0  # the middle of all, and so the nearest to it
     rows = store_series(root, n=30, label=["up"] * 30, value=from_dense(lines),
                         other=from_dense(other))  # fmt: skip
-    shown = {own.series_id for own in profile(rows).classes[0].examples}
+    shown = {example.series_id for example in profile(rows).classes[0].examples}
     assert not shown & {"s000", "s001", "s002"}
 
 
@@ -122,15 +109,6 @@ def test_a_channel_without_values_is_called_so(root: Root) -> None:
     assert "Channel still never changes" in page
 
 
-def test_a_page_of_many_classes_says_that_some_are_left_out(root: Root) -> None:
-    store_series(root, n=MAX_CLASSES, label=[f"c{n:02d}" for n in range(MAX_CLASSES)])
-    store_series(root, "many", 2 * MAX_CLASSES, label=[f"c{n:02d}" for n in range(2 * MAX_CLASSES)])
-    for name, said in (("toy", 0), ("many", 1)):
-        write_dataset_pages(root, name, anew=True)
-        page = Path(root.path, f"datasets/{name}/index.html").read_text()
-        assert page.count(f"the first {MAX_CLASSES} of the classes") == said
-
-
 def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -> None:
     for number in range(2):
         version = store_version(root, "m", metrics=SCORES).version
@@ -139,9 +117,9 @@ def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -
         )
     with pytest.raises(DamagedError, match=r"expected metrics\.accuracy, got nothing"):
         store_version(root, "m", metrics={})
-    found, bad = summarize(root, "m"), Damages()
-    assert (found.champion, [own.version for own in found.versions]) == ("v2", ["v1", "v2"])
-    assert [move.after for move in found.decisions] == ["v1", "v2"]
+    summary, bad = summarize(root, "m"), Damages()
+    assert (summary.champion, [shown.version for shown in summary.versions]) == ("v2", ["v1", "v2"])
+    assert [move.after for move in summary.decisions] == ["v1", "v2"]
     assert read_version(root, "m", "v3", bad) is None
     assert bad
     assert not has_report(root, "m", "v1")

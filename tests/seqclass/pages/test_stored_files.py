@@ -31,12 +31,12 @@ EXAMPLES = {"name": "toy", "model": "toy", "dataset": "toy", "source": "files", 
 
 
 def example(place: str) -> str:
-    return re.sub("<(.+?)>", lambda found: EXAMPLES[found[1]], place)
+    return re.sub("<(.+?)>", lambda match: EXAMPLES[match[1]], place)
 
 
 def test_a_trained_and_studied_tree_holds_what_is_declared(tree: Root) -> None:
-    found = [own for own in undeclared(tree) if not own.startswith("models/bare/")]
-    assert found == []
+    faults = [fault for fault in undeclared(tree) if not fault.startswith("models/bare/")]
+    assert faults == []
     names = {"/".join(tree.parts_of(path)) for path in tree.fs.find(tree.path)}
     seen = {type_of(name) for name in names if name.endswith(".json")}
     assert len(seen) >= 18
@@ -48,7 +48,7 @@ def test_a_small_root_holds_what_is_declared(root: Root, tmp_path: Path) -> None
     note_told(root, "m", "datasets/toy@0")
     index_pages.write_all(root)
     made_up = ("votes-", "/stability.json", "comparison.json", "/runs/")
-    assert [own for own in undeclared(root) if not any(part in own for part in made_up)] == []
+    assert [fault for fault in undeclared(root) if not any(part in fault for part in made_up)] == []
 
 
 def test_what_is_not_declared_is_found(root: Root) -> None:
@@ -56,17 +56,19 @@ def test_what_is_not_declared_is_found(root: Root) -> None:
     path = Path(root.join("log", "datasets", "toy", "000001.json"))
     path.write_text(json.dumps({**json.loads(path.read_text()), "actor": 5, "more": 1}))
     Path(root.join("models", "m", "new.json")).write_text("{}")
-    found = undeclared(root)
-    assert "models/m/new.json: a file that is not listed" in found
+    faults = undeclared(root)
+    assert "models/m/new.json: a file that is not listed" in faults
     for key in ("actor", "more"):
-        assert any(own.startswith(f"log/datasets/toy/000001.json: ('{key}',)") for own in found)
+        assert any(
+            fault.startswith(f"log/datasets/toy/000001.json: ('{key}',)") for fault in faults
+        )
 
 
 def test_every_file_of_the_list_is_at_a_place_of_the_layout() -> None:
     for place in STORED_FILES:
         parts = tuple(example(place).split("/"))
-        own, folder = place_of(parts), place_of(parts[:-1])
-        kept = own is not None and own.how in (KEPT, CHECKED, AGAIN, WORK)
+        file, folder = place_of(parts), place_of(parts[:-1])
+        kept = file is not None and file.how in (KEPT, CHECKED, AGAIN, WORK)
         assert kept or (folder is not None and folder.how == SEALED), place
         assert type_of(example(place)) is STORED_FILES[place], place
 
@@ -74,9 +76,11 @@ def test_every_file_of_the_list_is_at_a_place_of_the_layout() -> None:
 def test_every_place_of_the_layout_that_holds_a_record_is_in_the_list() -> None:
     listed = {place_of(tuple(example(place).split("/"))) for place in STORED_FILES}
     listed |= {place_of(tuple(example(place).split("/")[:-1])) for place in STORED_FILES}
-    lacking = [own.path for own in LAYOUT if own not in listed]
+    lacking = [declared.path for declared in LAYOUT if declared not in listed]
     assert not [path for path in lacking if "json" in path or "RECORD" in path]
-    assert not [own for own in LAYOUT if own.how == SEALED and own not in listed]
+    assert not [
+        declared for declared in LAYOUT if declared.how == SEALED and declared not in listed
+    ]
 
 
 def test_every_key_has_a_meaning() -> None:

@@ -45,10 +45,10 @@ STEADY = {"seeds": [{}] * 5, "spread": {"macro_f1": {"sd": 0.01}}}
 def test_trust_is_given_by_what_was_found(
     metrics: dict, stability: dict, refused: str | None, level: str, said: str | None
 ) -> None:
-    found = trust_of(metrics, stability, refused, {})
-    assert found.level == level
-    assert "95.0% of 500 series" in found.sentence
-    assert said is None if not found.doubts else said in found.doubts[0]
+    trust = trust_of(metrics, stability, refused, {})
+    assert trust.level == level
+    assert "95.0% of 500 series" in trust.sentence
+    assert said is None if not trust.doubts else said in trust.doubts[0]
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_a_retrained_version_is_trusted_as_far_as_its_newest_rows_allow(
         "newest": {"rows": rows, "challenger": {"accuracy": right / rows}},
         "doubted": doubted,
     }
-    found = trust_of(scored(), STEADY, None, sides)
-    assert found.level == level
-    assert said is None if not found.doubts else said in found.doubts[0]
+    trust = trust_of(scored(), STEADY, None, sides)
+    assert trust.level == level
+    assert said is None if not trust.doubts else said in trust.doubts[0]
     alone = trust_of(scored(), STEADY, None, {**sides, "newest": None})
-    assert alone.doubts == found.doubts[:doubted]
+    assert alone.doubts == trust.doubts[:doubted]
 
 
 def test_a_baseline_that_is_as_good_is_named_beside_what_the_committee_adds() -> None:
@@ -92,8 +92,8 @@ def test_the_weakest_class_is_the_one_least_often_found() -> None:
     }
     metrics: Any = {"metrics": {"per_class": per_class}}
     assert weakest_class(metrics) == Weakest("b", 0.5, 4)
-    for own in per_class.values():
-        own["recall"] = 1.0
+    for scores in per_class.values():
+        scores["recall"] = 1.0
     assert weakest_class(metrics) is None
 
 
@@ -115,6 +115,6 @@ def test_a_class_with_very_few_test_rows_is_named(
     metrics["metrics"]["per_class"] = {
         label: {"recall": 1.0, "support": rows} for label, rows in supports.items()
     }
-    found = trust_of(metrics, STEADY, None, {})
-    assert found.level == ("care" if said else "yes")
-    assert [said in doubt for doubt in found.doubts if said] == [True] * bool(said)
+    trust = trust_of(metrics, STEADY, None, {})
+    assert trust.level == ("care" if said else "yes")
+    assert [said in doubt for doubt in trust.doubts if said] == [True] * bool(said)

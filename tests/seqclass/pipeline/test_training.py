@@ -32,7 +32,7 @@ def test_the_store_trains_the_version_that_the_flow_trains(prefect: str, root: R
     store_series(root)
     by_flow = train_classifier("toy", "flow", QUICK, root.url)
     by_store = open_store(root.url).train("toy", "store", **_fields(QUICK))
-    versions = [open_model(root, found["model"]) for found in (by_flow, by_store)]
+    versions = [open_model(root, trained["model"]) for trained in (by_flow, by_store)]
     records = [version.read_json("stability.json")["seeds"] for version in versions]
     digests = [[seed["weights_sha256"] for seed in seeds] for seeds in records]
     assert digests[0] == digests[1]

@@ -30,7 +30,7 @@ from seqclass.ragas.sound import (
 )
 from seqclass.ragas.svaras import read_notes
 from seqclass.store.datasets import Dataset, write_dataset
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 from seqclass.store.rows import from_dense
 from seqclass.synthesis.random_series import Uniform
 from tests.support.commands import Command
@@ -51,7 +51,7 @@ def parsed(content: bytes) -> list[tuple[int, bytes]]:
     magic, length = struct.unpack(">4sI", content[14:22])
     assert magic == b"MTrk"
     assert length == len(content) - 22
-    stream, now, found = io.BytesIO(content[22:]), 0, []
+    stream, now, messages = io.BytesIO(content[22:]), 0, []
     while stream.tell() < length:
         now += _number(stream)
         status = stream.read(1)[0]
@@ -61,9 +61,9 @@ def parsed(content: bytes) -> list[tuple[int, bytes]]:
             message = bytes([status]) + kind + stream.read(_number(stream))
         else:
             message = bytes([status]) + stream.read(1 if status >> 4 in (0xC, 0xD) else 2)
-        found.append((now, message))
-    assert found[-1][1] == b"\xff\x2f"
-    return found
+        messages.append((now, message))
+    assert messages[-1][1] == b"\xff\x2f"
+    return messages
 
 
 def _number(stream: io.BytesIO) -> int:
@@ -76,7 +76,7 @@ def _number(stream: io.BytesIO) -> int:
 
 def played(content: bytes) -> list[tuple[float, float, list[float]]]:
     """Start, end and pitches in MIDI keys of every note of the melody."""
-    bend, begun, found = 0.0, None, []
+    bend, begun, notes = 0.0, None, []
     for tick, message in parsed(content):
         if message[0] == 0xE0:
             value = message[1] | message[2] << 7
@@ -86,9 +86,9 @@ def played(content: bytes) -> list[tuple[float, float, list[float]]]:
         elif message[0] == 0x90:
             begun = (tick, message[1], [message[1] + bend])
         elif message[0] == 0x80 and begun:
-            found.append((begun[0] / TICKS_PER_S, tick / TICKS_PER_S, begun[2]))
+            notes.append((begun[0] / TICKS_PER_S, tick / TICKS_PER_S, begun[2]))
             begun = None
-    return found
+    return notes
 
 
 def test_midi_plays_every_svara_at_its_pitch_and_time() -> None:
@@ -265,18 +265,3 @@ def test_what_cannot_be_heard_is_refused(root: Root, tmp_path: Path, seqclass: C
         assert (code, out) == (2, "")
         assert complaint in err
         assert not list((tmp_path / "heard").glob("*"))
-
-
-def test_a_url_to_write_into_makes_no_folder_of_that_name(
-    bucket: Root, tmp_path: Path, seqclass_json: Callable[..., dict], root: Root,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    store(root, "ragas", n_series=7, n_notes=(8, 8))
-    monkeypatch.chdir(tmp_path)
-    before = sorted(tmp_path.iterdir())
-    for out in (f"{bucket.url}/heard", f"file://{root.path}/heard"):
-        files = seqclass_json("listen", "ragas", "--series", "raga-000000", "--out", out)["files"]
-        folder = open_root(out)
-        assert len(folder.names()) == 3
-        assert folder.fs.size(files[0]["wav"]) > 0
-    assert sorted(tmp_path.iterdir()) == before

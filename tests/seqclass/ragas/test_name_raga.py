@@ -45,10 +45,10 @@ def melody(trained: Root) -> tuple[np.ndarray, str]:
 
 def test_a_report_sets_pitch_alone_beside_the_model(trained: Root) -> None:
     metrics = read_record(trained, open_model(trained, "contours@v1").path("metrics.json"), Record)
-    found = {name: own["accuracy"] for name, own in metrics["baselines"].items()}
-    assert found["nearest_distribution"] > 0.8  # the two ragas share hardly a svara
-    assert found["scale_template"] > 0.8
-    assert found["majority"] < 0.6
+    accuracy = {name: baseline["accuracy"] for name, baseline in metrics["baselines"].items()}
+    assert accuracy["nearest_distribution"] > 0.8  # the two ragas share hardly a svara
+    assert accuracy["scale_template"] > 0.8
+    assert accuracy["majority"] < 0.6
 
 
 def test_a_recording_has_a_raga_and_a_page(
@@ -60,13 +60,13 @@ def test_a_recording_has_a_raga_and_a_page(
     samples = sung(melody[0], 25.0, 150.0, Singer(), np.random.default_rng(0))
     soundfile.write(path := tmp_path / "song.ogg", samples, RATE)
     page = tmp_path / "song.html"
-    found = seqclass_json(
+    answer = seqclass_json(
         "name-raga", path, "--model", "contours", "--out", page, "--root", trained.path
     )
-    assert found["raga"] == melody[1]
-    assert found["probability"] > 0.5
-    assert [own["raga"] for own in found["ragas"]] == [RAGAS[1], RAGAS[0]]
-    assert abs(1200 * np.log2(found["recording"]["tonic_hz"] / 150)) < 25
+    assert answer["raga"] == melody[1]
+    assert answer["probability"] > 0.5
+    assert [raga["raga"] for raga in answer["ragas"]] == [RAGAS[1], RAGAS[0]]
+    assert abs(1200 * np.log2(answer["recording"]["tonic_hz"] / 150)) < 25
     text = page.read_text()
     assert "data:audio/mpeg" in text
     assert "what speaks for the first raga" in text
@@ -77,8 +77,8 @@ def test_an_unsure_tonic_is_averaged_over(trained: Root, melody: tuple[np.ndarra
     classifier, of = LoadedModel(model), contours_of(model)
 
     def named(sure: bool, *candidates: tuple[float, float]) -> Any:
-        told = [{"hz": hz, "score": score} for hz, score in candidates]
-        facts: Any = {"sure": sure, "tonic_hz": candidates[0][0], "candidates": told}
+        tonics = [{"hz": hz, "score": score} for hz, score in candidates]
+        facts: Any = {"sure": sure, "tonic_hz": candidates[0][0], "candidates": tonics}
         return name_song(classifier, of, HeardSong(facts, b"", Line(melody[0], 25.0)))
 
     right = named(True, (150.0, 1.0))
@@ -88,7 +88,7 @@ def test_an_unsure_tonic_is_averaged_over(trained: Root, melody: tuple[np.ndarra
     other = named(False, (225.0, 1.0), (150.0, 0.0))
     assert other["ragas"] == wrong["ragas"]
     assert both["ragas"] != right["ragas"]
-    total = sum(own["probability"] for own in both["ragas"])
+    total = sum(raga["probability"] for raga in both["ragas"])
     assert total == pytest.approx(1, abs=1e-5)
 
 
@@ -101,8 +101,8 @@ def test_a_model_of_hidden_tonics_needs_none(melody: tuple[np.ndarray, str]) -> 
         def answers(self, x: np.ndarray) -> Answers:
             seen.append(x)
             n = len(x)
-            found, none = np.full((n, 2), 0.5), np.zeros(n, int)
-            return Answers(found, none, found[:, 0], [None] * n, np.ones(n), none[:, None])
+            shares, none = np.full((n, 2), 0.5), np.zeros(n, int)
+            return Answers(shares, none, shares[:, 0], [None] * n, np.ones(n), none[:, None])
 
     candidates = [{"hz": 2 * REFERENCE_HZ, "score": 0.6}, {"hz": 150.0, "score": 0.4}]
     facts: Any = {"sure": False, "tonic_hz": 2 * REFERENCE_HZ, "candidates": candidates}
@@ -128,9 +128,11 @@ def test_a_raga_is_named_where_it_is_likely_and_most_windows_are_familiar(
         ref, classes = "sure", ["a", "b", "c"]
 
         def answers(self, x: np.ndarray) -> Answers:
-            found = np.tile(shares, (len(x), 1))
-            codes, like = found.argmax(axis=1), np.ones(len(x))
-            return Answers(found, codes, found[:, 0], reasons, like, np.zeros((len(x), 1)))
+            probabilities = np.tile(shares, (len(x), 1))
+            codes, like = probabilities.argmax(axis=1), np.ones(len(x))
+            return Answers(
+                probabilities, codes, probabilities[:, 0], reasons, like, np.zeros((len(x), 1))
+            )
 
     candidates = [{"hz": 150.0, "score": 1.0}]
     facts: Any = {"sure": True, "tonic_hz": 150.0, "candidates": candidates}

@@ -193,5 +193,5 @@ def test_a_bad_file_is_one_line(
 
 
 def test_allied_sets_are_those_of_which_a_model_knows_two_ragas() -> None:
-    found = allied_sets(["Todi", "Dhanyasi", "Kalyani", "Surati", "Khamas", "Sahana"])
-    assert found == {"B2": ("Surati", "Khamas", "Sahana"), "B6": ("Todi", "Dhanyasi")}
+    allied = allied_sets(["Todi", "Dhanyasi", "Kalyani", "Surati", "Khamas", "Sahana"])
+    assert allied == {"B2": ("Surati", "Khamas", "Sahana"), "B6": ("Todi", "Dhanyasi")}

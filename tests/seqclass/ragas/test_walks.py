@@ -20,51 +20,37 @@ def honest(seed: int = 0, codes: np.ndarray | None = None, **manner: object) -> 
     return honest_melodies(RagaRows(RAGAS, codes), config, n_notes, LONGEST, rng)
 
 
-def sung(found: Melodies, row: int) -> set[str]:
-    return {NAMES[code] for code in found.svara[row]}
+def sung(melodies: Melodies, row: int) -> set[str]:
+    return {NAMES[code] for code in melodies.svara[row]}
 
 
 def test_a_raga_sings_its_own_svaras_within_its_compass() -> None:
-    found = honest()
+    melodies = honest()
     for row in range(ROWS):
         raga = RAGAS[row % len(RAGAS)]
-        assert sung(found, row) <= set(raga.svaras)
+        assert sung(melodies, row) <= set(raga.svaras)
         low, high = (note.height for note in raga.ends)
-        assert low <= found.height[row].min() <= found.height[row].max() <= high
+        assert low <= melodies.height[row].min() <= melodies.height[row].max() <= high
 
 
 def test_phrases_end_on_rests_and_a_composition_on_sa() -> None:
-    found = honest(copied=(0.0, 0.0))
+    melodies = honest(copied=(0.0, 0.0))
     for row in range(ROWS):
         raga = RAGAS[row % len(RAGAS)]
-        ends = [NAMES[code] for code in found.svara[row][found.ends[row]]]
-        assert NAMES[found.svara[row, -1]] == "S"
+        ends = [NAMES[code] for code in melodies.svara[row][melodies.ends[row]]]
+        assert NAMES[melodies.svara[row, -1]] == "S"
         assert np.mean([name in raga.rests for name in ends]) > 0.9
-
-
-def test_phrases_are_as_long_as_they_may_be() -> None:
-    found = honest(phrase_notes=(5, 7), copied=(0.0, 0.0))
-    for row in range(ROWS):
-        lengths = np.diff(np.concatenate([[0], np.flatnonzero(found.ends[row]) + 1]))
-        assert set(lengths[:-1]) <= {5, 6, 7}
-        assert lengths[-1] <= 7
 
 
 def test_phrases_that_are_copied_are_the_same_again() -> None:
     often = honest(copied=(0.9, 0.9), phrase_notes=(6, 6))
     never = honest(copied=(0.0, 0.0), phrase_notes=(6, 6))
 
-    def alike(found: Melodies) -> float:
-        phrases = found.height.reshape(ROWS, -1, 6)
+    def alike(melodies: Melodies) -> float:
+        phrases = melodies.height.reshape(ROWS, -1, 6)
         return float((phrases[:, 1:, :3] == phrases[:, :-1, :3]).all(axis=-1).mean())
 
     assert alike(often) > 0.5 > 0.1 > alike(never)
-
-
-def test_a_seed_draws_the_same_and_another_others() -> None:
-    one, same, other = honest(1), honest(1), honest(2)
-    np.testing.assert_array_equal(one.svara, same.svara)
-    assert (one.svara != other.svara).mean() > 0.5
 
 
 def slices_of(raga: Raga) -> set[tuple[int, ...]]:
@@ -77,16 +63,16 @@ def slices_of(raga: Raga) -> set[tuple[int, ...]]:
 
 @pytest.mark.parametrize("raga", RAGAS, ids=lambda raga: raga.name)
 def test_the_author_s_melodies_are_slices_of_the_lines(raga: Raga) -> None:
-    found = author_melodies(
+    melodies = author_melodies(
         RagaRows((raga,), np.zeros(ROWS, int)), LONGEST, np.random.default_rng(0)
     )
-    assert found.svara.shape == (ROWS, LONGEST)
+    assert melodies.svara.shape == (ROWS, LONGEST)
     allowed = slices_of(raga)
     for row in range(ROWS):
-        assert sung(found, row) <= raga.scale
+        assert sung(melodies, row) <= raga.scale
         start = 0
-        for end in np.flatnonzero(found.ends[row]) + 1:
-            piece = found.height[row, start:end].astype(int)
+        for end in np.flatnonzero(melodies.ends[row]) + 1:
+            piece = melodies.height[row, start:end].astype(int)
             assert 2 <= len(piece) <= 12
             for k in range(len(piece) - 2):
                 assert tuple(np.diff(piece[k : k + 3]).tolist()) in allowed

@@ -28,21 +28,21 @@ FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=False)
 @given(st.lists(arrays(np.float32, st.integers(1, 9), elements=FLOATS), min_size=1, max_size=20))
 def test_a_series_is_described_as_numpy_would(series: list[np.ndarray]) -> None:
     lengths = np.array([len(s) for s in series])
-    found = describe(np.concatenate(series), lengths)
-    for i, one in enumerate(series):
-        seen = one[~np.isnan(one)]
+    described = describe(np.concatenate(series), lengths)
+    for i, values in enumerate(series):
+        seen = values[~np.isnan(values)]
         low, high = (seen.min(), seen.max()) if len(seen) else (np.nan, np.nan)
-        np.testing.assert_array_equal([found.low[i], found.high[i]], [low, high])
-        assert found.missing[i] == pytest.approx(np.isnan(one).mean())
-        assert found.frozen[i] == (len(seen) >= 5 and low == high)
+        np.testing.assert_array_equal([described.low[i], described.high[i]], [low, high])
+        assert described.missing[i] == pytest.approx(np.isnan(values).mean())
+        assert described.frozen[i] == (len(seen) >= 5 and low == high)
 
 
 def profile(x: np.ndarray, pieces: int = 1) -> Contract:
-    found = Profile()
+    gathered = Profile()
     for part in np.array_split(x.astype(np.float32), pieces):
         labels = ["a"] * len(part)
-        found.add(np.full(len(part), x.shape[1]), labels, {"x": part.ravel()})
-    return found.contract()
+        gathered.add(np.full(len(part), x.shape[1]), labels, {"x": part.ravel()})
+    return gathered.contract()
 
 
 @pytest.mark.parametrize(("offset", "scale"), [(0, 1e-6), (1e6, 1), (-1000, 1e5)])
@@ -56,9 +56,9 @@ def test_quartiles_are_within_a_hundredth(offset: float, scale: float) -> None:
 
 def test_a_contract_does_not_depend_on_how_rows_arrive_and_survives_json() -> None:
     x = np.random.default_rng(0).standard_normal((50, 7))
-    found = profile(x)
-    assert found == profile(x, pieces=9)
-    stored = json.loads(json.dumps(asdict(found)))
+    contract = profile(x)
+    assert contract == profile(x, pieces=9)
+    stored = json.loads(json.dumps(asdict(contract)))
     assert json.loads(json.dumps(asdict(contract_from(stored)))) == stored
 
 
@@ -81,14 +81,14 @@ def test_nothing_observed_is_compared_with_nothing() -> None:
 )
 def test_an_index_judges_as_a_dictionary_would(rows: list[tuple[int, int]], size: int) -> None:
     expected: list[int] = []
-    known: dict[int, int] = {}
+    seen: dict[int, int] = {}
     for i, v in rows:
-        expected.append(FRESH if i not in known else REPEAT if known[i] == v else CONFLICT)
-        known.setdefault(i, v)
-    duplicates, found = DuplicateIndex(), []
+        expected.append(FRESH if i not in seen else REPEAT if seen[i] == v else CONFLICT)
+        seen.setdefault(i, v)
+    duplicates, judged = DuplicateIndex(), []
     for start in range(0, len(rows), size):
-        found += duplicates.judge(table(rows[start : start + size])).tolist()
-    assert found == expected
+        judged += duplicates.judge(table(rows[start : start + size])).tolist()
+    assert judged == expected
 
 
 def table(rows: list[tuple[int, int]]) -> pa.Table:
@@ -117,10 +117,10 @@ def test_what_stays_flat_in_one_series_and_moves_in_the_others_is_frozen() -> No
     channel = channel_of(x)
     assert stuck(channel, np.full((3, 40), 21.0)) == 3
     assert stuck(channel, x) == 4
-    own = Profile()
-    own.add(np.full(100, 40), ["a", "b"] * 50, {"x": x.astype(np.float32).ravel()})
-    assert own.stuck() == {"x": 4}
-    [line] = stuck_lines(own)
+    gathered = Profile()
+    gathered.add(np.full(100, 40), ["a", "b"] * 50, {"x": x.astype(np.float32).ravel()})
+    assert gathered.stuck() == {"x": 4}
+    [line] = stuck_lines(gathered)
     assert "4 series are frozen in channel 'x'" in line
 
 

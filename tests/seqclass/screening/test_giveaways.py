@@ -50,10 +50,10 @@ def test_copies_are_found_unless_a_group_keeps_them_together(at_once: int) -> No
 
 
 def test_the_split_of_the_files_counts() -> None:
-    own = ["train"] * 200 + ["test"] * 100
-    assert len(sampled(stream(copies(3), split=own)).giveaways()) == 1
+    split = ["train"] * 200 + ["test"] * 100
+    assert len(sampled(stream(copies(3), split=split)).giveaways()) == 1
     x = np.concatenate([copies(3)[:200], walks(400)[300:]])
-    assert sampled(stream(x, split=own)).giveaways() == []
+    assert sampled(stream(x, split=split)).giveaways() == []
 
 
 def test_a_sample_is_bounded_and_each_series_as_likely(monkeypatch: pytest.MonkeyPatch) -> None:

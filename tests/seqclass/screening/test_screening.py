@@ -6,14 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from seqclass.screening.contract import ACTIONS, Contract, Policy, Profile, policy_of
 from seqclass.screening.screening import (
-    EXAMPLES,
     Screening,
-    Tally,
     ValidationContext,
     add_rows,
     contract_of,
@@ -51,8 +47,8 @@ def contract() -> Contract:
 
 
 def screen(root: Root, contract: Contract | None, **more: object) -> Screening:
-    known = {"policy": Policy(), "ref": "toy@0", "columns": COLUMNS, "contract": contract, **more}
-    return Screening(ValidationContext(**known), Quarantine(root, root.join("w")))  # type: ignore[arg-type]
+    context = {"policy": Policy(), "ref": "toy@0", "columns": COLUMNS, "contract": contract, **more}
+    return Screening(ValidationContext(**context), Quarantine(root, root.join("w")))  # type: ignore[arg-type]
 
 
 def ids(tables: Iterator[pa.Table]) -> list[str]:
@@ -148,27 +144,10 @@ def test_columns_of_appended_rows_can_not_be_others(root: Root, contract: Contra
 
 def test_a_dataset_without_a_stored_contract_has_that_of_its_rows(root: Root) -> None:
     dataset = store_series(root)
-    found = contract_of(dataset)
-    assert (found.n_series, found.n_steps) == (60, (12, 12))
-    assert found.classes == {"down": 30, "up": 30}
-    assert found.channels["value"].low == pytest.approx(float(dataset.values().min()))
-
-
-@settings(max_examples=25)
-@given(st.lists(st.tuples(st.sampled_from(["frozen", "holes"]), st.integers(0, 9)), max_size=9))
-def test_a_tally_counts_all_and_shows_the_first(added: list[tuple[str, int]]) -> None:
-    tally, expected = Tally(), dict[str, list[str]]()
-    for number, (kind, n) in enumerate(added):
-        own = [f"{number}.{k}" for k in range(n)]
-        tally.add(kind, iter(own), f"what {number}")
-        expected.setdefault(kind, []).extend(own)
-    assert dict(tally.counts) == {kind: len(own) for kind, own in expected.items()}
-    for kind, own in expected.items():
-        assert tally.examples[kind] == own[:EXAMPLES]
-        first = next(number for number, (k, _) in enumerate(added) if k == kind)
-        more = ", …" if len(own) > EXAMPLES else ""
-        shown = f"({', '.join(own[:EXAMPLES])}{more}: what {first})"
-        assert f"{kind} in {len(own)} series {shown}" in str(tally)
+    contract = contract_of(dataset)
+    assert (contract.n_series, contract.n_steps) == (60, (12, 12))
+    assert contract.classes == {"down": 30, "up": 30}
+    assert contract.channels["value"].low == pytest.approx(float(dataset.values().min()))
 
 
 def test_every_kind_can_be_answered_as_it_says_and_no_other_way() -> None:

@@ -12,9 +12,9 @@ DUTY = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 
 
 def contract(x: np.ndarray) -> Contract:
-    found = Profile()
-    found.add(np.full(len(x), x.shape[1]), ["a"] * len(x), {"x": x.astype(np.float32).ravel()})
-    return found.contract()
+    profile = Profile()
+    profile.add(np.full(len(x), x.shape[1]), ["a"] * len(x), {"x": x.astype(np.float32).ravel()})
+    return profile.contract()
 
 
 def pulsed(duty: float, n: int, seed: int, in_one_piece: bool = True) -> np.ndarray:

@@ -1,8 +1,6 @@
 """A real server on a free port: the protocol's calls, and answers that are the library's own."""
 
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +24,6 @@ from seqclass.store.root import Root
 from seqclass.store.scores import score_folders
 from tests.support.answering_server import answering, asked, outputs
 from tests.support.hostile_requests import HOSTILE
-from tests.support.places import REPOSITORY
 from tests.support.stored import make_champion, newest_entry_of
 from tests.support.waiting import until
 
@@ -41,8 +38,8 @@ def models(versions: Root) -> ServedModels:
 
 @pytest.fixture(scope="module")
 def client(models: ServedModels) -> Iterator[httpx.Client]:
-    with answering(models) as found:
-        yield found
+    with answering(models) as connected:
+        yield connected
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +50,19 @@ def library(versions: Root) -> StoredClassifier:
 def drawn(n: int, seed: int = 0) -> list[list]:
     """Series of 3 to 40 steps, some with holes."""
     rng = np.random.default_rng(seed)
-    found = []
+    series = []
     for length in rng.integers(3, 41, n):
         values = np.linspace(-1, 1, length) * rng.choice([-1, 1]) + 0.3 * rng.standard_normal(
             length
         )
         holes = rng.random(length) < 0.1
-        found.append([[None if hole else float(np.float32(v))]
+        series.append([[None if hole else float(np.float32(v))]
                       for v, hole in zip(values, holes, strict=True)])  # fmt: skip
-    return found
+    return series
 
 
 def arrays(series: list[list]) -> list[np.ndarray]:
-    return [np.array(one, np.float32) for one in series]
+    return [np.array(values, np.float32) for values in series]
 
 
 def test_the_calls_of_the_protocol(client: httpx.Client) -> None:
@@ -78,8 +75,8 @@ def test_the_calls_of_the_protocol(client: httpx.Client) -> None:
     assert model["parameters"]["classes"] == ["down", "up"]
     assert [label.partition("-")[0] for label in model["versions"]] == ["v1", "v3"]
     for version in ("v3", model["versions"][1]):
-        own = client.get(f"/v2/models/toy/versions/{version}").json()
-        assert own["parameters"]["classes"] == ["up", "down"]
+        described = client.get(f"/v2/models/toy/versions/{version}").json()
+        assert described["parameters"]["classes"] == ["up", "down"]
         assert client.get(f"/v2/models/toy/versions/{version}/ready").status_code == 200
     for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/toy/ready"):
         assert client.get(path).status_code == 200
@@ -96,14 +93,14 @@ def test_every_output_is_that_of_the_metadata(client: httpx.Client) -> None:
 
 
 def test_answers_are_the_library_s_own(client: httpx.Client, library: StoredClassifier) -> None:
-    for number, one in enumerate(drawn(20)):
-        found, x = outputs(client.post(INFER, json=asked([one]))), arrays([one])
-        sent = np.array(found["probabilities"], np.float32)
+    for number, series in enumerate(drawn(20)):
+        answers, x = outputs(client.post(INFER, json=asked([series]))), arrays([series])
+        sent = np.array(answers["probabilities"], np.float32)
         np.testing.assert_array_equal(sent, library.predict_proba(x), err_msg=str(number))
-        assert found["label"] == library.predict(x).tolist()
-        assert found["answer"] == library.predict_or_unknown(x).tolist()
-        assert [bool(reason) for reason in found["reason"]] == [
-            answer == "unknown" for answer in found["answer"]
+        assert answers["label"] == library.predict(x).tolist()
+        assert answers["answer"] == library.predict_or_unknown(x).tolist()
+        assert [bool(reason) for reason in answers["reason"]] == [
+            answer == "unknown" for answer in answers["answer"]
         ]
 
 
@@ -112,18 +109,18 @@ def test_series_answered_together_get_the_answers_that_each_gets_alone(
 ) -> None:
     series = drawn(120, seed=1)
 
-    def ask(one: list) -> dict[str, list]:
-        return outputs(client.post(INFER, json=asked([one])))
+    def ask(single: list) -> dict[str, list]:
+        return outputs(client.post(INFER, json=asked([single])))
 
     before = _batches(client)
     with ThreadPoolExecutor(24) as pool:
-        found = list(pool.map(ask, series))
+        replies = list(pool.map(ask, series))
     after = _batches(client)
     assert after[1] - before[1] == 120
     assert after[0] - before[0] < 120  # fewer batches than requests
-    sent = np.array([one["probabilities"][0] for one in found])
+    sent = np.array([single["probabilities"][0] for single in replies])
     np.testing.assert_allclose(sent, library.predict_proba(arrays(series)), atol=1e-6)
-    answers = [one["answer"][0] for one in found]
+    answers = [single["answer"][0] for single in replies]
     assert answers == library.predict_or_unknown(arrays(series)).tolist()
 
 
@@ -137,26 +134,26 @@ def _batches(client: httpx.Client) -> tuple[float, float]:
 def test_series_of_unequal_length_are_answered_as_each_alone(client: httpx.Client) -> None:
     series = drawn(6, seed=2)
     longest = max(map(len, series))
-    padded = [one + [[9.0]] * (longest - len(one)) for one in series]
+    padded = [single + [[9.0]] * (longest - len(single)) for single in series]
     lengths = {"name": "lengths", "shape": [6], "datatype": "INT64", "data": [*map(len, series)]}
     question = asked(padded)
     question["inputs"].append(lengths)
-    found = outputs(client.post(INFER, json=question))
-    alone = [outputs(client.post(INFER, json=asked([one]))) for one in series]
-    sent = np.array(found["probabilities"])
-    np.testing.assert_allclose(sent, [one["probabilities"][0] for one in alone], atol=1e-6)
+    together = outputs(client.post(INFER, json=question))
+    alone = [outputs(client.post(INFER, json=asked([single]))) for single in series]
+    sent = np.array(together["probabilities"])
+    np.testing.assert_allclose(sent, [single["probabilities"][0] for single in alone], atol=1e-6)
 
 
 def test_only_wanted_outputs_are_sent(client: httpx.Client) -> None:
     wanted = [{"name": "answer"}, {"name": "classes"}]
-    found = outputs(client.post(INFER, json=asked(drawn(1), outputs=wanted)))
-    assert list(found) == ["answer", "classes"]
+    sent = outputs(client.post(INFER, json=asked(drawn(1), outputs=wanted)))
+    assert list(sent) == ["answer", "classes"]
 
 
 def test_a_version_answers_where_it_is_named(client: httpx.Client) -> None:
-    one = drawn(1, seed=3)
-    first = client.post(INFER, json=asked(one)).json()
-    third = client.post("/v2/models/toy/versions/v3/infer", json=asked(one)).json()
+    series = drawn(1, seed=3)
+    first = client.post(INFER, json=asked(series)).json()
+    third = client.post("/v2/models/toy/versions/v3/infer", json=asked(series)).json()
     assert first["model_version"].startswith("v1-")
     assert third["model_version"].startswith("v3-")
     assert {first["outputs"][2]["data"][0], third["outputs"][2]["data"][0]} == {"up", "down"}
@@ -189,11 +186,11 @@ def test_another_method_is_told_the_right_one(client: httpx.Client) -> None:
 
 def test_hostile_bodies_leave_the_server_answering(client: httpx.Client) -> None:
     for case, (content, _) in HOSTILE.items():
-        found = client.post(INFER, content=content, headers={"Content-Type": "application/json"})
-        said = found.json()
-        assert found.status_code == 400, case
-        assert list(said) == ["error"], case
-        assert not {"\n", "Traceback"} & set(said["error"].split(" ")), case
+        reply = client.post(INFER, content=content, headers={"Content-Type": "application/json"})
+        answer = reply.json()
+        assert reply.status_code == 400, case
+        assert list(answer) == ["error"], case
+        assert not {"\n", "Traceback"} & set(answer["error"].split(" ")), case
     assert client.post(INFER, json=asked(drawn(1))).status_code == 200
 
 
@@ -270,17 +267,17 @@ class Held:
 
 def test_a_busy_server_says_when_to_try_again_and_answers_then(own_root: Root) -> None:
     models = ServedModels(own_root, ["toy"])
-    held, one = Held(models), asked([[[1.0]] * 8])
+    held, question = Held(models), asked([[[1.0]] * 8])
     with (
         answering(models, RequestLimits(waiting=10, seconds=2)) as client,
         ThreadPoolExecutor(1) as pool,
     ):
-        first = pool.submit(client.post, INFER, json=one)
+        first = pool.submit(client.post, INFER, json=question)
         until(lambda: held.calls, every_s=0.01)
-        for reply in (client.post(INFER, json=one), first.result()):  # too many wait; too late
+        for reply in (client.post(INFER, json=question), first.result()):  # too many wait; too late
             assert (reply.status_code, int(reply.headers["Retry-After"]) > 0) == (503, True)
         held.free.set()
-        assert outputs(client.post(INFER, json=one))["answer"]
+        assert outputs(client.post(INFER, json=question))["answer"]
 
 
 def sent_alone(client: httpx.Client, body: bytes, length: int | None = None) -> socket.socket:
@@ -288,9 +285,9 @@ def sent_alone(client: httpx.Client, body: bytes, length: int | None = None) -> 
     head = [f"POST {INFER} HTTP/1.1", "Host: localhost", "Content-Type: application/json",
             f"Authorization: {client.headers['Authorization']}",
             f"Content-Length: {len(body) if length is None else length}"]  # fmt: skip
-    own = socket.create_connection((client.base_url.host, client.base_url.port or 0), 60)
-    own.sendall("\r\n".join([*head, "", ""]).encode() + body)
-    return own
+    connection = socket.create_connection((client.base_url.host, client.base_url.port or 0), 60)
+    connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
+    return connection
 
 
 def test_a_client_that_leaves_ends_its_request_without_a_trace(
@@ -366,46 +363,23 @@ def test_metrics_count_requests_and_answers(client: httpx.Client) -> None:
     assert 'seqclass_serve_seconds_count{model="toy"}' in text
 
 
-AWAKE = """
-import sys
-
-from seqclass.serving.versions import ServedModels
-from seqclass.store.root import open_root
-from tests.support.answering_server import answering, asked
-
-with answering(ServedModels(open_root(sys.argv[1]), ["toy"])) as client:
-    assert client.get("/v2/health/ready").status_code == 200
-    before = set(sys.modules)
-    assert client.post("/v2/models/toy/infer", json=asked([[[1.0]] * 8])).status_code == 200
-    print(*{name.partition(".")[0] for name in set(sys.modules) - before})
-"""
-
-
-def test_a_server_that_is_ready_imports_nothing_for_its_first_answers(versions: Root) -> None:
-    words = [sys.executable, "-c", AWAKE, versions.path]
-    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    heavy = {"seqclass", "pandas", "pyarrow", "sklearn", "scipy", "numba", "tensorflow", "keras"}
-    assert not heavy & set(done.stdout.split())
-
-
 def test_a_new_champion_answers_between_two_requests(own_root: Root) -> None:
     """Eight clients ask while the champion moves four times: each answer is its version's own."""
-    said: list[str] = []
-    one = drawn(1, seed=3)
+    lines: list[str] = []
+    series = drawn(1, seed=3)
     ended, seen = threading.Event(), set[tuple[str, str]]()
 
     def ask(client: httpx.Client) -> int:
         n = 0
         while not ended.is_set():
-            reply = client.post(INFER, json=asked(one, outputs=[{"name": "label"}]))
+            reply = client.post(INFER, json=asked(series, outputs=[{"name": "label"}]))
             [label] = outputs(reply)["label"]
             seen.add((reply.json()["model_version"].partition("-")[0], label))
             n += 1
         return n
 
     with (
-        answering(ServedModels(own_root, ["toy"]), said=said) as client,
+        answering(ServedModels(own_root, ["toy"]), said=lines) as client,
         ThreadPoolExecutor(8) as pool,
     ):
         asking = [pool.submit(ask, client) for _ in range(8)]
@@ -423,41 +397,43 @@ def test_a_new_champion_answers_between_two_requests(own_root: Root) -> None:
 
 
 def test_a_damaged_champion_leaves_the_one_before_answering(own_root: Root) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     network = Path(own_root.path, "models", "toy", "v3", "model.keras")
     sound = network.read_bytes()
-    with answering(ServedModels(own_root, ["toy"]), said=said) as client:
+    with answering(ServedModels(own_root, ["toy"]), said=lines) as client:
         make_champion(own_root, "toy", "v3", 1)
         entry = Path(newest_entry_of(own_root, "toy"))
         network.write_bytes(sound[:-1])
         for content, says in ((entry.read_text(), "content differs"), ("{", entry.name)):
             entry.write_text(content)
-            until(lambda s=says: said and s in said[-1])
+            until(lambda s=says: lines and s in lines[-1])
             reply = client.post(INFER, json=asked(drawn(1)))
             assert reply.json()["model_version"].startswith("v1-")
         entry.unlink()
         network.write_bytes(sound)
         make_champion(own_root, "toy", "v2", 2)
-        until(lambda: "v2-" in said[-1])
-    assert len(said) == 3
+        until(lambda: "v2-" in lines[-1])
+    assert len(lines) == 3
 
 
 def test_logged_requests_are_scores_that_labels_find_later(own_root: Root) -> None:
     """What is kept is what scoring the kept file would store, so nothing is answered again."""
     series = drawn(7, seed=4)
     with answering(ServedModels(own_root, ["toy"]), log=RequestLog(own_root)) as client:
-        replies = [client.post(INFER, json=asked([one])) for one in series]
+        replies = [client.post(INFER, json=asked([kept_values])) for kept_values in series]
         assert score_folders(own_root, "toy") == []
     names = [reply.json()["parameters"]["logged_as"] for reply in replies]
     [folder] = score_folders(own_root, "toy")
-    found = score_data(own_root, "toy@v1", f"{folder}/series.parquet")
-    assert (found["rows"], found["scored"]) == (7, 0)
-    kept = pq.read_table(found["out"])
+    scored = score_data(own_root, "toy@v1", f"{folder}/series.parquet")
+    assert (scored["rows"], scored["scored"]) == (7, 0)
+    kept = pq.read_table(scored["out"])
     assert kept["series_id"].to_pylist() == [f"{name}-0" for name in names]
     assert kept["answer"].to_pylist() == [outputs(reply)["answer"][0] for reply in replies]
     values = pq.read_table(f"{folder}/series.parquet")["value"].to_pylist()
-    for one, own in zip(values, arrays(series), strict=True):
-        np.testing.assert_array_equal(np.array(one, np.float32), own[: len(one), 0])
+    for kept_values, sent in zip(values, arrays(series), strict=True):
+        np.testing.assert_array_equal(
+            np.array(kept_values, np.float32), sent[: len(kept_values), 0]
+        )
     assert verify_tree(own_root)["bad"] == []
     again = score_data(own_root, "toy@v2", f"{folder}/series.parquet")  # the same network
     assert again["scored"] == 7

@@ -26,30 +26,30 @@ def test_nested_and_flat_data_are_the_same_series(n: int, steps: int, data: st.D
     nested = np.array(flat, object).reshape(n, steps, 2).tolist()
     wanted = np.array(flat, np.float32).reshape(n, steps, 2)
     for values in (flat, nested):
-        found = read(body(shape=[n, steps, 2], data=values), channels=("x", "y"))
-        np.testing.assert_array_equal(found.series, wanted)
-    assert (found.id, found.outputs) == (None, None)
+        request = read(body(shape=[n, steps, 2], data=values), channels=("x", "y"))
+        np.testing.assert_array_equal(request.series, wanted)
+    assert (request.id, request.outputs) == (None, None)
 
 
 def test_what_lies_behind_the_end_of_a_series_is_no_value() -> None:
     lengths = {"name": "lengths", "shape": [2], "datatype": "INT64", "data": [1, 3]}
     tensor = {**TENSOR, "shape": [2, 3, 2], "data": list(range(12))}
-    found = read(orjson.dumps({"inputs": [tensor, lengths]}), channels=("x", "y"))
-    assert found.lengths.tolist() == [1, 3]
-    assert np.isnan(found.series[0, 1:]).all()
-    assert found.series[1].ravel().tolist() == list(range(6, 12))
+    request = read(orjson.dumps({"inputs": [tensor, lengths]}), channels=("x", "y"))
+    assert request.lengths.tolist() == [1, 3]
+    assert np.isnan(request.series[0, 1:]).all()
+    assert request.series[1].ravel().tolist() == list(range(6, 12))
 
 
 def test_without_lengths_a_series_ends_at_its_last_value() -> None:
     data = [[[1, 2], [None, None], [3, None], [None, None]], [[None, None]] * 4]
-    found = read(body(shape=[2, 4, 2], data=data), channels=("x", "y"))
-    assert found.lengths.tolist() == [3, 1]
+    request = read(body(shape=[2, 4, 2], data=data), channels=("x", "y"))
+    assert request.lengths.tolist() == [3, 1]
 
 
 def test_names_of_outputs_and_an_id_are_kept() -> None:
     wanted = [{"name": "label"}, {"name": "label", "parameters": {"binary_data": False}}]
-    found = read(orjson.dumps({"inputs": [TENSOR], "outputs": wanted, "id": "é"}))
-    assert (found.outputs, found.id) == (("label",), "é")
+    request = read(orjson.dumps({"inputs": [TENSOR], "outputs": wanted, "id": "é"}))
+    assert (request.outputs, request.id) == (("label",), "é")
 
 
 def test_a_hostile_body_is_refused_in_one_line() -> None:

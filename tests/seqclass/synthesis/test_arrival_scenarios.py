@@ -46,12 +46,6 @@ def test_a_week_is_drawn_again_the_same_and_has_its_rows(week: int, seed: int) -
     assert np.isfinite(x).all()
 
 
-def test_weeks_and_seeds_differ() -> None:
-    drawn = [draw_week(ScenarioSpec(60, 60, 16, seed), week, QUIET)[0].tobytes()
-             for seed in (0, 1) for week in (0, 1, 2)]  # fmt: skip
-    assert len(set(drawn)) == 6
-
-
 def test_a_change_changes_what_it_says_and_no_more() -> None:
     x, names = draw_week(SPEC, 5, QUIET)
     turned, same = draw_week(SPEC, 5, ArrivalWeek(turned=True))

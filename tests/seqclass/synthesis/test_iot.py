@@ -8,7 +8,6 @@ from dataclasses import asdict
 from functools import cache
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,8 +118,8 @@ def test_interference_has_its_peak_at_a_short_period() -> None:
 def test_spread_grows_by_the_ratio() -> None:
     fixed = {"spread_ratio": Uniform(3, 3), "autocorrelation": Uniform(0, 0)}
     block = draw(IotSpec(n_series=400, n_steps=(1000, 1000), classes=("variance_change",), **fixed))
-    found = [x[first:].std() / x[:first].std() for x, first, _ in channels_of(block)]
-    np.testing.assert_allclose(found, 3, rtol=0.25)
+    ratios = [x[first:].std() / x[:first].std() for x, first, _ in channels_of(block)]
+    np.testing.assert_allclose(ratios, 3, rtol=0.25)
 
 
 def test_a_stuck_sensor_repeats_one_value_and_only_there() -> None:
@@ -220,13 +219,6 @@ def test_rows_carry_events_lengths_and_gaps(root: Root) -> None:
     np.testing.assert_array_equal(stored.values(), block.values)
 
 
-def test_signals_carry_events_too() -> None:
-    source = {"generator": "signals", "events": True, "spec": asdict(SignalSpec(n_series=30))}
-    rows = pa.concat_tables(generated_tables(source)).to_pylist()
-    events = {(r["label"], r["event_start"]) for r in rows if r["label"] != "burst"}
-    assert events == {("common_cause", None), ("change_point", 50)}
-
-
 def test_a_dataset_from_before_the_events_is_drawn_again_as_it_was() -> None:
     source = {"generator": "signals", "spec": asdict(SignalSpec(n_series=30))}
     assert next(generated_tables(source)).column_names == [
@@ -239,11 +231,11 @@ def test_the_command_makes_a_dataset_that_can_be_drawn_again(
 ) -> None:
     words = ["--n-series", 60, "--n-steps", "30..40", "--n-channels", 2, "--name", "i",
              "--classes", "normal,stuck,dropout", "--weights", "1,1,2", "--noise", 1.5]  # fmt: skip
-    found = seqclass_json("generate", "iot", *words)
-    assert found["channels"] == ["temperature_c", "pressure_kpa"]
-    assert [*found["classes"]] == ["dropout", "normal", "stuck"]
-    assert [*found["classes"].values()] == pytest.approx([30, 15, 15], abs=2)
-    assert (found["n_series"], found["n_steps"], found["rejected"]) == (60, [30, 40], 0)
+    made = seqclass_json("generate", "iot", *words)
+    assert made["channels"] == ["temperature_c", "pressure_kpa"]
+    assert [*made["classes"]] == ["dropout", "normal", "stuck"]
+    assert [*made["classes"].values()] == pytest.approx([30, 15, 15], abs=2)
+    assert (made["n_series"], made["n_steps"], made["rejected"]) == (60, [30, 40], 0)
     manifest = open_dataset(root, "i").manifest
     assert manifest["columns"]["event_stop"] == "int32"
     source = json.loads(json.dumps(manifest["source"]))

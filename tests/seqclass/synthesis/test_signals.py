@@ -37,11 +37,11 @@ def draw(spec: SignalSpec, start: int = 0, stop: int | None = None) -> Drawn:
 )
 def test_a_seed_gives_the_numbers_that_it_always_gave(preset: str, digest: str) -> None:
     """Datasets in use were drawn by these; a lost one is drawn again."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for block in generate_signals(SignalSpec(n_series=2000, seed=3, **PRESETS[preset])):
         for array in (block.values, block.events, block.codes.astype(np.int32)):
-            found.update(array.tobytes())
-    assert found.hexdigest() == digest
+            sha256.update(array.tobytes())
+    assert sha256.hexdigest() == digest
 
 
 def test_hard_preset_hides_the_answer_from_maximum_and_mean() -> None:

@@ -17,7 +17,7 @@ from seqclass.networks.classifier import (
 from seqclass.networks.outputs import predict_all
 from seqclass.pipeline.replicas import weights_digest
 from seqclass.training import members as members_module
-from seqclass.training.assembly import committee_classifier, members_alone
+from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import FrozenFeatures, Trained, Training
@@ -97,19 +97,19 @@ def test_a_useless_member_gets_no_weight() -> None:
     rng = np.random.default_rng(0)
     useful = 2.0 * np.eye(3)[y] + rng.normal(0, 1, (300, 3))
     for useless in (rng.normal(0, 3, (300, 3)), np.zeros((300, 3))):
-        found = fit_mixture([useless, useful], y)
-        assert found.weights == (0.0, 1.0)
+        mixture = fit_mixture([useless, useful], y)
+        assert mixture.weights == (0.0, 1.0)
 
 
 def test_two_unlike_members_that_are_good_share() -> None:
     y = np.arange(300) % 3
     first = np.arange(300) < 150
     scores = [right_on(first, y, 0), right_on(~first, y, 1)]
-    found = fit_mixture(scores, y)
-    assert sum(found.weights) == pytest.approx(1)
-    assert min(found.weights) > 0.4
-    mixed = softmax(found.logits(scores) / found.temperature)
-    alone = [log_loss(softmax(s / t), y) for s, t in zip(scores, found.temperatures, strict=True)]
+    mixture = fit_mixture(scores, y)
+    assert sum(mixture.weights) == pytest.approx(1)
+    assert min(mixture.weights) > 0.4
+    mixed = softmax(mixture.logits(scores) / mixture.temperature)
+    alone = [log_loss(softmax(s / t), y) for s, t in zip(scores, mixture.temperatures, strict=True)]
     assert log_loss(mixed, y) < min(alone) - 0.05
 
 
@@ -119,15 +119,6 @@ def test_sureness_of_a_member_does_not_change_its_weight() -> None:
     scores = [1.5 * np.eye(3)[y] + rng.normal(0, 1, (200, 3)) for _ in range(2)]
     plain, loud = fit_mixture(scores, y), fit_mixture([scores[0], 9 * scores[1]], y)
     np.testing.assert_allclose(loud.weights, plain.weights, atol=0.02)
-
-
-def test_a_member_that_answered_a_part_of_the_rows_may_be_all_that_is_left() -> None:
-    y = np.arange(300) % 3
-    wrong, right = 6.0 * np.eye(3)[(y + 1) % 3], right_on(np.ones(100), y[:100], 0)
-    found = fit_mixture([wrong, right], y, always=[1])
-    assert found.weights == (0.0, 1.0)
-    assert found.logits([wrong, right]).shape == (100, 3)
-    assert np.isfinite(found.temperature)
 
 
 @pytest.fixture(scope="module")
@@ -156,36 +147,27 @@ def test_the_mixture_in_keras_is_the_mixture_in_numpy(three: list[keras.Model]) 
         np.testing.assert_allclose(answer(x), expected, atol=1e-5)
 
 
-def test_members_answer_alone_as_they_do_in_the_mixture(three: list[keras.Model]) -> None:
-    x, temperatures = gappy(), (0.5, 1.0, 3.0)
-    names = ("first", "second", "third")
-    found = predict_all(members_alone(names, list(map(branch, three)), temperatures), x)
-    for name, network, temperature in zip(names, three, temperatures, strict=True):
-        expected = softmax(predict_all(network, x) / temperature)
-        np.testing.assert_allclose(found[name], expected, atol=1e-6)
-
-
 def test_a_replica_answers_by_the_weights_that_it_reports(whole: Replica) -> None:
     x = hard_lines(200).x[120:]
-    assert [one["name"] for one in whole.members] == [*MEMBERS]
-    shares = {one["name"]: one["registered"] for one in whole.members}
+    assert [member["name"] for member in whole.members] == [*MEMBERS]
+    shares = {member["name"]: member["registered"] for member in whole.members}
     assert sum(shares.values()) == pytest.approx(1)
-    assert sum(one["weight"] for one in whole.members) == pytest.approx(1)
+    assert sum(member["weight"] for member in whole.members) == pytest.approx(1)
     alone = predict_all(whole.members_alone, x)
     mixed = np.sum([share * alone[name] for name, share in shares.items()], axis=0)
     expected = softmax(np.log(mixed) / whole.temperature)
-    found = predict_all(probabilities_of(whole.classifier), x)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    answers = predict_all(probabilities_of(whole.classifier), x)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
 def test_rows_held_back_are_answered_once_by_every_member(whole: Replica) -> None:
     assert whole.validation_logits.shape == (120, 3)
-    assert [one["networks"] for one in whole.members[:3]] == [0, 0, 0]
-    assert sum(one["networks"] for one in whole.members) == len(whole.fits)
-    for one in whole.members:
-        assert one["weight"] > 0 or (one["why"] == NO_GAIN and one["name"] != LSTM)
-        assert one["accuracy"] is not None
-        assert one["rows"] == (60 if one["networks"] == 1 else 120)
+    assert [member["networks"] for member in whole.members[:3]] == [0, 0, 0]
+    assert sum(member["networks"] for member in whole.members) == len(whole.fits)
+    for member in whole.members:
+        assert member["weight"] > 0 or (member["why"] == NO_GAIN and member["name"] != LSTM)
+        assert member["accuracy"] is not None
+        assert member["rows"] == (60 if member["networks"] == 1 else 120)
     assert held_scores(whole, hard_lines())["accuracy"] > 0.6
 
 
@@ -242,10 +224,10 @@ def easy_lines() -> Rows:
 
 def test_where_cheap_members_solve_a_set_the_lstm_is_trained_all_the_same() -> None:
     made = train_replica(TrainingRows(easy_lines(), 2), TWO_FOLDS, 0, quiet)
-    for one in made.members:
-        if one["name"] in ("view-kernels", "steps"):
-            assert one["why"] == SOLVED
-            assert (one["networks"], one["weight"], one["accuracy"]) == (0, 0.0, None)
+    for member in made.members:
+        if member["name"] in ("view-kernels", "steps"):
+            assert member["why"] == SOLVED
+            assert (member["networks"], member["weight"], member["accuracy"]) == (0, 0.0, None)
     lstm = lstm_of(made)
     assert (lstm["why"], lstm["networks"], lstm["rows"]) == (SOLVED, 1, 300)
     assert lstm["updates"] > 0
@@ -272,9 +254,9 @@ def test_the_lstm_alone_is_registered_where_enough_rows_can_not_tell_it_from_the
     training = Training(rows, 3, CLOSED, 0, quiet, folds, None, FrozenFeatures(rows.x, (), 0))
     trained = [fitted(closed, "convolutions"), fitted(lstm, LSTM)]
     committee = mix(trained, training)
-    found = select_registered(trained, committee, training)
-    assert (found.weights == (0.0, 1.0)) == is_alone
-    assert is_alone or found is committee
+    registered = select_registered(trained, committee, training)
+    assert (registered.weights == (0.0, 1.0)) == is_alone
+    assert is_alone or registered is committee
     assert committee.weights[1] > 0, "the LSTM is in the committee however little it adds"
 
 
@@ -294,8 +276,8 @@ def test_a_member_that_answered_a_part_of_the_rows_is_mixed_by_that_part() -> No
 def test_few_rows_without_an_error_do_not_tell_that_a_set_is_solved() -> None:
     spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"))
     made = train_replica(TrainingRows(lines(60), 2), spec, 0, quiet)
-    assert [one["why"] for one in made.members if one["why"] == SOLVED] == []
-    assert {one["networks"] for one in made.members} == {0, 2}
+    assert [member["why"] for member in made.members if member["why"] == SOLVED] == []
+    assert {member["networks"] for member in made.members} == {0, 2}
 
 
 def test_an_lstm_that_adds_nothing_ends_after_one_network() -> None:
@@ -314,8 +296,8 @@ def test_rows_of_few_groups_do_not_show_that_an_lstm_adds_nothing() -> None:
     rows = Rows(np.zeros((400, 5, 1), np.float32), (groups % 2).astype(np.int32))
     margin = np.where(groups < 7, -2.0, 2.0)
     closed, lstm = (
-        fitted(np.eye(2)[rows.y] * own[:, None], name)
-        for name, own in (("steps", margin), (LSTM, np.where(groups < 1, -0.5, margin)))
+        fitted(np.eye(2)[rows.y] * lead[:, None], name)
+        for name, lead in (("steps", margin), (LSTM, np.where(groups < 1, -0.5, margin)))
     )
     folds = [(np.arange(0), np.arange(400))]
     training = Training(rows, 2, CLOSED, 0, quiet, folds, None, FrozenFeatures(rows.x, (), 0))
@@ -327,13 +309,16 @@ def test_after_the_budget_no_network_is_begun_but_the_lstm_and_that_is_shortened
     recipe = replace(BRIEF, updates=300, shortest=100, solved=0)
     spec = replace(TWO_FOLDS, budget_s=1e-6, recipe=recipe)
     made = train_replica(TrainingRows(hard_lines(60), 3), spec, 0, quiet)
-    assert [one["why"] for one in made.members if one["name"] != LSTM] == [None, *[NO_TIME] * 2]
+    assert [member["why"] for member in made.members if member["name"] != LSTM] == [
+        None,
+        *[NO_TIME] * 2,
+    ]
     lstm = lstm_of(made)
     assert (lstm["why"], lstm["networks"], lstm["updates"]) == (NO_TIME, 1, 100)
     single = train_replica(
         TrainingRows(hard_lines(60), 3), replace(spec, members=("conv-lstm",)), 0, quiet
     )
-    assert [(one["networks"], one["why"]) for one in single.members] == [(1, NO_TIME)]
+    assert [(member["networks"], member["why"]) for member in single.members] == [(1, NO_TIME)]
     named = replace(spec, members=("conv-lstm",), budget_s=None, networks={"conv-lstm": 1},
                     lstm_updates=single.members[0]["updates"])  # fmt: skip
     again = train_replica(TrainingRows(hard_lines(60), 3), named, 0, quiet)
@@ -378,16 +363,6 @@ def test_a_replica_of_rows_in_groups_never_answers_a_row_beside_its_group() -> N
     assert held_scores(made, rows)["accuracy"] < 0.75
 
 
-def test_rare_classes_have_their_share_in_members_of_every_kind() -> None:
-    rng = np.random.default_rng(5)
-    y = (rng.random(600) < 0.05).astype(np.int32)
-    x = (rng.normal(0, 1, (600, 10, 1)) + 0.8 * y[:, None, None]).astype(np.float32)
-    spec = replace(TWO_FOLDS, members=("convolutions", "conv-lstm"), networks={"conv-lstm": 1})
-    made = train_replica(TrainingRows(Rows(x, y), 2), spec, 0, quiet)
-    for alone in predict_all(made.members_alone, x).values():
-        np.testing.assert_allclose(alone[:, 1].mean(), y.mean(), atol=0.03)
-
-
 def test_the_networks_of_a_classifier_are_found_in_it(whole: Replica) -> None:
     digests = {weights_digest(weights) for weights in weights_by_network(whole.classifier)}
     assert lstm_of(whole)["registered"] > 0
@@ -396,11 +371,11 @@ def test_the_networks_of_a_classifier_are_found_in_it(whole: Replica) -> None:
 
 
 def test_networks_of_a_warm_start_begin_with_those_of_the_model(whole: Replica) -> None:
-    given = [one.network.get_weights() for one in whole.fits]
+    given = [fit.network.get_weights() for fit in whole.fits]
     still = Recipe(updates=50, epochs=1, learning_rate=1e-12, weight_decay=0, restarts=0, solved=0)
     spec = replace(TWO_FOLDS, recipe=still, members=(LSTM,))
     begun = train_replica(TrainingRows(hard_lines(), 3), spec, 0, quiet, initial=given)
     assert len(begun.fits) == 2
-    for one, own in zip(begun.fits, given, strict=False):
-        for ours, theirs in zip(one.network.get_weights(), own, strict=True):
+    for fit, weights in zip(begun.fits, given, strict=False):
+        for ours, theirs in zip(fit.network.get_weights(), weights, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-6)

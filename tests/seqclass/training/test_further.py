@@ -27,12 +27,14 @@ def member_of(rows: Rows, recipe: Recipe = SHORT, budget_s: float | None = None)
     spec = TrainingSpec(
         members=("conv-lstm",), recipe=recipe, architecture=SMALL, budget_s=budget_s
     )
-    told = list[tuple[str, int, int, float]]()
-    member = LstmMember(begin_training(TrainingRows(rows, 2), spec, 0, lambda *a: told.append(a)))
+    updates = list[tuple[str, int, int, float]]()
+    member = LstmMember(
+        begin_training(TrainingRows(rows, 2), spec, 0, lambda *a: updates.append(a))
+    )
     member.next_fold()
-    told.clear()
+    updates.clear()
     member.next_fold()
-    assert [update for _, update, _, _ in told] == [*range(50, member.limit + 1, 50)]
+    assert [update for _, update, _, _ in updates] == [*range(50, member.limit + 1, 50)]
     return member
 
 

@@ -64,14 +64,6 @@ def test_classes_with_many_groups_are_tested_by_several(
         assert len(held) / len(groups) <= max(0.25, least * n_classes / n_groups)
 
 
-def test_the_first_rule_was_wrong_of_most() -> None:
-    good = 0
-    for seed in range(DRAWS):
-        keys, y = drawn(seed)
-        good += is_right(y, assign_test(keys_of(keys), y, 0.2, seed)[1])
-    assert good < DRAWS / 2
-
-
 @settings(max_examples=25)
 @given(
     rows=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 3)), min_size=12, max_size=80),
@@ -129,12 +121,6 @@ def test_the_first_rule_splits_groups_by_their_keys_alone(root: Root) -> None:
     assert select_rows(stored, TrainingSpec()).test.tolist() != before.tolist()
 
 
-def test_without_groups_all_rules_are_one(root: Root) -> None:
-    stored = store_series(root, n=200)
-    rows = [select_rows(stored, TrainingSpec(split_rule=rule)).test.tolist() for rule in (1, 2, 3)]
-    assert rows[0] == rows[1] == rows[2]
-
-
 def test_what_can_t_be_split_is_said_before_training(root: Root, seqclass: Command) -> None:
     groups = ["big"] * 40 + [f"g{i}" for i in range(2)] * 10
     labels = [("down", "up")[i % 2] for i in range(60)]
@@ -148,14 +134,14 @@ def test_what_can_t_be_split_is_said_before_training(root: Root, seqclass: Comma
 def test_what_a_split_has_reached_is_told(root: Root) -> None:
     groups = ["big"] * 150 + [f"g{i % 3}" for i in range(150)]
     stored = store_series(root, n=300, group=groups)
-    chosen = select_rows(stored, TrainingSpec(test_fraction=0.4))
-    found = describe_split(stored, chosen, TrainingSpec(test_fraction=0.4))
-    assert abs(found["share"] - 0.4) <= tolerance(0.4)
-    assert found["amiss"] == []
-    low = describe_split(stored, chosen, TrainingSpec(test_fraction=0.1))
+    split = select_rows(stored, TrainingSpec(test_fraction=0.4))
+    described = describe_split(stored, split, TrainingSpec(test_fraction=0.4))
+    assert abs(described["share"] - 0.4) <= tolerance(0.4)
+    assert described["amiss"] == []
+    low = describe_split(stored, split, TrainingSpec(test_fraction=0.1))
     assert "instead of 10%; add groups, or smaller ones, or name" in low["amiss"][0]
     bare = store_series(root, "bare", n=300)
-    chosen = select_rows(bare, TrainingSpec(test_fraction=0.4))
-    low = describe_split(bare, chosen, TrainingSpec(test_fraction=0.1))
+    split = select_rows(bare, TrainingSpec(test_fraction=0.4))
+    low = describe_split(bare, split, TrainingSpec(test_fraction=0.1))
     assert "instead of 10%; add series, or name a --test split" in low["amiss"][0]
-    assert json.dumps(found)
+    assert json.dumps(described)

@@ -28,12 +28,12 @@ def refitted(features: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.nd
     return kernel, middle - features.mean(axis=0) @ kernel
 
 
-def penalty_of(found: Ridge, features: np.ndarray, y: np.ndarray) -> float:
+def penalty_of(ridge: Ridge, features: np.ndarray, y: np.ndarray) -> float:
     """The penalty that was chosen, told by the kernel that it gives."""
     values = np.linalg.eigvalsh(np.cov(features.T, bias=True) * len(features))
     above = values[values > values.max() * 1e-12]
     tried = [share * above.mean() for share in PENALTIES]
-    apart = [np.abs(refitted(features, y, own)[0] - found.kernel).max() for own in tried]
+    apart = [np.abs(refitted(features, y, penalty)[0] - ridge.kernel).max() for penalty in tried]
     assert min(apart) < 1e-6
     return tried[int(np.argmin(apart))]
 
@@ -41,12 +41,12 @@ def penalty_of(found: Ridge, features: np.ndarray, y: np.ndarray) -> float:
 @pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)], ids=["more rows", "more columns"])
 def test_left_out_scores_are_those_of_fits_without_the_row(n: int, p: int) -> None:
     features, y = problem(n, p)
-    found = fit_ridge(features, y, N_CLASSES, RidgeConfig(standardise=False))
-    penalty = penalty_of(found, features, y)
+    fitted = fit_ridge(features, y, N_CLASSES, RidgeConfig(standardise=False))
+    penalty = penalty_of(fitted, features, y)
     for row in range(n):
         others = np.arange(n) != row
         kernel, bias = refitted(features[others], y[others], penalty)
-        np.testing.assert_allclose(found.left_out[row], features[row] @ kernel + bias, atol=1e-6)
+        np.testing.assert_allclose(fitted.left_out[row], features[row] @ kernel + bias, atol=1e-6)
 
 
 @pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)])
@@ -54,13 +54,13 @@ def test_the_unit_and_the_origin_of_a_column_do_not_matter(n: int, p: int) -> No
     features, y = problem(n, p)
     rng = np.random.default_rng(1)
     factor, offset = rng.uniform(0.01, 100, p), rng.normal(0, 10, p)
-    one, other = (
+    plain, moved = (
         fit_ridge(f, y, N_CLASSES, RidgeConfig()) for f in (features, features * factor + offset)
     )
-    scores = features @ one.kernel + one.bias
-    changed = (features * factor + offset) @ other.kernel + other.bias
+    scores = features @ plain.kernel + plain.bias
+    changed = (features * factor + offset) @ moved.kernel + moved.bias
     np.testing.assert_allclose(changed, scores, atol=1e-6)
-    np.testing.assert_allclose(other.left_out, one.left_out, atol=1e-6)
+    np.testing.assert_allclose(moved.left_out, plain.left_out, atol=1e-6)
 
 
 @pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)])
@@ -69,33 +69,33 @@ def test_a_column_that_does_not_vary_counts_for_nothing(n: int, p: int) -> None:
     alone = fit_ridge(features, y, N_CLASSES, RidgeConfig())
     for constant in (0.0, 1e4):
         wider = np.insert(features, 2, constant, axis=1)
-        found = fit_ridge(wider, y, N_CLASSES, RidgeConfig())
-        assert not found.kernel[2].any()
-        np.testing.assert_allclose(np.delete(found.kernel, 2, axis=0), alone.kernel, atol=1e-6)
-        np.testing.assert_allclose(found.left_out, alone.left_out, atol=1e-6)
+        fitted = fit_ridge(wider, y, N_CLASSES, RidgeConfig())
+        assert not fitted.kernel[2].any()
+        np.testing.assert_allclose(np.delete(fitted.kernel, 2, axis=0), alone.kernel, atol=1e-6)
+        np.testing.assert_allclose(fitted.left_out, alone.left_out, atol=1e-6)
 
 
 def test_features_in_which_nothing_varies_say_how_frequent_classes_are() -> None:
     y = np.repeat([0, 1, 2], [6, 3, 1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = fit_ridge(np.ones((10, 4)), y, N_CLASSES, RidgeConfig())
-    scores = np.ones((1, 4)) @ found.kernel + found.bias
+        fitted = fit_ridge(np.ones((10, 4)), y, N_CLASSES, RidgeConfig())
+    scores = np.ones((1, 4)) @ fitted.kernel + fitted.bias
     np.testing.assert_allclose(scores, 2 * np.array([[0.6, 0.3, 0.1]]) - 1, atol=1e-6)
 
 
 def test_the_loss_says_what_features_tell_of_rows_left_out() -> None:
     rng = np.random.default_rng(2)
     features, y = problem(90, 20)
-    told = fit_ridge(features, y, N_CLASSES, RidgeConfig()).loss
+    loss = fit_ridge(features, y, N_CLASSES, RidgeConfig()).loss
     noise = fit_ridge(features, rng.permutation(y), N_CLASSES, RidgeConfig()).loss
-    assert told < noise - 0.05
+    assert loss < noise - 0.05
     assert noise == pytest.approx(np.log(N_CLASSES), abs=0.05)
 
 
 def test_of_many_rows_some_choose_the_penalty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ridge, "MAX_LEFT_OUT", 20)
     features, y = problem(200, 5)
-    found = fit_ridge(features, y, N_CLASSES, RidgeConfig())
-    assert found.left_out.shape == (20, N_CLASSES)
-    assert ((features @ found.kernel + found.bias).argmax(axis=1) == y).mean() > 0.5
+    fitted = fit_ridge(features, y, N_CLASSES, RidgeConfig())
+    assert fitted.left_out.shape == (20, N_CLASSES)
+    assert ((features @ fitted.kernel + fitted.bias).argmax(axis=1) == y).mean() > 0.5

@@ -40,8 +40,8 @@ def test_nothing_that_is_learnt_depends_on_the_rows_held_back() -> None:
     few, many = (fit_lines(lines(), held, recipe) for held in (lines(7).x, 100 * lines(50).x))
     np.testing.assert_array_equal(few.losses, many.losses)
     assert (len(few.held_back_logits), len(many.held_back_logits)) == (7, 50)
-    for one, other in zip(few.network.get_weights(), many.network.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first, second in zip(few.network.get_weights(), many.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_noise_is_begun_again_and_counted() -> None:
@@ -131,7 +131,7 @@ def test_as_many_rows_are_held_back_as_weights_need_or_all(
     held = np.concatenate([rows for _, rows in folds])
     assert len(folds) == n_folds
     assert len(held) == len(set(held)) == pytest.approx(n_held, rel=0.01)
-    assert all(len(kept) + len(own) == n_rows for kept, own in folds)
+    assert all(len(kept) + len(back) == n_rows for kept, back in folds)
 
 
 def test_rows_of_the_rarest_class_are_held_back_too() -> None:

@@ -47,10 +47,10 @@ def test_the_view_that_tells_classes_apart_weighs_more_than_the_other(number: in
 
 def test_labels_of_a_fold_have_no_say_in_the_weights_for_its_rows() -> None:
     features, y = features_told_apart_by(VIEWS[0])
-    folds, found = folds_of(len(y)), fitted(features, y)
+    folds, kernels = folds_of(len(y)), fitted(features, y)
     changed = y.copy()
     changed[folds[1]] = 1 - y[folds[1]]
-    before, after = (held_scores(found, own, folds) for own in (y, changed))
+    before, after = (held_scores(kernels, labels, folds) for labels in (y, changed))
     is_own = np.isin(np.concatenate(folds), folds[1])
     np.testing.assert_array_equal(before[is_own], after[is_own])
     assert not np.allclose(before[~is_own], after[~is_own])
@@ -60,11 +60,11 @@ def test_scores_in_keras_are_those_in_numpy() -> None:
     features, y = features_told_apart_by(VIEWS[1])
     features[:, 3] = 7.0
     features[:, 2] = 1 + 1e-4 * features[:, 2]
-    found = fitted(features, y)
+    kernels = fitted(features, y)
     other = 1.5 * features[:9] + 0.2
     other[:, 2], other[0, 3], other[1] = features[9:18, 2], 9.0, 1e6
-    answered = predict_all(view_kernel_scores(found), other)
-    np.testing.assert_allclose(answered, found.scores(other), atol=1e-3)
+    answered = predict_all(view_kernel_scores(kernels), other)
+    np.testing.assert_allclose(answered, kernels.scores(other), atol=1e-3)
 
 
 @pytest.mark.parametrize("symbols", [False, True])
@@ -75,7 +75,7 @@ def test_columns_of_a_view_are_the_features_of_its_banks(symbols: bool) -> None:
     features, columns = predict_all(whole.pooled(), x), whole.views
     assert len(columns) == (4 if symbols else 3)
     assert columns[-1].stop == features.shape[1]
-    for number, own in enumerate(columns):
+    for number, view in enumerate(columns):
         banks = tuple(bank for bank in whole.banks if bank.view == number)
         alone = predict_all(replace(whole, banks=banks).pooled(), x)
-        np.testing.assert_allclose(features[:, own], alone, atol=1e-6)
+        np.testing.assert_allclose(features[:, view], alone, atol=1e-6)

@@ -6,11 +6,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from seqclass.ragas.raga_series import generate_ragas
-from seqclass.ragas.raga_spec import RagaSpec
-from seqclass.ragas.raga_tables import raga_tables
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import open_dataset, recordings_folder, write_dataset
+from seqclass.store.datasets import open_dataset, recordings_folder
 from seqclass.store.root import Root
 from tests.support.commands import Command
 from tests.support.singers import RATE, song
@@ -34,41 +31,23 @@ def test_a_folder_of_recordings_with_labels_is_a_dataset_with_pages(
         "--json",
     )  # fmt: skip
     assert code == 0, err
-    found = json.loads(out)
-    assert found["channels"] == ["cents"]
-    assert [own["file"] for own in found["recordings"]] == ["s0.flac", "s1.flac", "s2.flac"]
-    assert all(len(own["candidates"]) > 1 for own in found["recordings"])
+    imported = json.loads(out)
+    assert imported["channels"] == ["cents"]
+    assert [recording["file"] for recording in imported["recordings"]] == [
+        "s0.flac",
+        "s1.flac",
+        "s2.flac",
+    ]
+    assert all(len(recording["candidates"]) > 1 for recording in imported["recordings"])
     dataset = open_dataset(root, "songs")
-    assert dataset.manifest["recordings"] == found["recordings"]
+    assert dataset.manifest["recordings"] == imported["recordings"]
     assert dataset.manifest["classes"] == {"Revati": 3, "Sri": 6}
     page = root.fs.cat_file(
-        f"{recordings_folder(root, 'songs')}/{found['recordings'][0]['page']}.html"
+        f"{recordings_folder(root, 'songs')}/{imported['recordings'][0]['page']}.html"
     ).decode()
     assert "data:audio/mpeg;base64," in page
     assert "s0.flac" in root.fs.cat_file(root.join("datasets/songs/index.html")).decode()
     assert verify_tree(root)["bad"] == []
-
-
-def test_recordings_join_generated_contours(
-    seqclass: Command, concerts: Path, root: Root, prefect: str
-) -> None:
-    spec = RagaSpec(ragas=("Sri", "Revati"), n_series=40, representation="contour", seconds=4.0)
-    assert next(generate_ragas(spec)).values.shape[1] == 100
-    write_dataset(root, "both", raga_tables(spec), {})
-    code, out, err = seqclass(
-        "import", str(concerts / "s0.flac"), "--label", "Sri", "--name", "both", "--append",
-        "--window-seconds", "4", "--policy", "out_of_range=accept", "--json",
-    )  # fmt: skip
-    assert code == 0, err
-    found = json.loads(out)
-    assert (found["added"], found["n_series"]) == (3, 43)
-    code, _, err = seqclass(
-        "import", str(concerts / "s0.flac"), str(concerts / "s1.flac"), "--label", "Sri", "--name",
-        "both", "--append", "--policy", "out_of_range=accept",
-    )  # fmt: skip
-    assert code == 0, err
-    files = [own["file"] for own in open_dataset(root, "both").manifest["recordings"]]
-    assert files == ["s0.flac", "s1.flac"]
 
 
 def test_an_unsure_tonic_is_asked_for_and_nothing_is_stored(

@@ -42,8 +42,8 @@ def test_each_kind_is_read_by_its_content(songs: Path) -> None:
     names = ColumnNames(window_seconds=2.0, recording_label="Sri")
     with IsolatedReader(listener) as reader:
         table = pa.concat_tables(reader.read_files(paths, names))
-    assert {own["kind"] for own in heard} == {"WAV", "FLAC", "OGG", "MP3"}
-    assert all(1200 * abs(np.log2(own["tonic_hz"] / 150)) < 25 for own in heard)
+    assert {song["kind"] for song in heard} == {"WAV", "FLAC", "OGG", "MP3"}
+    assert all(1200 * abs(np.log2(song["tonic_hz"] / 150)) < 25 for song in heard)
     assert len(shares) >= 4
     assert shares[-1] == 1
     assert table.column_names == [
@@ -89,9 +89,9 @@ def test_labels_and_tonics_come_from_a_table_beside_the_recordings(tmp_path: Pat
     assert [Path(path).name for path in paths] == ["a.wav", "b.wav"]
     check_recordings(paths, names)
     with IsolatedReader() as reader:
-        one, other = reader.read_files(paths, names)
-    assert (one["label"][0].as_py(), other["label"][0].as_py()) == ("Sri", None)
-    assert other["tonic_hz"][0].as_py() == 100
+        first, second = reader.read_files(paths, names)
+    assert (first["label"][0].as_py(), second["label"][0].as_py()) == ("Sri", None)
+    assert second["tonic_hz"][0].as_py() == 100
     with pytest.raises(ValueError, match="got none for"):
         check_recordings(paths, ColumnNames(label_table=names.label_table[:1]))
 
