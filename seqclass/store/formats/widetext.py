@@ -119,7 +119,8 @@ def _are_moments(path: str, names: list[str]) -> bool:
     content = content_of_texts(names)
     if content.odd is not None or content.kind not in ("number", "time", "clock"):
         return False
-    [*readings] = readings_of(pa.chunked_array([names]), content)
+    texts = [name.replace(",", ".") for name in names] if content.kind == "number" else names
+    [*readings] = readings_of(pa.chunked_array([texts]), content)
     for moments in readings:
         back = np.diff(moments) <= 0
         if back.any():

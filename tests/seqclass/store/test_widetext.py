@@ -38,7 +38,8 @@ def test_one_stem_or_none_is_the_value() -> None:
     assert steps_of("t1", "t2", "t10") == {"value": ["t1", "t2", "t10"]}
     assert steps_of("0", "1", "2") == {"value": ["0", "1", "2"]}
     assert steps_of("morning", "noon", "night") == {"value": ["morning", "noon", "night"]}
-    for moments in (["0.5", "1.0", "1.5"], ["08:50", "09:00"], ["2024-01-31", "2024-02-01"]):
+    for moments in (["0.5", "1.0", "1.5"], ["0,5", "1,0", "1,5"], ["08:50", "09:00"],
+                    ["2024-01-31", "2024-02-01"]):  # fmt: skip
         assert steps_of(*moments) == {"value": moments}
     turned = ("t0_x", "t0_y", "t1_x", "t1_y")
     assert steps_of(*turned) == {"x": ["t0_x", "t1_x"], "y": ["t0_y", "t1_y"]}
