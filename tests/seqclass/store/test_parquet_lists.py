@@ -17,7 +17,7 @@ def table(x: pa.Array, **columns: object) -> pa.Table:
                      **columns})  # fmt: skip
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     rows=st.lists(st.lists(st.none() | st.integers(-99, 99), max_size=4), min_size=1, max_size=5),
     kind=st.sampled_from([pa.float32(), pa.float64(), pa.int16(), pa.int64()]),
@@ -27,17 +27,20 @@ def test_lists_of_any_number_are_the_same_series(
     rows: list, kind: pa.DataType, large: bool
 ) -> None:
     lists = pa.large_list(kind) if large else pa.list_(kind)
-    found = wide_rows("f", table(pa.array(rows, lists)), ColumnNames())
-    assert found["x"].type == SERIES
-    assert found["n_steps"].to_pylist() == [len(row) for row in rows]
-    for got, row in zip(found["x"].to_pylist(), rows, strict=True):
+    read = wide_rows("f", table(pa.array(rows, lists)), ColumnNames())
+    assert read["x"].type == SERIES
+    assert read["x"].combine_chunks().flatten().null_count == 0
+    assert read["n_steps"].to_pylist() == [len(row) for row in rows]
+    for got, row in zip(read["x"].to_pylist(), rows, strict=True):
         expected = np.array([np.nan if value is None else value for value in row], np.float32)
         np.testing.assert_array_equal(np.array(got, np.float32), expected)
 
 
-def test_a_slice_of_a_table_gives_its_own_rows() -> None:
+def test_slices_and_lists_of_a_fixed_size_give_their_rows() -> None:
     whole = table(pa.array([[1.0], [2.0, 3.0], [4.0]]))
     assert wide_rows("f", whole.slice(1), ColumnNames())["x"].to_pylist() == [[2, 3], [4]]
+    fixed = table(pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 3.0, 4.0]), 2))
+    assert wide_rows("f", fixed, ColumnNames())["x"].to_pylist() == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize(
