@@ -5,7 +5,7 @@ from itertools import count
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.store.formats.table import ColumnNames, Limits, Reading, RefusalError
@@ -18,6 +18,7 @@ def steps_of(*columns: str) -> dict[str, list[str]]:
     return step_columns("f.csv", ["series_id", "label", *columns], WIDE)
 
 
+@settings(max_examples=25)
 @given(
     n_steps=st.integers(2, 9),
     first=st.integers(0, 3),
@@ -52,12 +53,9 @@ def test_one_stem_or_none_is_the_value() -> None:
         ((), "a column of numbers per step"),
         (("x1", "x2", "weight"), "got 'weight'; leave out what is no step with --ignore weight"),
         (("x2", "x1"), "'x1' after 'x2'; put the columns in order"),
-        (("x1", "x1.", "x01"), "one number in the name of every step's column, got 'x1.'"),
         (("x1", "x01"), "'x01' after 'x1'"),
         (("x1", "x2", "y1"), "the same steps of every channel, got x, y"),
         (("1/3/2024", "1/2/2024"), "'1/2/2024' after '1/3/2024'"),
-        (("2.0", "1.5"), "'1.5' after '2.0'"),
-        (("t0_1", "t0_2", "x"), "got 'x'; leave out"),
         (("x1_y2_z", "x1_y3_z"), "got 'x1_y2_z', 'x1_y3_z'"),
         (("Jan-24", "Feb-24"), "several steps of every channel, got one of each of Jan, Feb"),
     ],
@@ -70,29 +68,29 @@ def test_columns_that_could_be_meant_otherwise_are_refused(
     assert says in str(refused.value)
 
 
-def rows_of(table: pa.Table, **reading: object) -> list[dict]:
-    said = Reading(**{"names": WIDE, "split": None, "serial": count(), "limits": Limits(),
-                      **reading})  # type: ignore[arg-type]  # fmt: skip
-    return [row for part in wide_tables("f", [table], said, 2) for row in part.to_pylist()]
+def rows_of(table: pa.Table, **options: object) -> list[dict]:
+    reading = Reading(**{"names": WIDE, "split": None, "serial": count(), "limits": Limits(),
+                         **options})  # type: ignore[arg-type]  # fmt: skip
+    return [row for part in wide_tables("f", [table], reading, 2) for row in part.to_pylist()]
 
 
 def test_holes_within_stay_and_those_at_the_end_are_padding() -> None:
     nan = float("nan")
-    found = rows_of(
+    rows = rows_of(
         pa.table({"label": ["a", "b", None], "t0": [1.0, nan, nan], "t1": [nan, 2.0, nan],
                   "t2": [3.0, nan, nan]})
     )  # fmt: skip
-    assert [row["series_id"] for row in found] == [f"series-{k:06d}" for k in range(3)]
-    assert [row["n_steps"] for row in found] == [3, 2, 1]
-    np.testing.assert_array_equal(found[0]["value"], [1, nan, 3])
-    np.testing.assert_array_equal(found[1]["value"], [nan, 2])
-    assert [row["label"] for row in found] == ["a", "b", None]
+    assert [row["series_id"] for row in rows] == [f"series-{k:06d}" for k in range(3)]
+    assert [row["n_steps"] for row in rows] == [3, 2, 1]
+    np.testing.assert_array_equal(rows[0]["value"], [1, nan, 3])
+    np.testing.assert_array_equal(rows[1]["value"], [nan, 2])
+    assert [row["label"] for row in rows] == ["a", "b", None]
 
 
 def test_ids_of_the_file_stay_and_new_ones_name_the_split() -> None:
-    own = pa.table({"series_id": ["p"], "label": ["a"], "t0": [1.0]})
-    assert rows_of(own)[0]["series_id"] == "p"
-    bare = own.drop_columns(["series_id"])
+    table = pa.table({"series_id": ["p"], "label": ["a"], "t0": [1.0]})
+    assert rows_of(table)[0]["series_id"] == "p"
+    bare = table.drop_columns(["series_id"])
     assert rows_of(bare, split="test", serial=count(7))[0]["series_id"] == "test-000007"
 
 
