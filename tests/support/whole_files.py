@@ -42,3 +42,15 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
     if what == 4:
         changed[at : at + 4] = b"\xff\xff\xff\x7f"
     return bytes(changed)
+
+
+def aborting_file(folder: Path) -> Path:
+    """A damaged Parquet file that ends the process in which pyarrow reads its footer.
+
+    Of seed 39 pyarrow 26 aborts at ``row_group(0).column(2)``.
+    """
+    (folder / "sound").mkdir()
+    [whole] = [file for file in whole_files(folder / "sound") if file.name == "long.parquet"]
+    rng = np.random.default_rng([39, len(whole.name)])
+    (path := folder / "aborting.parquet").write_bytes(damaged(whole.read_bytes(), rng))
+    return path

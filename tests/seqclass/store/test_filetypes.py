@@ -1,6 +1,8 @@
 """A file of another kind than its ending says is told what it is, and how to go on."""
 
 import gzip
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +41,7 @@ MAKE = {
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("workbook", "a b.csv"), ("workbook", "a.parquet"), ("Parquet", "a.csv"), ("Parquet", "a.npz"),
-     ("arrays", "a.csv"), ("text", "a.xlsx"), ("text", "a.parquet"), ("text", "a.npz"),
+    [("workbook", "a b.csv"), ("Parquet", "a.npz"), ("arrays", "a.csv"), ("text", "a.xlsx"),
      ("text", "a.txt"), ("tabs", "a.tsv")],
 )  # fmt: skip
 def test_the_ending_that_a_refusal_names_makes_a_file_readable(
@@ -54,19 +55,20 @@ def test_the_ending_that_a_refusal_names_makes_a_file_readable(
     assert list(read_files(expand([str(renamed)], "PATH"), ColumnNames()))
 
 
-def test_a_packed_file_is_to_be_unpacked(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(gzip.compress(CSV.encode()))
-    with pytest.raises(RefusalError, match=r"got one packed with gzip; unpack it$"):
-        check_content(str(tmp_path / "a.csv"))
+def zipped() -> bytes:
+    with zipfile.ZipFile(content := io.BytesIO(), "w") as archive:
+        archive.writestr("a.csv", CSV)
+    return content.getvalue()
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
+        (gzip.compress(CSV.encode()), "got one packed with gzip; unpack it"),
+        (zipped(), "a zip archive; unpack it"),
         (b"%PDF-1.7 ...", "a PDF; save the table as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel workbook; save it as .xlsx"),
         (b"<!DOCTYPE html><table>", "a web page"),
-        (b"SQLite format 3\0", "a database"),
     ],
 )
 def test_what_no_reader_takes_is_told_what_it_is(tmp_path: Path, content: bytes, says: str) -> None:
@@ -75,11 +77,10 @@ def test_what_no_reader_takes_is_told_what_it_is(tmp_path: Path, content: bytes,
     with pytest.raises(RefusalError) as caught:
         check_content(str(path))
     assert says in str(caught.value)
-    assert "encoding" not in str(caught.value)
 
 
-@pytest.mark.parametrize("head", ["label\t0\t1\t2", "class\tx\ty\tz"])
-def test_names_above_a_tsv_are_no_series(tmp_path: Path, head: str) -> None:
-    (tmp_path / "a.tsv").write_text(head + "\nu\t5\t6\t7\nd\t1\t2\t3\n")
-    with pytest.raises(RefusalError, match="names in the first line"):
-        list(read_files([str(tmp_path / "a.tsv")], ColumnNames()))
+def test_names_above_a_tsv_are_no_series(tmp_path: Path) -> None:
+    for head in ("label\t0\t1\t2", "u\tx\ty\tz"):
+        (tmp_path / "a.tsv").write_text(head + "\nu\t5\t6\t7\nd\t1\t2\t3\n")
+        with pytest.raises(RefusalError, match="names in the first line"):
+            list(read_files([str(tmp_path / "a.tsv")], ColumnNames()))

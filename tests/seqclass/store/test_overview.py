@@ -28,7 +28,7 @@ def table(
         {
             "series_id": [f"s{k}" for k in range(len(series))],
             "label": pa.array(labels, pa.string()),
-            "n_steps": np.array([len(one) for one in series], np.int32),
+            "n_steps": np.array([len(values) for values in series], np.int32),
             "x": pa.array(series, SERIES),
             **columns,
         }
@@ -37,8 +37,8 @@ def table(
 
 def seen(*tables: pa.Table) -> dict[str, Any]:
     overview = Overview()
-    for one in tables:
-        overview.add(one)
+    for table in tables:
+        overview.add(table)
     return overview.describe()
 
 
@@ -46,7 +46,7 @@ def plain(n: int, label: str = "a") -> pa.Table:
     return table([[k, k + 1.5, k + 0.5] for k in range(n)], [label] * n)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.tuples(
@@ -60,21 +60,20 @@ def plain(n: int, label: str = "a") -> pa.Table:
 )
 def test_counts_are_those_of_the_rows_however_they_come(rows: list, cut: int) -> None:
     parts = [rows[:cut], rows[cut:]]
-    found = seen(*(table(*zip(*part, strict=True)) for part in parts if part))
-    values = np.concatenate([np.array(one, np.float32) for one, _ in rows])
-    lengths = [len(one) for one, _ in rows]
+    counts = seen(*(table(*zip(*part, strict=True)) for part in parts if part))
+    values = np.concatenate([np.array(series, np.float32) for series, _ in rows])
+    lengths = [len(series) for series, _ in rows]
     labels = [label for _, label in rows]
-    assert found["n_series"] == len(rows)
-    assert found["n_steps"] == [min(lengths), int(np.median(lengths)), max(lengths)]
-    assert found["classes"] == {k: labels.count(k) for k in ("a", "b") if k in labels}
-    assert found["unlabelled"] == labels.count(None)
-    assert found["channels"]["x"]["missing"] == pytest.approx(np.isnan(values).mean())
-    known = values[~np.isnan(values)]
-    lowest, highest = (known.min(), known.max()) if len(known) else (None, None)
-    assert found["channels"]["x"]["lowest"] == lowest
-    assert found["channels"]["x"]["highest"] == highest
-    bits = {np.array(one, np.float32).tobytes() for one, _ in rows}
-    assert found["copies"] == len(rows) - len(bits)
+    assert counts["n_series"] == len(rows)
+    assert counts["n_steps"] == [min(lengths), int(np.median(lengths)), max(lengths)]
+    assert counts["classes"] == {k: labels.count(k) for k in ("a", "b") if k in labels}
+    assert counts["unlabelled"] == labels.count(None)
+    present = values[~np.isnan(values)]
+    lowest, highest = (present.min(), present.max()) if len(present) else (None, None)
+    missing = pytest.approx(np.isnan(values).mean())
+    assert counts["channels"]["x"] == {"lowest": lowest, "highest": highest, "missing": missing}
+    bits = {np.array(series, np.float32).tobytes() for series, _ in rows}
+    assert counts["copies"] == len(rows) - len(bits)
 
 
 def test_what_is_well_says_nothing() -> None:
@@ -99,7 +98,6 @@ def test_few_series_are_enough_where_twenty_of_them_are_official_test_rows() -> 
         (table([[1, 2], [2, 1], [3, 1]], ["a", "b", None]), "1 series has no label"),
         (table([[1, 2]] * 4, ["a", "a", "a", "b"]),
          "fewer than 5 series of class 'a' (3), 'b' (1): too few"),
-        (table([[k, 2] for k in range(99)], ["a"] * 95 + ["b"] * 4), "5 series of class 'b' (4)"),
         (table([[1, 2]] * 5, list("abcde")), "class 'a' (1), 'b' (1), 'c' (1) and 2 more"),
         (table([[1, 2]] * 4, ["a", "b"] * 2), "3 series are copies of others"),
         (table([[1, 1], [2, 3], [4, 5], [7, 8]], ["a", "b"] * 2), "1 series never changes"),
@@ -115,7 +113,6 @@ def test_few_series_are_enough_where_twenty_of_them_are_official_test_rows() -> 
         (table([[1, k] for k in range(40)], [str(0.01 + k / 7) for k in range(40)]),
          "40 classes are numbers such as 0.01"),
         (table([[1, 2]] * 4, ["Up", "up"] * 2), "'Up' and 'up' differ in capitals alone"),
-        (table([[np.inf, 2], [1, 3], [2, 4]], ["a", "b", "a"]), "1 series has infinite values"),
         (table([[1, 2], [3, -999]] * 2, ["a", "b"] * 2), "channel 'x' reaches -999: where that"),
         (table([[1, 2]] * 8, ["a", "b"] * 4, group=["p", "q"] * 4), "fewer than three groups"),
     ],
@@ -124,6 +121,11 @@ def test_what_looks_wrong_is_said_in_one_line(rows: pa.Table, says: str) -> None
     amiss = seen(rows)["amiss"]
     assert any(says in line for line in amiss), amiss
     assert not any("\n" in line for line in amiss)
+
+
+def test_a_series_without_values_is_not_counted_among_those_that_never_change() -> None:
+    counts = seen(table([[NAN, NAN], [1, 1], [1, 3]], ["a", "b", "b"]))
+    assert counts["flat"] == 1
 
 
 def test_no_channel_that_is_needed_is_to_be_left_out() -> None:
@@ -142,23 +144,23 @@ def test_channels_of_other_lengths_are_refused_by_name() -> None:
 
 def test_groups_and_times_are_counted_where_they_are() -> None:
     times = pa.array([1, None, 3], pa.timestamp("us", tz="UTC"))
-    found = seen(table([[1, 2]] * 3, list("abc"), group=["p", "q", "p"], time=times))
-    assert (found["groups"], found["times"]) == (2, 2)
+    counts = seen(table([[1, 2]] * 3, list("abc"), group=["p", "q", "p"], time=times))
+    assert (counts["groups"], counts["times"]) == (2, 2)
     bare = seen(plain(3))
     assert (bare["groups"], bare["times"]) == (None, None)
 
 
 def test_columns_are_told_by_what_they_are_taken_for(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("unit;kind;step;x;note\na;p;0;1,5;n\n")
-    said = ColumnNames(series_id="unit", label="kind", ignore=("note",))
-    assert understood(str(tmp_path / "f.csv"), said, Limits()) == {
+    names = ColumnNames(series_id="unit", label="kind", ignore=("note",))
+    assert understood(str(tmp_path / "f.csv"), names, Limits()) == {
         "layout": "long", "delimiter": ";", "decimal": ",", "encoding": "utf-8",
         "columns": {"unit": "series_id", "kind": "label", "step": "step", "x": "channel",
                     "note": "left out by --ignore"},
     }  # fmt: skip
     only = ColumnNames("unit", "kind", channels=("x",))
-    chosen = understood(str(tmp_path / "f.csv"), only, Limits())
-    assert chosen["columns"]["note"] == "left out, not in --channels"
+    columns = understood(str(tmp_path / "f.csv"), only, Limits())["columns"]
+    assert columns["note"] == "left out, not in --channels"
     np.savez(tmp_path / "f.npz", x=np.zeros((2, 3, 1)))
     assert understood(str(tmp_path / "f.npz"), ColumnNames(), Limits())["columns"] == {}
 
