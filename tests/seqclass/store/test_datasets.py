@@ -45,6 +45,11 @@ def ragged(lengths: list[int], seed: int = 0) -> pa.Table:
     )
 
 
+def with_column(table: pa.Table, column: str, values: list) -> pa.Table:
+    place = table.column_names.index(column)
+    return table.set_column(place, column, pa.array(values, table.schema.field(column).type))
+
+
 def pieces(table: pa.Table, size: int) -> list[pa.Table]:
     return [table.slice(start, size) for start in range(0, len(table), size)]
 
@@ -56,14 +61,10 @@ def test_rows_come_back_as_they_went_in(root: Root) -> None:
     assert stored.manifest["n_steps"] == [1, 7]
     assert stored.manifest["classes"] == {"a": 2, "b": 2}
     assert stored.manifest["unlabelled"] == 1
-
-
-def test_values_are_padded_with_nan_and_can_be_picked(root: Root) -> None:
-    stored = write_dataset(root, "r", [ragged([3, 1, 7, 2, 5])], {}, NOW)
-    whole = stored.values()
-    assert whole.shape == (5, 7, 2)
-    assert np.isnan(whole).sum(axis=(1, 2)).tolist() == [8, 12, 0, 10, 4]
-    np.testing.assert_array_equal(stored.values(np.array([1, 4])), whole[[1, 4]])
+    values = stored.values()
+    assert values.shape == (5, 7, 2)
+    assert np.isnan(values).sum(axis=(1, 2)).tolist() == [8, 12, 0, 10, 4]
+    np.testing.assert_array_equal(stored.values(np.array([1, 4])), values[[1, 4]])
 
 
 def test_series_are_read_part_by_part_as_from_an_array(
@@ -99,42 +100,37 @@ def test_row_groups_without_wanted_rows_are_not_read(
     assert read == [0, 3]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10)
 @given(
-    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=40),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=30),
     size=st.integers(1, 40),
     rows=st.integers(1, 7),
 )
 def test_bytes_do_not_depend_on_how_rows_arrive(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[int], size: int, rows: int
 ) -> None:
-    table, found = ragged(lengths), []
+    table, manifests = ragged(lengths), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(row_groups, "ROW_GROUP_ROWS", rows)
         patch.setattr(row_groups, "ROW_GROUP_VALUES", 24)
         patch.setattr(row_groups, "ROW_GROUPS_PER_FILE", 2)
         for parts in ([table], pieces(table, size)):
             root = open_root(tmp_path_factory.mktemp("tree"))
-            found.append(write_dataset(root, "r", parts, {}, NOW).manifest)
-    assert found[0] == found[1]
+            manifests.append(write_dataset(root, "r", parts, {}, NOW).manifest)
+    assert manifests[0] == manifests[1]
 
 
 def test_the_version_follows_the_rows_alone(root: Root) -> None:
-    first = write_dataset(root, "a", [ragged([3, 4])], {"from": "here"}, NOW)
-    again = write_dataset(root, "b", [ragged([3, 4])], {"from": "there"}, NOW)
-    other = write_dataset(root, "a", [ragged([3, 4], seed=1)], {}, NOW)
-    assert first.manifest["version"] == again.manifest["version"] != other.manifest["version"]
-
-
-@pytest.mark.parametrize("column", ["series_id", "label", "x", "split"])
-def test_any_changed_cell_changes_the_version(root: Root, column: str) -> None:
     table = ragged([3, 4]).append_column("split", pa.array(["train", "test"]))
-    changed = {"series_id": ["r0", "q1"], "label": ["a", None], "split": ["train", "train"],
-               "x": [table["x"][0].as_py(), [0.0, 0.0, 0.0, 0.5]]}[column]  # fmt: skip
-    place = table.column_names.index(column)
-    other = table.set_column(place, column, pa.array(changed, table.schema.field(column).type))
-    versions = {write_dataset(root, "r", [t], {}, NOW).manifest["version"] for t in (table, other)}
-    assert len(versions) == 2
+
+    def version_of(table: pa.Table, name: str = "a", source: str = "here") -> str:
+        return write_dataset(root, name, [table], {"from": source}, NOW).manifest["version"]
+
+    changes = {"series_id": ["r0", "q1"], "label": ["a", None], "split": ["train", "train"],
+               "x": [table["x"][0].as_py(), [0.0, 0.0, 0.0, 0.5]]}  # fmt: skip
+    others = [with_column(table, *change) for change in changes.items()]
+    assert version_of(table) == version_of(table, "b", "there")
+    assert len({version_of(rows) for rows in (table, *others)}) == 5
 
 
 def test_the_same_rows_again_find_the_version_that_is_there(root: Root) -> None:
@@ -181,13 +177,6 @@ def test_lost_rows_that_are_written_again_are_registered_again(root: Root) -> No
     assert verify_tree(root, lost.ref)["bad"] == verify_tree(root)["bad"] == []
 
 
-def test_a_bare_name_means_what_was_made_last(root: Root) -> None:
-    old = store_series(root)
-    store_series(root, n=40)
-    store_series(root)
-    assert open_dataset(root, "toy").ref == old.ref
-
-
 def test_a_dataset_that_would_not_fit_when_padded_is_refused(
     root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,30 +195,21 @@ def test_writers_at_once_do_not_damage_each_other(root: Root) -> None:
     assert list(Path(root.path, ".staging").iterdir()) == []
 
 
-def test_a_changed_byte_is_never_read_silently(root: Root) -> None:
+def test_what_is_damaged_is_never_read_silently(root: Root) -> None:
     stored = store_series(root)
-    part = Path(stored.folder, "part-00000.parquet")
-    content = bytearray(part.read_bytes())
+    part, manifest = (Path(stored.folder, name) for name in ("part-00000.parquet", "manifest.json"))
+    whole, content = part.read_bytes(), bytearray(part.read_bytes())
     content[100] ^= 1
     part.write_bytes(content)
     with pytest.raises(DamagedError, match=r"part-00000\.parquet: expected SHA-256"):
         stored.values()
-
-
-def test_an_altered_manifest_is_refused(root: Root) -> None:
-    stored = store_series(root)
-    path = Path(stored.folder, "manifest.json")
-    manifest = json.loads(path.read_text())
-    path.write_text(json.dumps({**manifest, "n_series": 61}))
-    with pytest.raises(DamagedError, match="altered"):
-        open_dataset(root, stored.ref)
-
-
-def test_a_missing_file_is_named(root: Root) -> None:
-    stored = store_series(root)
-    Path(stored.folder, "part-00000.parquet").unlink()
+    part.unlink()
     with pytest.raises(DamagedError, match="missing"):
         stored.labels()
+    part.write_bytes(whole)
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "n_series": 61}))
+    with pytest.raises(DamagedError, match="altered"):
+        open_dataset(root, stored.ref)
 
 
 def test_references_may_be_short_but_not_wrong(root: Root) -> None:
@@ -240,6 +220,9 @@ def test_references_may_be_short_but_not_wrong(root: Root) -> None:
     for ref in ("toy2", "toy@ffff", "", "../toy"):
         with pytest.raises(ValueError, match="DATASET: expected one of toy@"):
             open_dataset(root, ref)
+    store_series(root, n=40)
+    store_series(root)
+    assert open_dataset(root, "toy").ref == stored.ref, "a bare name means what was made last"
 
 
 @pytest.mark.parametrize(
@@ -250,6 +233,10 @@ def test_references_may_be_short_but_not_wrong(root: Root) -> None:
         ("n_steps", [0, 3], "at least one step"),
         ("n_steps", [2, 2], "n_steps values in every channel"),
         ("label", ["", "b"], "a label or null"),
+        ("label", ["unknown", "b"], "the answer that is none"),
+        ("tonic_hz", [0.0, None], "above 0 Hz"),
+        ("tonic_hz", [1.0, float("inf")], "above 0 Hz"),
+        ("split", ["train", "dev"], "'train' or 'test'"),
         ("x", [[1.0, float("inf")], [1.0, 2.0, 3.0]], "finite numbers"),
         ("x", [[1.0, None], [1.0, 2.0, 3.0]], "a number or NaN at every step"),
     ],
@@ -258,12 +245,22 @@ def test_bad_rows_are_refused_and_leave_nothing(
     root: Root, column: str, values: list, problem: str
 ) -> None:
     table = ragged([2, 3])
-    place = table.column_names.index(column)
-    bad = table.set_column(place, column, pa.array(values, table.schema.field(column).type))
+    if column in table.column_names:
+        bad = with_column(table, column, values)
+    else:
+        bad = table.append_column(column, pa.array(values))
     with pytest.raises(ValueError, match=problem):
         write_dataset(root, "r", [bad], {}, NOW)
     assert root.names("datasets") == []
     assert list(Path(root.path, ".staging").iterdir()) == []
+
+
+def test_no_rows_and_rows_of_other_columns_are_refused(root: Root) -> None:
+    with pytest.raises(ValueError, match="at least one series"):
+        write_dataset(root, "r", [], {}, NOW)
+    other = ragged([2]).drop_columns(["y"])
+    with pytest.raises(ValueError, match=r"columns: expected .*x, y"):
+        write_dataset(root, "r", [ragged([2]), other], {}, NOW)
 
 
 def with_event(start: list, stop: list) -> pa.Table:
@@ -300,17 +297,6 @@ def test_impossible_events_are_refused(root: Root, start: list, stop: list, prob
         write_dataset(root, "r", [with_event(start, stop).drop_columns(["event_stop"])], {}, NOW)
 
 
-def test_no_rows_are_refused(root: Root) -> None:
-    with pytest.raises(ValueError, match="at least one series"):
-        write_dataset(root, "r", [], {}, NOW)
-
-
-def test_files_with_other_columns_are_refused(root: Root) -> None:
-    other = ragged([2]).drop_columns(["y"])
-    with pytest.raises(ValueError, match=r"columns: expected .*x, y"):
-        write_dataset(root, "r", [ragged([2]), other], {}, NOW)
-
-
 def test_equal_lengths_become_an_array_without_a_copy() -> None:
     lists = from_dense(np.arange(12, dtype=np.float32).reshape(3, 4))
     dense = to_dense(pa.chunked_array([lists]), 4)
@@ -337,10 +323,8 @@ def test_added_rows_alone_are_written(root: Root) -> None:
     first = write_dataset(root, "r", [table.slice(0, 380)], {}, NOW)
     second = append(first, table.slice(380))
     assert second.manifest["files"][:1] == first.manifest["files"]
-    shared = [
-        Path(version.folder, "part-00000.parquet").stat().st_ino for version in (first, second)
-    ]
-    assert shared[0] == shared[1]
+    parts = [Path(version.folder, "part-00000.parquet") for version in (first, second)]
+    assert parts[0].samefile(parts[1])
     written = [entry["bytes"] for entry in second.manifest["files"][1:]]
     assert sum(written) < 0.2 * first.manifest["files"][0]["bytes"]
     assert pa.concat_tables(second.tables()).equals(table)
@@ -350,9 +334,9 @@ def test_added_rows_alone_are_written(root: Root) -> None:
 
 
 def test_rows_that_are_added_often_lie_in_few_files(root: Root) -> None:
-    table = ragged([3] * 70)
-    version = write_dataset(root, "r", [table.slice(0, 6)], {}, NOW)
-    for start in range(6, 70):
+    table = ragged([3] * 50)
+    version = write_dataset(root, "r", [table.slice(0, 10)], {}, NOW)
+    for start in range(10, 50):
         version = append(version, table.slice(start, 1))
         assert len(version.manifest["files"]) <= 8
     assert pa.concat_tables(version.tables()).equals(table)

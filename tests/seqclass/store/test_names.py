@@ -1,21 +1,21 @@
-"""Names of classes and series: of some length, and told apart by people."""
+"""Names of classes and series: of some length, each once, and told apart by people."""
 
 import unicodedata
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from seqclass.screening.contract import Policy
 from seqclass.screening.screening import Screening, ValidationContext
-from seqclass.store import objects
+from seqclass.store import objects, repeats
 from seqclass.store.datasets import write_dataset
 from seqclass.store.formats.overview import Overview
 from seqclass.store.quarantine import Quarantine
-from seqclass.store.repeats import find_lookalikes
+from seqclass.store.repeats import find_lookalikes, repeated_name
 from seqclass.store.root import Root, write_manifest
 from tests.support.arrivals import drop, rows, sweep
-from tests.support.commands import Command
 from tests.support.places import NOW
 
 APART = [["up", "Up"], ["p", "p2"], ["ragā", "raga"], ["x²", "x2"], ["क्ष", "कष"]]
@@ -29,29 +29,27 @@ ALIKE = [
 ]
 
 
-@pytest.mark.parametrize("names", ALIKE)
-def test_names_that_look_the_same_are_found(names: list[str]) -> None:
-    assert find_lookalikes(names) == tuple(names[-2:])
+def test_names_that_look_the_same_are_found_and_others_are_not() -> None:
+    for names in ALIKE:
+        assert find_lookalikes(names) == tuple(names[-2:])
+    for names in APART:
+        assert find_lookalikes(names) is None
+    assert find_lookalikes(["new"], ["up", "up\ufeff"]) is None, "both were taken before"
+    assert find_lookalikes(["up"], ["up\ufeff"]) == ("up\ufeff", "up")
 
 
-@pytest.mark.parametrize("names", APART)
-def test_names_that_people_tell_apart_are_none(names: list[str]) -> None:
-    assert find_lookalikes(names) is None
-
-
-@pytest.mark.parametrize("names", ALIKE)
-def test_classes_that_look_the_same_are_refused(root: Root, names: list[str]) -> None:
-    table = rows(0, label=[names[-2], names[-1]] * 2)
+def test_classes_that_look_the_same_are_refused(root: Root) -> None:
+    table = rows(0, label=ALIKE[0] * 2)
     screening = Screening(ValidationContext(Policy()), Quarantine(root, root.join("aside")))
     with pytest.raises(ValueError, match="expected classes that can be told apart") as caught:
         list(screening.passing([table]))
     assert str(caught.value).isascii()
-    seen = Overview()
-    seen.add(table)
-    assert any("look the same" in line for line in seen.describe()["amiss"])
+    overview = Overview()
+    overview.add(table)
+    assert any("look the same" in line for line in overview.describe()["amiss"])
 
 
-def test_a_class_that_looks_like_a_known_one_goes_aside_with_its_file(
+def test_a_class_that_looks_like_a_stored_one_goes_aside_with_its_file(
     root: Root, inbox: Root
 ) -> None:
     policy = Policy(new_class="accept")
@@ -63,28 +61,19 @@ def test_a_class_that_looks_like_a_known_one_goes_aside_with_its_file(
     assert "'u\\u200bp'" in files["a.parquet"]["reason"]
 
 
-def test_classes_that_were_taken_before_they_were_refused_stay() -> None:
-    assert find_lookalikes(["new"], ["up", "up\ufeff"]) is None
-    assert find_lookalikes(["up"], ["up\ufeff"]) == ("up\ufeff", "up")
-
-
-@pytest.mark.parametrize("column", ["series_id", "label", "group"])
-def test_a_text_has_a_length(root: Root, column: str) -> None:
-    for n in (1024, 1025):
-        own = {column: [f"{'x' * (n - 1)}{k}" for k in range(4)]}
-        table = rows(0, **({} if column != "group" else own))
-        if column != "group":
-            place = table.column_names.index(column)
-            table = table.set_column(place, column, [own[column]])
-        if n == 1024:
-            write_dataset(root, "toy", [table], {}, NOW)
-            continue
-        with pytest.raises(ValueError, match=f"column '{column}': expected at most 1,024 bytes"):
-            write_dataset(root, "long", [table], {}, NOW)
-    assert root.names("datasets") == ["toy"]
-
-
-def test_a_channel_s_name_has_a_length(root: Root) -> None:
+def test_a_text_has_a_length(root: Root) -> None:
+    for column in ("series_id", "label", "group"):
+        for n in (1024, 1025):
+            texts = {column: [f"{'x' * (n - 1)}{k}" for k in range(4)]}
+            table = pa.table({**dict(zip(rows(0).column_names, rows(0).columns, strict=True)),
+                              **texts})  # fmt: skip
+            if n == 1024:
+                write_dataset(root, column, [table], {}, NOW)
+                continue
+            problem = f"column '{column}': expected at most 1,024 bytes"
+            with pytest.raises(ValueError, match=problem):
+                write_dataset(root, "long", [table], {}, NOW)
+    assert root.names("datasets") == ["group", "label", "series_id"]
     with pytest.raises(ValueError, match="at most 255 printable characters"):
         write_dataset(
             root, "toy", [rows(0).rename_columns(["series_id", "label", "n_steps", "x" * 256])],
@@ -108,14 +97,15 @@ def test_a_manifest_that_could_not_be_read_is_not_written(
     assert root.names("datasets") == []
 
 
-def test_an_import_of_endless_labels_leaves_nothing(
-    root: Root, tmp_path: Path, seqclass: Command, prefect: str
+def pieces(*names: list[str]) -> Callable[[], list[pa.ChunkedArray]]:
+    return lambda: [pa.chunked_array([piece], pa.string()) for piece in names]
+
+
+def test_a_name_that_comes_twice_is_found_even_among_equal_digests(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """257 KB whose three labels have 22 million characters each."""
-    labels = np.array(["a" * 22_000_000, "b" * 22_000_000, "b" * 22_000_000])
-    np.savez_compressed(tmp_path / "a.npz", X=np.arange(12.0).reshape(3, 4), y=labels)
-    code, out, err = seqclass("import", tmp_path / "a.npz", "--name", "toy")
-    assert (code, out) == (2, "")
-    assert "expected at most 1,024 bytes" in err.splitlines()[-1]
-    assert "Traceback" not in err
-    assert root.names("datasets") == root.names(".staging") == []
+    for _ in range(2):
+        assert repeated_name(pieces()) is None
+        assert repeated_name(pieces(["a", "b"], [], ["c"])) is None
+        assert repeated_name(pieces(["a", "b"], ["c", "b"])) == "b"
+        monkeypatch.setattr(repeats, "name_digests", lambda names: np.zeros(len(names), np.uint64))
