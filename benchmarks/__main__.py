@@ -69,8 +69,8 @@ def command() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "flows", "generate", "signals", "--n-series", str(MILLION),
-             "--root", folder], check=True, capture_output=True,
+            [sys.executable, "-m", "seqclass.flows", "generate", "signals", "--n-series",
+             str(MILLION), "--root", folder], check=True, capture_output=True,
         )  # fmt: skip
         seconds = time.perf_counter() - began
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -133,7 +133,7 @@ def startup() -> list[Row]:
 def main_job() -> list[Row]:
     """``seqclass run``, a throw-away server included."""
     with tempfile.TemporaryDirectory() as folder:
-        words = [sys.executable, "-m", "flows", "run", "--root", folder, "--json"]
+        words = [sys.executable, "-m", "seqclass.flows", "run", "--root", folder, "--json"]
         row = timed(lambda: subprocess.run(words, check=True, capture_output=True), 1)
     return [{"what": "seqclass run, throw-away server", **row}]
 

@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.tables import as_markdown, as_table, write_section
-from flows.cli.command_line import set_defaults
+from seqclass.flows.cli.command_line import set_defaults
 from seqclass.runtime import numerics
 
 HERE = Path(__file__).parent
@@ -66,8 +66,8 @@ BARS = {
 
 def study(name: str, seeds: int, root: str) -> dict[str, Any]:
     """Import a set and train its seeds, as ``seqclass import`` and ``seqclass stability`` do."""
-    from flows.ingestion import import_dataset
-    from flows.stability import study_stability
+    from seqclass.flows.ingestion import import_dataset
+    from seqclass.flows.stability import study_stability
     from seqclass.screening.incoming import ImportSpec
     from seqclass.store.root import open_root
     from seqclass.store.studies import open_study

@@ -74,7 +74,7 @@ def _fill(root: Root) -> None:
 
 def _run(requests: Requests, command: str, root: Root) -> dict[str, Any]:
     before, began = requests.count, time.perf_counter()
-    words = [sys.executable, "-m", "flows", *command.split(), "--root", root.url]
+    words = [sys.executable, "-m", "seqclass.flows", *command.split(), "--root", root.url]
     found = subprocess.run(words, check=True, capture_output=True, text=True)
     return {
         "what": command,

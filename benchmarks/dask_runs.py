@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from benchmarks.tables import as_table
-from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.pipeline.generate import SHARD_SERIES
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import read_model
@@ -35,7 +35,7 @@ from seqclass.store.scores import SCORES
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import STAGING
 from seqclass.store.studies import RUNS, STUDIES
-from tasks.compute.runner import RUNNER
+from seqclass.tasks.compute.runner import RUNNER
 from tests.support.buckets import ACCESS, endpoint
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL
@@ -85,7 +85,7 @@ def live(plan: Plan, root: Root, on: Cluster | None = None) -> Row:
             losing_one(on, partial(is_begun, plan, root, name), killed) if loses else nullcontext()
         ):
             began = time.monotonic()
-            line = [sys.executable, "-m", "flows", *words, "--root", root.url, "--json"]
+            line = [sys.executable, "-m", "seqclass.flows", *words, "--root", root.url, "--json"]
             done = subprocess.run(line, env=environment, capture_output=True, text=True)
             if done.returncode:
                 raise ChildProcessError(f"{name}: {done.stderr}")

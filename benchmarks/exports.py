@@ -37,7 +37,7 @@ def train(name: str, root: Path, budget: float) -> None:
         ["import", str(DATA / f"{name}.npz"), "--name", name],
         ["train", name, "--seeds", "1", "--budget", str(budget)],
     ):
-        whole = [sys.executable, "-m", "flows", *command, "--root", str(root)]
+        whole = [sys.executable, "-m", "seqclass.flows", *command, "--root", str(root)]
         subprocess.run(whole, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

@@ -28,7 +28,7 @@ from rich.console import Console
 
 from benchmarks.tables import as_table
 from benchmarks.week import NEW_ROWS, ROWS, copy_model, decided, lines
-from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import write_dataset
 from seqclass.store.locks import is_locked

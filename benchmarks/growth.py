@@ -27,7 +27,7 @@ from rich.console import Console
 
 from benchmarks.scoring import family
 from benchmarks.tables import as_table
-from flows.cli.command_line import ARROW_SETTINGS
+from seqclass.flows.cli.command_line import ARROW_SETTINGS
 from seqclass.store.rows import from_dense
 
 STEPS = ("generate", "import", "split", "train", "score", "pages")
@@ -95,7 +95,7 @@ def _words(step: str, n_rows: int, home: str, budget_s: float) -> list[str]:
         "score": ["score", f"rows-{n_models}@v1", "rows"],
         "pages": ["pages"],
     }  # fmt: skip
-    return [sys.executable, "-m", "flows", *words[step], "--root", tree]
+    return [sys.executable, "-m", "seqclass.flows", *words[step], "--root", tree]
 
 
 def watched(words: list[str], output: str) -> Row:

@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import replace
 from typing import Any
 
-from flows.cli.command_line import set_defaults
+from seqclass.flows.cli.command_line import set_defaults
 
 N_SERIES, SHARES, SEEDS = 4000, (100.0, 1.0, 1.0), 5
 
@@ -16,8 +16,8 @@ def balanced_against_plain(seeds: int = SEEDS) -> list[dict[str, Any]]:
     deviations over seeds.
     """
     set_defaults()
-    from flows.generation import generate_signals
-    from flows.stability import study_stability
+    from seqclass.flows.generation import generate_signals
+    from seqclass.flows.stability import study_stability
     from seqclass.store.root import open_root
     from seqclass.store.studies import open_study
     from seqclass.synthesis.signals import PRESETS, SignalSpec

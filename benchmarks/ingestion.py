@@ -16,7 +16,7 @@ N_SERIES, N_STEPS = 100_000, 100
 BLOCK = 1000
 ORDERS = ("series after series", "step after step")
 PEAK = (
-    "import resource, sys; from flows.__main__ import app\n"
+    "import resource, sys; from seqclass.flows.__main__ import app\n"
     "app(standalone_mode=False)\n"
     "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
 )

@@ -79,7 +79,7 @@ def _share(ids: list[str], turned: set[str]) -> float:
 
 
 def _run(*words: str) -> str:
-    command = [sys.executable, "-m", "flows", *words]
+    command = [sys.executable, "-m", "seqclass.flows", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"seqclass {' '.join(words)}: {done.stderr}")

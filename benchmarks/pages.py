@@ -37,7 +37,9 @@ def measure() -> list[dict[str, Any]]:
         root, now = open_root(folder), datetime.now(UTC)
         write_dataset(root, "iot", _tables(TRAIN_ROWS + TEST_ROWS), {}, now)
         words = ["train", "iot", "--seeds", "1", "--budget", "10", "--root", folder]
-        subprocess.run([sys.executable, "-m", "flows", *words], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "seqclass.flows", *words], check=True, capture_output=True
+        )
         trained = read_model(root, "iot", "v1")
         _fill(root, trained, now)
         page = f"{trained.folder}/{REPORT}"

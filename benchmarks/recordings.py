@@ -39,7 +39,7 @@ def train_model(root: str) -> None:
         f"generate ragas --representation contour --n-series 420 --seconds 20 --name {NAME}",
         f"train {NAME}",
     ):
-        command = [sys.executable, "-m", "flows", *words.split(), "--root", root]
+        command = [sys.executable, "-m", "seqclass.flows", *words.split(), "--root", root]
         subprocess.run(command, check=True, capture_output=True)
 
 
@@ -133,7 +133,7 @@ def _bad(folder: Path) -> list[Row]:
     for name, write in BAD.items():
         path = folder / f"{name.replace(' ', '-')}.wav"
         write(path)
-        command = [sys.executable, "-m", "flows", "inspect", str(path)]
+        command = [sys.executable, "-m", "seqclass.flows", "inspect", str(path)]
         done = subprocess.run(command, capture_output=True, text=True)
         lines = done.stdout.splitlines()
         doubts = [line.split(None, 1)[1].strip() for line in lines if line.startswith("doubt")]
@@ -184,7 +184,7 @@ def _hour(folder: Path) -> list[Row]:
     """Return seconds and memory of ``seqclass inspect`` of an hour of MP3."""
     path, minute = folder / "hour.mp3", song(60.0)
     write_mp3(path, np.tile(minute, 60))
-    command = [sys.executable, "-m", "flows", "inspect", str(path)]
+    command = [sys.executable, "-m", "seqclass.flows", "inspect", str(path)]
     found = watched(command, str(folder / "hour.txt"))
     return [{"what": "an hour of MP3", "seconds": round(found["seconds"]),
              "peak MiB of a process": found["peak_mib"]}]  # fmt: skip

@@ -82,9 +82,11 @@ def measure(rows: int, folder: str) -> list[dict[str, object]]:
         ("train", "few", "--seeds", "1", "--spec", str(spec)),
         (*draw, str(rows), "--seed", "1", "--name", "many"),
     ):
-        subprocess.run([sys.executable, "-m", "flows", *words], env=environment, check=True,
-                       capture_output=True)  # fmt: skip
-    command = [sys.executable, "-m", "flows", "score", "few", "many", "--json"]
+        subprocess.run(
+            [sys.executable, "-m", "seqclass.flows", *words], env=environment, check=True,
+            capture_output=True,
+        )  # fmt: skip
+    command = [sys.executable, "-m", "seqclass.flows", "score", "few", "many", "--json"]
     began, peak = time.perf_counter(), 0.0
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
         while process.poll() is None:

@@ -158,8 +158,8 @@ def questions(url: str, model: str, token: str, x: np.ndarray, wanted: list[str]
 
 
 def steady(root: Root, model: str, seconds: float, clients: int) -> Iterator[dict[str, Any]]:
-    words = [sys.executable, "-m", "flows", "serve", model, "--port", "0", "--json", "--root",
-             root.url]  # fmt: skip
+    words = [sys.executable, "-m", "seqclass.flows", "serve", model, "--port", "0", "--json",
+             "--root", root.url]  # fmt: skip
     known = load_model(model, root=root.url)
     x = np.round(drawn(known.n_channels_), 4)
     with server(words) as (process, said):
@@ -219,8 +219,8 @@ def changing(
             await asyncio.to_thread(move_champion, root, model, pair[change % 2], grounds)
         return await loading
 
-    words = [sys.executable, "-m", "flows", "serve", model, "--port", "0", "--json", "--root",
-             root.url]  # fmt: skip
+    words = [sys.executable, "-m", "seqclass.flows", "serve", model, "--port", "0", "--json",
+             "--root", root.url]  # fmt: skip
     with server(words) as (process, said):
         token = Path(said["token"]).read_text().strip()
         asked = questions(said["url"], model, token, x, ["probabilities", "answer"])

@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.tables import as_table
-from flows.cli.command_line import prepare_prefect
+from seqclass.flows.cli.command_line import prepare_prefect
 
 RESULTS = Path(__file__).parent / "results" / "simulation"
 WEEKS, CHANGE = 12, 5
@@ -30,8 +30,8 @@ COOL_DOWN_S = 4 * 7 * 24 * 3600
 
 def replay(scenario: str, seed: int) -> dict[str, Any]:
     """One run: its weeks, and the promoted versions that saw rows of the spoilt week."""
-    from flows.cli.simulation import simulate
-    from flows.cli.simulation_spec import SimulationSpec
+    from seqclass.flows.cli.simulation import simulate
+    from seqclass.flows.cli.simulation_spec import SimulationSpec
     from seqclass.monitoring.retrain_spec import RetrainSpec
     from seqclass.store.root import open_root
     from seqclass.synthesis.arrival_scenarios import ScenarioSpec
@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=3600)
     chosen = parser.parse_args()
-    prepare_prefect("simulation", "flows.cli.simulation")
+    prepare_prefect("simulation", "seqclass.flows.cli.simulation")
     RESULTS.mkdir(parents=True, exist_ok=True)
     began, seeds = time.monotonic(), range(chosen.first_seed, chosen.first_seed + chosen.seeds)
     for seed in seeds:

@@ -32,9 +32,9 @@ from rich.console import Console
 
 from benchmarks.pages import SEALED
 from benchmarks.tables import as_table
-from flows.service.processes import marked
-from flows.service.server import Service, home_of, is_server, recorded
-from flows.service.worker import is_worker
+from seqclass.flows.service.processes import marked
+from seqclass.flows.service.server import Service, home_of, is_server, recorded
+from seqclass.flows.service.worker import is_worker
 from seqclass.pipeline.promote import roll_back
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.locks import is_locked
@@ -107,7 +107,7 @@ def copy_model(root: Root, trained: Model, name: str, now: datetime) -> None:
 
 def seqclass(*words: str) -> Any:
     """What a command prints with ``--json``."""
-    line = [sys.executable, "-m", "flows", *words, "--json"]
+    line = [sys.executable, "-m", "seqclass.flows", *words, "--json"]
     return json.loads(subprocess.run(line, env=surroundings(), check=True,
                                      stdout=subprocess.PIPE).stdout)  # fmt: skip
 
@@ -119,7 +119,7 @@ def surroundings() -> dict[str, str]:
 @contextlib.contextmanager
 def served(root: Root, limit: int) -> Iterator[Service]:
     """A running ``seqclass up``."""
-    words = [sys.executable, "-m", "flows", "up", "--port", "0", "--limit", str(limit),
+    words = [sys.executable, "-m", "seqclass.flows", "up", "--port", "0", "--limit", str(limit),
              "--root", root.path, "--json"]  # fmt: skip
     with open(f"{root.path}.log", "ab") as log:
         process = subprocess.Popen(

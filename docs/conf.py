@@ -29,7 +29,7 @@ autodoc_typehints = "none"
 def add_commands(app: Any, page: str, source: list[str]) -> None:
     """Append what every command's ``--help`` says to their page."""
     if page == "docs/commands":
-        words = [sys.executable, "-m", "typer", "flows.__main__", "utils", "docs"]
+        words = [sys.executable, "-m", "typer", "seqclass.flows.__main__", "utils", "docs"]
         found = subprocess.run(  # noqa: S603 - our own words
             [*words, "--name", "seqclass"], cwd=ROOT, capture_output=True, text=True, check=True
         )

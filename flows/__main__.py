@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from flows.cli import (
+from seqclass.flows.cli import (
     dataset_commands,
     inspection_commands,
     label_commands,
@@ -28,7 +28,7 @@ from flows.cli import (
     training_commands,
     voting_commands,
 )
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     BAD_INPUT,
     FAULT,
     INTERRUPTED,
@@ -37,7 +37,7 @@ from flows.cli.command_line import (
     fail,
     set_defaults,
 )
-from flows.cli.option_groups import flat
+from seqclass.flows.cli.option_groups import flat
 from seqclass.plugins import packages, parts
 from seqclass.settings_files import ignore_current_folder
 
@@ -46,7 +46,7 @@ ignore_current_folder()
 REMOTE_STORES = {"botocore", "aiobotocore", "aiohttp", "s3fs"}
 UsageProblem: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Typer's base of usage errors: Click's own, or that of the Click it carries."""
-OWN_PACKAGES = {"__main__", "flows", "tasks", "seqclass"}
+OWN_PACKAGES = {"__main__", "seqclass"}
 
 ALIASES = {
     "predict": "score", "fit": "train", "evaluate": "show", "load": "import", "add": "import",

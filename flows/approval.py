@@ -4,13 +4,13 @@ from typing import Literal
 
 from prefect import flow
 
-from flows.place import label_run, resolve_root
+from seqclass.flows.place import label_run, resolve_root
 from seqclass.pipeline.approve import Answer
 from seqclass.pipeline.by_hand import Person
 from seqclass.pipeline.promote import Move
-from tasks.data import refresh_catalogue
-from tasks.events import announce_answer
-from tasks.registry import answer
+from seqclass.tasks.data import refresh_catalogue
+from seqclass.tasks.events import announce_answer
+from seqclass.tasks.registry import answer
 
 
 @flow(name="answer-approval", flow_run_name="{decision} {model}")

@@ -7,13 +7,13 @@ from prefect.futures import wait
 from prefect.states import Completed, State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.place import check_place, label_run, resolve_root
+from seqclass.flows.place import check_place, label_run, resolve_root
 from seqclass.pipeline.ingest import SWEEPS_AT_ONCE, Arrivals, inbox_places
 from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.inbox import Sweep
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, printable
-from tasks.data import collect_leftovers, ingest_inbox, refresh_catalogue
+from seqclass.tasks.data import collect_leftovers, ingest_inbox, refresh_catalogue
 
 BESIDE_EACH_OTHER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=SWEEPS_AT_ONCE)
 

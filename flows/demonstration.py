@@ -2,12 +2,12 @@
 
 from prefect import flow
 
-from flows.generation import generate_signals
-from flows.training import train_classifier
+from seqclass.flows.generation import generate_signals
+from seqclass.flows.training import train_classifier
 from seqclass.pipeline.training import Trained
 from seqclass.synthesis.signals import SignalSpec
+from seqclass.tasks.compute.runner import task_runner
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.runner import task_runner
 
 
 @flow(name="run", flow_run_name="run {name}", task_runner=task_runner())

@@ -2,15 +2,15 @@
 
 from prefect import flow
 
-from flows.place import label_run, resolve_root
+from seqclass.flows.place import label_run, resolve_root
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.by_hand import Person, Pruned
 from seqclass.pipeline.promote import Move
 from seqclass.store.approvals import question_about
 from seqclass.store.prune_spec import PruneSpec
-from tasks.data import refresh_catalogue
-from tasks.events import announce_by_hand, announce_question
-from tasks.registry import promote_by_hand, prune, roll_back_by_hand, set_policy_by_hand
+from seqclass.tasks.data import refresh_catalogue
+from seqclass.tasks.events import announce_by_hand, announce_question
+from seqclass.tasks.registry import promote_by_hand, prune, roll_back_by_hand, set_policy_by_hand
 
 
 @flow(name="promote-version", flow_run_name="promote {model}")

@@ -5,12 +5,12 @@ from typing import Any
 
 from prefect import Flow, flow
 
-from flows.place import resolve_root
+from seqclass.flows.place import resolve_root
 from seqclass.generators import generators
 from seqclass.store.references import DatasetRef
-from tasks.compute.assets import materializing
-from tasks.compute.runner import task_runner
-from tasks.data import generate_dataset
+from seqclass.tasks.compute.assets import materializing
+from seqclass.tasks.compute.runner import task_runner
+from seqclass.tasks.data import generate_dataset
 
 PREFIX = "generate_"
 

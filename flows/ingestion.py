@@ -2,13 +2,13 @@
 
 from prefect import flow
 
-from flows.place import resolve_root
+from seqclass.flows.place import resolve_root
 from seqclass.pipeline.import_files import Imported
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.references import DatasetRef
-from tasks.compute.assets import materializing
-from tasks.data import import_files
-from tasks.events import notify
+from seqclass.tasks.compute.assets import materializing
+from seqclass.tasks.data import import_files
+from seqclass.tasks.events import notify
 
 
 @flow(name="import-dataset", flow_run_name="import {name}")

@@ -2,13 +2,13 @@
 
 from prefect import flow
 
-from flows.place import resolve_root
+from seqclass.flows.place import resolve_root
 from seqclass.labelling.relabelling import LabelsSpec, Relabelled, dataset_name
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
-from tasks.compute.assets import materializing
-from tasks.data import take_labels as take_labels_of
-from tasks.events import notify
+from seqclass.tasks.compute.assets import materializing
+from seqclass.tasks.data import take_labels as take_labels_of
+from seqclass.tasks.events import notify
 
 
 @flow(name="take-labels", flow_run_name="labels of {model}")

@@ -2,10 +2,10 @@
 
 from prefect import flow
 
-from flows.place import resolve_root
+from seqclass.flows.place import resolve_root
 from seqclass.pipeline.reproduce import Reproduction
-from tasks.compute.runner import task_runner
-from tasks.registry import reproduce
+from seqclass.tasks.compute.runner import task_runner
+from seqclass.tasks.registry import reproduce
 
 
 @flow(name="reproduce-model", flow_run_name="reproduce {model}", task_runner=task_runner())

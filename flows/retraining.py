@@ -6,15 +6,15 @@ from typing import Any
 from prefect import flow
 from prefect.states import Completed
 
-from flows.dispatch import hand_over, meets_another
-from flows.place import check_present, label_run, resolve_root
-from flows.steps import TASKS
+from seqclass.flows.dispatch import hand_over, meets_another
+from seqclass.flows.place import check_present, label_run, resolve_root
+from seqclass.flows.steps import TASKS
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.decision import AWAITS, NOTHING_NEW, Outcome
 from seqclass.pipeline.training import MET_ANOTHER, nothing_new, retrain
 from seqclass.store.references import ModelRef
 from seqclass.store.registry import need_champion
-from tasks.compute.runner import task_runner
+from seqclass.tasks.compute.runner import task_runner
 
 STATES = {
     "promoted": "Promoted",

@@ -2,12 +2,12 @@
 
 from prefect import flow
 
-from flows.place import check_place, resolve_root
+from seqclass.flows.place import check_place, resolve_root
 from seqclass.inference.assessment import Assessed
 from seqclass.inference.score_data import ScoringSpec
-from tasks.compute.runner import task_runner
-from tasks.data import collect_leftovers
-from tasks.scoring import assess, predict, resolve_model
+from seqclass.tasks.compute.runner import task_runner
+from seqclass.tasks.data import collect_leftovers
+from seqclass.tasks.scoring import assess, predict, resolve_model
 
 
 @flow(name="score-dataset", flow_run_name="score {data} by {model}", task_runner=task_runner())

@@ -3,13 +3,13 @@
 from prefect import flow
 from typing_extensions import TypedDict
 
-from flows.place import resolve_root
+from seqclass.flows.place import resolve_root
 from seqclass.store.datasets import open_dataset
+from seqclass.tasks.compute.artifacts import publish_study
+from seqclass.tasks.compute.runner import task_runner
+from seqclass.tasks.data import collect_leftovers, refresh_catalogue
+from seqclass.tasks.studies import summarise_study, train_study
 from seqclass.training.study_spec import StudySpec
-from tasks.compute.artifacts import publish_study
-from tasks.compute.runner import task_runner
-from tasks.data import collect_leftovers, refresh_catalogue
-from tasks.studies import summarise_study, train_study
 
 
 class StudyMade(TypedDict):

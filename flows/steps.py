@@ -5,10 +5,10 @@ from seqclass.pipeline.evaluate import Evaluated
 from seqclass.pipeline.training import Steps
 from seqclass.store.references import ModelRef, reference_of
 from seqclass.store.root import Root
-from tasks import evaluation, registry, retraining, training
-from tasks.compute.assets import materializing
-from tasks.data import collect_leftovers, refresh_catalogue, split_rows
-from tasks.events import announce
+from seqclass.tasks import evaluation, registry, retraining, training
+from seqclass.tasks.compute.assets import materializing
+from seqclass.tasks.data import collect_leftovers, refresh_catalogue, split_rows
+from seqclass.tasks.events import announce
 
 
 def _register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:

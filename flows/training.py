@@ -2,16 +2,16 @@
 
 from prefect import flow
 
-from flows.place import label_run, resolve_root
-from flows.steps import TASKS
+from seqclass.flows.place import label_run, resolve_root
+from seqclass.flows.steps import TASKS
 from seqclass.pipeline.training import Trained, train
 from seqclass.store.datasets import open_dataset
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import check_name
+from seqclass.tasks.compute.artifacts import publish
+from seqclass.tasks.compute.runner import task_runner
+from seqclass.tasks.events import announce_question
 from seqclass.training.spec import TrainingSpec
-from tasks.compute.artifacts import publish
-from tasks.compute.runner import task_runner
-from tasks.events import announce_question
 
 
 @flow(name="train-classifier", flow_run_name="train {dataset}", task_runner=task_runner())

@@ -5,15 +5,15 @@ from typing import Any
 
 from prefect import flow
 
-from flows.arrivals import ingest_arrivals
-from flows.dispatch import start_retrainings
-from flows.place import is_served, resolve_root
-from flows.retraining import retrain_model
+from seqclass.flows.arrivals import ingest_arrivals
+from seqclass.flows.dispatch import start_retrainings
+from seqclass.flows.place import is_served, resolve_root
+from seqclass.flows.retraining import retrain_model
 from seqclass.store.root import Root
-from tasks.data import refresh_catalogue
-from tasks.events import announce_answer
-from tasks.registry import decline_unanswered
-from tasks.retraining import find_due, tell_overdue, write_metrics
+from seqclass.tasks.data import refresh_catalogue
+from seqclass.tasks.events import announce_answer
+from seqclass.tasks.registry import decline_unanswered
+from seqclass.tasks.retraining import find_due, tell_overdue, write_metrics
 
 
 @flow(name="upkeep", flow_run_name="upkeep")

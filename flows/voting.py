@@ -3,12 +3,12 @@
 from prefect import flow
 from typing_extensions import TypedDict
 
-from flows.place import resolve_root
+from seqclass.flows.place import resolve_root
 from seqclass.pipeline.vote import PollSpec
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model
-from tasks.data import collect_leftovers
-from tasks.evaluation import hold_vote
+from seqclass.tasks.data import collect_leftovers
+from seqclass.tasks.evaluation import hold_vote
 
 
 class Voted(TypedDict):

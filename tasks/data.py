@@ -19,11 +19,11 @@ from seqclass.store.manifests import Source
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
-from tasks.compute.assets import describe_asset
-from tasks.compute.progress import shown_in_prefect
-from tasks.compute.retries import AGAIN, results_of
-from tasks.compute.runner import is_spread
-from tasks.events import announce_arrival, announce_refusal
+from seqclass.tasks.compute.assets import describe_asset
+from seqclass.tasks.compute.progress import shown_in_prefect
+from seqclass.tasks.compute.retries import AGAIN, results_of
+from seqclass.tasks.compute.runner import is_spread
+from seqclass.tasks.events import announce_arrival, announce_refusal
 
 collect_leftovers = task(name="collect garbage")(collect_garbage)
 split_rows = task(name="split")(splitting.split_rows)

@@ -29,7 +29,7 @@ from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import DRIFT_TABLE, FAILED
 from seqclass.store.root import DamagedError, Root
-from tasks.compute.artifacts import artifact_key
+from seqclass.tasks.compute.artifacts import artifact_key
 
 MAX_SHOWN = 20
 ARRIVED, REFUSED = "seqclass.data.arrived", "seqclass.data.refused"

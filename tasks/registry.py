@@ -11,8 +11,8 @@ from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.evaluate import Evaluated
 from seqclass.store.models import REPORT
 from seqclass.store.root import Root
-from tasks.compute.assets import describe_asset
-from tasks.training import train_seeds
+from seqclass.tasks.compute.assets import describe_asset
+from seqclass.tasks.training import train_seeds
 
 apply_policy = task(name="apply policy")(policies.apply_policy)
 apply_training_policy = task(name="apply policy to training")(policies.apply_training_policy)

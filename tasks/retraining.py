@@ -7,7 +7,7 @@ from prefect import task
 from seqclass.pipeline import challenge, decision, detection, overdue, prometheus
 from seqclass.pipeline import inspect_rows as inspection
 from seqclass.store.root import Root
-from tasks.events import announce_move
+from seqclass.tasks.events import announce_move
 
 detect_new_data = task(name="detect new data")(detection.detect_new_data)
 begin_try = task(name="begin try")(detection.begin_try)

@@ -7,9 +7,9 @@ from seqclass.inference.score_data import Answered, ScoringSpec, Share, score_da
 from seqclass.pipeline.progress import followed, trainings
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
+from seqclass.tasks.compute.progress import shown_in_prefect
+from seqclass.tasks.compute.retries import AGAIN, results_of
 from seqclass.workers import workers
-from tasks.compute.progress import shown_in_prefect
-from tasks.compute.retries import AGAIN, results_of
 
 
 @task(name="resolve model")

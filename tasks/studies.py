@@ -5,10 +5,10 @@ from prefect import task, unmapped
 from seqclass.pipeline import study
 from seqclass.pipeline.progress import trainings
 from seqclass.store.datasets import Dataset
+from seqclass.tasks.compute.progress import shown_in_prefect
+from seqclass.tasks.compute.retries import AGAIN, results_of
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec
-from tasks.compute.progress import shown_in_prefect
-from tasks.compute.retries import AGAIN, results_of
 
 summarise_study = task(name="summarise study")(study.summarise_study)
 

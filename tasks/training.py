@@ -8,8 +8,8 @@ from prefect.futures import PrefectFutureList
 from seqclass.pipeline import train as steps
 from seqclass.pipeline.candidates import Candidate, MemberAnswers
 from seqclass.stored_records import SeedRecord
-from tasks.compute.progress import shown_in_prefect
-from tasks.compute.retries import AGAIN, results_of
+from seqclass.tasks.compute.progress import shown_in_prefect
+from seqclass.tasks.compute.retries import AGAIN, results_of
 
 assemble = task(name="assemble")(steps.assemble)
 forget_older = task(name="forget seeds")(steps.forget_older)

@@ -17,8 +17,8 @@ import pytest
 import typer.main
 from hypothesis import HealthCheck, settings
 
-from flows.__main__ import run_command
-from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.flows.__main__ import run_command
+from seqclass.flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.runtime import environment
 from seqclass.store.root import Root, open_root
 from tests.support import buckets

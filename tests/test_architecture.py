@@ -62,11 +62,13 @@ TIMED = {"seqclass.training.replica", "seqclass.training.members", "seqclass.net
 """They tell how long a fit took, or how threads wait. Nothing else depends on it."""
 TOP = ("seqclass", "tasks", "flows")
 SOURCES = [path for top in TOP for path in sorted((REPOSITORY / top).rglob("*.py"))]
+PREFECT = ("seqclass.flows", "seqclass.tasks")
+"""The layers above the library."""
 COMMANDS = {"seqclass.ragas.commands"}
-"""Commands of a plug-in: they use what ``flows.cli`` has for all commands."""
+"""Commands of a plug-in: they use what ``seqclass.flows.cli`` has for all commands."""
 PLUGINS = {"seqclass.ragas"}
 LIBRARY = {f"seqclass.{room}" for room in SEQCLASS} - PLUGINS
-TASKS = {f"tasks.{stage}" for stage in STAGES}
+TASKS = {f"seqclass.tasks.{stage}" for stage in STAGES}
 ALLOWED = {
     **{
         f"seqclass.{room}": {f"seqclass.{name}" for name in own.split()}
@@ -74,21 +76,26 @@ ALLOWED = {
     },
     "seqclass": LIBRARY,
     **{
-        f"tasks.{stage}": LIBRARY | {f"tasks.{name}" for name in STAGES[:at]}
+        f"seqclass.tasks.{stage}": LIBRARY | {f"seqclass.tasks.{name}" for name in STAGES[:at]}
         for at, stage in enumerate(STAGES)
     },
-    "tasks": set(),
-    "flows": LIBRARY | TASKS,
-    "flows.service": {"seqclass.settings_files", "seqclass.store", "flows"},
-    "flows.cli": LIBRARY | TASKS | {"flows", "flows.service"},
-    "flows.__main__": {"flows.cli", "seqclass.settings_files", "seqclass.plugins"},
-    "seqclass.ragas.commands": LIBRARY | PLUGINS | {"flows.cli"},
+    "seqclass.tasks": set(),
+    "seqclass.flows": LIBRARY | TASKS,
+    "seqclass.flows.service": {"seqclass.settings_files", "seqclass.store", "seqclass.flows"},
+    "seqclass.flows.cli": LIBRARY | TASKS | {"seqclass.flows", "seqclass.flows.service"},
+    "seqclass.flows.__main__": {
+        "seqclass.flows.cli",
+        "seqclass.settings_files",
+        "seqclass.plugins",
+    },
+    "seqclass.ragas.commands": LIBRARY | PLUGINS | {"seqclass.flows.cli"},
 }
 """Every room, and the rooms that it may import beside itself."""
 
 
 def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+    name = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+    return name if name.startswith("seqclass") else f"seqclass.{name}"
 
 
 @cache
@@ -119,8 +126,18 @@ def room_of(module: str) -> str:
 def test_imports_follow_the_arrows() -> None:
     for module, names in IMPORTS.items():
         room = room_of(module)
-        rooms = {room_of(name) for name in names if name.partition(".")[0] in TOP}
+        rooms = {room_of(name) for name in names if name.partition(".")[0] == "seqclass"}
         assert rooms <= ALLOWED[room] | {room}, module
+
+
+def test_every_module_has_one_name() -> None:
+    """By the names of their folders, modules would be loaded once more, and their classes twice."""
+    folders = [REPOSITORY / name for name in (*TOP, "tests", "benchmarks", "docs")]
+    imported = {path: imports_of(path) for top in folders for path in top.rglob("*.py")}
+    assert [
+        path for path, names in imported.items()
+        if {name.partition(".")[0] for name in names} & {"flows", "tasks"}
+    ] == []  # fmt: skip
 
 
 def test_nothing_imports_a_plug_in() -> None:
@@ -132,7 +149,8 @@ def test_nothing_imports_a_plug_in() -> None:
 
 def test_every_module_has_a_room_and_every_room_modules() -> None:
     assert {room_of(module) for module in IMPORTS} == set(ALLOWED)
-    assert [module for module in IMPORTS if room_of(module) == "tasks"] == ["tasks.__init__"]
+    loose = [module for module in IMPORTS if room_of(module) == "seqclass.tasks"]
+    assert loose == ["seqclass.tasks.__init__"]
 
 
 def test_arrows_make_no_circle() -> None:
@@ -166,7 +184,7 @@ def test_every_module_is_reached_from_a_test_a_deployment_or_a_plug_in() -> None
     named = ("pyproject.toml", "prefect.yaml", "seqclass/plugins.py", "seqclass/ragas/plugin.py")
     texts = [(REPOSITORY / path).read_text() for path in named]
     left = {name for path in (REPOSITORY / "tests").rglob("*.py") for name in of(imports_of(path))}
-    left |= of(re.findall(r"(?:seqclass|tasks|flows)[.\w]+", "\n".join(texts)))
+    left |= of(re.findall(r"seqclass[.\w]+", "\n".join(texts)))
     reached = set[str]()
     while left:
         reached.add(module := left.pop())
@@ -195,7 +213,7 @@ def test_tensorflow_stays_out_of_imports() -> None:
 
 def test_flows_and_tasks_import_nothing_heavy() -> None:
     """Deploying, and a run that trains, draws or hears nothing, needn't wait for it."""
-    modules = [name for name in IMPORTS if name.startswith(("flows.", "tasks."))]
+    modules = [name for name in IMPORTS if name.startswith(PREFECT)]
     script = (
         "import importlib, sys\n"
         f"for name in {modules}: importlib.import_module(name)\n"
@@ -226,11 +244,12 @@ def test_the_lock_names_no_index() -> None:
 
 def test_the_library_knows_no_prefect_at_any_depth() -> None:
     seen: set[str] = set()
-    left = {module for module in IMPORTS if module.startswith("seqclass")} - COMMANDS
+    left = {module for module in IMPORTS if not module.startswith(PREFECT)} - COMMANDS
     while left:
         seen |= left
         names = {name for module in left for name in IMPORTS[module]}
-        assert not {name for name in names if name.partition(".")[0] in ("prefect", "flows")}, left
+        above = {name for name in names if name.startswith(PREFECT)}
+        assert not above | {name for name in names if name.partition(".")[0] == "prefect"}, left
         left = ((names | {name.rpartition(".")[0] for name in names}) & IMPORTS.keys()) - seen
 
 
@@ -264,6 +283,7 @@ def test_the_library_works_beside_files_of_the_same_names(tmp_path: Path) -> Non
         "store = seqclass.open_store('.')\n"
         "model = seqclass.SequenceClassifier(members=('convolutions',))\n"
         "print(early, store.models(), 'prefect' in sys.modules)\n"
+        "import seqclass.flows.__main__, seqclass.flows.upkeep\n"
     )
     found = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,

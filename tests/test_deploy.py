@@ -14,8 +14,8 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from flows.__main__ import app
-from flows.service.worker import LARGE, SMALL
+from seqclass.flows.__main__ import app
+from seqclass.flows.service.worker import LARGE, SMALL
 from tests.support.places import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
@@ -70,7 +70,8 @@ def test_the_files_of_the_image_are_all_that_the_package_needs(tmp_path: Path) -
              "--no-index", "--target", str(tmp_path / "there"), "."]  # fmt: skip
     subprocess.run(built, cwd=tmp_path, check=True)
     script = (
-        "import sys; sys.argv = ['seqclass', '--version']; import flows.__main__ as m; m.main()"
+        "import sys; sys.argv = ['seqclass', '--version']\n"
+        "from seqclass.flows.__main__ import main; main()"
     )
     found = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "there",
                            capture_output=True, text=True)  # fmt: skip

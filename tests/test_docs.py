@@ -9,8 +9,8 @@ import pytest
 from typer.main import get_command
 
 from benchmarks.__main__ import BENCHMARKS
-from flows.__main__ import app
-from flows.service.server import HOME
+from seqclass.flows.__main__ import app
+from seqclass.flows.service.server import HOME
 from seqclass.pages.index_pages import COMPARISONS, DIGESTS
 from seqclass.pipeline.prometheus import METRICS
 from seqclass.store.inbox import INBOX

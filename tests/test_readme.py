@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import GROUPS, NAMES
-from flows.cli.dataset_commands import SignalOptions
-from flows.cli.training_commands import expectation_of_run
-from flows.cli.training_commands import run as main_job
+from seqclass.flows.__main__ import GROUPS, NAMES
+from seqclass.flows.cli.dataset_commands import SignalOptions
+from seqclass.flows.cli.training_commands import expectation_of_run
+from seqclass.flows.cli.training_commands import run as main_job
 from tests.support.commands import csv
 from tests.support.places import REPOSITORY
 from tests.support.stored import QUICK, SMALL
@@ -38,7 +38,7 @@ def own(page: str) -> list[str]:
 
 def run(line: str, environment: dict[str, str], folder: Path) -> None:
     found = subprocess.run(
-        [sys.executable, "-m", "flows", *shlex.split(line)[1:]], cwd=folder,
+        [sys.executable, "-m", "seqclass.flows", *shlex.split(line)[1:]], cwd=folder,
         env={**environment, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True,
     )  # fmt: skip
     gains_nothing = found.returncode == 1 and "it learned no new rows" in found.stderr

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from flows.cli.spec_files import read_spec_file
+from seqclass.flows.cli.spec_files import read_spec_file
 from seqclass.store.format_version import check_format
 from seqclass.store.objects import problem_of
 from seqclass.store.root import Damages, Root, check_name, open_root, printable
 from seqclass.store.staging import discard_staging
+from seqclass.tasks.compute.runner import RUNNER, scheduler_of
 from seqclass.workers import pids
-from tasks.compute.runner import RUNNER, scheduler_of
 
 if TYPE_CHECKING:
     from seqclass.monitoring.decide import FinalVerdict
@@ -237,9 +237,9 @@ def prepare_prefect(
     ``workers`` need, are imported.
     """
     set_defaults()
-    from flows.service import throwaway
-    from flows.service.diagnosis import server_problem
-    from flows.service.server import prefect_url, use, use_service
+    from seqclass.flows.service import throwaway
+    from seqclass.flows.service.diagnosis import server_problem
+    from seqclass.flows.service.server import prefect_url, use, use_service
 
     if store is not None:
         check_disk(store)
@@ -276,11 +276,11 @@ def can_announce(store: Root, what: str) -> bool:
 
     False if there is none, or, after a line that says so, if it does not answer.
     """
-    from flows.service.server import may_have_server, prefect_url, use_service
+    from seqclass.flows.service.server import may_have_server, prefect_url, use_service
 
     if not may_have_server(store):
         return False
-    from flows.service.diagnosis import server_problem
+    from seqclass.flows.service.diagnosis import server_problem
 
     set_defaults()
     use_service(store)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     LONGEST_LINE,
     REFUSED,
     DatasetName,
@@ -20,11 +20,11 @@ from flows.cli.command_line import (
     prepare_step,
     span_of,
 )
-from flows.cli.dataset_printing import show_dataset, show_import, show_overview
-from flows.cli.option_groups import Place, RecordingOptions, SpreadPlace
-from flows.cli.printing import print_json
+from seqclass.flows.cli.dataset_printing import show_dataset, show_import, show_overview
+from seqclass.flows.cli.option_groups import Place, RecordingOptions, SpreadPlace
+from seqclass.flows.cli.printing import print_json
 from seqclass.store.root import printable
-from tasks.compute.runner import is_spread
+from seqclass.tasks.compute.runner import is_spread
 
 if TYPE_CHECKING:
     from seqclass.pipeline.ingest import Arrivals
@@ -86,8 +86,8 @@ def draw(generator: str, name: str, spec: Any, place: SpreadPlace) -> None:
     """Generate a dataset by a generator's name and its spec, and print it."""
     store = place.new_store()
     if is_spread():
-        prepare_prefect("generate", "flows.generation", store)
-        from flows.generation import generation_flow
+        prepare_prefect("generate", "seqclass.flows.generation", store)
+        from seqclass.flows.generation import generation_flow
 
         ref = generation_flow(generator)(name, spec, store.url)
     else:
@@ -161,7 +161,7 @@ def import_files(
     prepare_step(store)
     outcome = run(store, name, spec)
     if append and outcome["added"] and can_announce(store, "import"):
-        from tasks.events import announce_arrival
+        from seqclass.tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["added"])
     show_import(store, outcome, place.as_json)
@@ -242,13 +242,13 @@ def ingest(
 
     def announce(ref: str, added: int) -> None:
         if is_heard:
-            from tasks.events import announce_arrival
+            from seqclass.tasks.events import announce_arrival
 
             announce_arrival(store, ref, added)
 
     def refuse(name: str, file: "FileReport") -> None:
         if is_heard:
-            from tasks.events import announce_refusal
+            from seqclass.tasks.events import announce_refusal
 
             announce_refusal(store, name, file["file"], file["reason"])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typing_extensions import TypedDict
 
-from flows.cli.printing import (
+from seqclass.flows.cli.printing import (
     add_row,
     command_line,
     new_table,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     LONGEST_LINE,
     REFUSED,
     JsonFlag,
@@ -16,10 +16,17 @@ from flows.cli.command_line import (
     existing_writable,
     name_damaged,
 )
-from flows.cli.dataset_printing import dataset_summary, show_stored_dataset
-from flows.cli.printing import add_row, new_table, print_json, print_rows, print_table, span
-from flows.cli.study_printing import show_study
-from flows.cli.training_printing import print_goals, show_model, show_wrong
+from seqclass.flows.cli.dataset_printing import dataset_summary, show_stored_dataset
+from seqclass.flows.cli.printing import (
+    add_row,
+    new_table,
+    print_json,
+    print_rows,
+    print_table,
+    span,
+)
+from seqclass.flows.cli.study_printing import show_study
+from seqclass.flows.cli.training_printing import print_goals, show_model, show_wrong
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     DamagedError,
@@ -204,7 +211,7 @@ def verify(
 
 def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """Check installation, storage and server, and advise."""
-    from flows.service.diagnosis import diagnose
+    from seqclass.flows.service.diagnosis import diagnose
 
     findings = diagnose(root)
     healthy = all(finding["ok"] for finding in findings)

@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     LimitOption,
     ModelArgument,
     can_announce,
     name_damaged,
     prepare_step,
 )
-from flows.cli.option_groups import Place
-from flows.cli.printing import command_line, print_json
+from seqclass.flows.cli.option_groups import Place
+from seqclass.flows.cli.printing import command_line, print_json
 from seqclass.store.root import Damages
 
 
@@ -85,7 +85,7 @@ def label(
     prepare_step(store)
     outcome = take_labels(version, LabelsSpec(answers, by, limits))
     if outcome["changed"] and can_announce(store, "label"):
-        from tasks.events import announce_arrival
+        from seqclass.tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["changed"])
     if place.as_json:

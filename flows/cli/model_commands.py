@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     REFUSED,
     JsonFlag,
     ModelArgument,
@@ -26,13 +26,13 @@ from flows.cli.command_line import (
     remark,
     writable,
 )
-from flows.cli.option_groups import Place, SpreadPlace
-from flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.flows.cli.option_groups import Place, SpreadPlace
+from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Root
-from tasks.compute.runner import is_spread
+from seqclass.tasks.compute.runner import is_spread
 
 if TYPE_CHECKING:
-    from flows.cli.simulation import Week
+    from seqclass.flows.cli.simulation import Week
     from seqclass.monitoring.policy import ModelPolicy
     from seqclass.monitoring.retrain_spec import RetrainSpec
     from seqclass.pipeline.decision import Outcome
@@ -85,8 +85,8 @@ def retrain(
     store = place.store()
     need_champion(store, name := plain_name(model, "the champion"))
     spec = options.chosen(policy_of(store, name))
-    prepare_prefect("retrain", "flows.retraining", store)
-    from flows.retraining import retrain_model as flow
+    prepare_prefect("retrain", "seqclass.flows.retraining", store)
+    from seqclass.flows.retraining import retrain_model as flow
 
     outcome: Outcome = flow(name, spec, store.url)  # type: ignore[assignment]
     show_retraining(store, outcome, place.as_json)
@@ -149,7 +149,7 @@ def _refresh_index(store: Root, outcome: "Move") -> None:
 def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
     """Emit an event if a server is configured, or runs for the root; it is not required."""
     if can_announce(store, event.rpartition(".")[2]):
-        from tasks.events import announce_move
+        from seqclass.tasks.events import announce_move
 
         announce_move(store, event, outcome["model"], {**outcome, "reason": reason})
 
@@ -163,8 +163,8 @@ def reproduce(model: ModelArgument, place: SpreadPlace) -> None:
     with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
         open_model(store, model)
     if is_spread():
-        prepare_prefect("reproduce", "flows.reproduction", store, workers=True)
-        from flows.reproduction import reproduce_model as flow
+        prepare_prefect("reproduce", "seqclass.flows.reproduction", store, workers=True)
+        from seqclass.flows.reproduction import reproduce_model as flow
 
         result = flow(model, store.url)
     else:
@@ -207,7 +207,7 @@ def simulate(
     spec: RetrainSpecOption = None,
 ) -> None:
     """Replay weeks of arriving rows and print what the flows did."""
-    from flows.cli.simulation_spec import SimulationSpec
+    from seqclass.flows.cli.simulation_spec import SimulationSpec
     from seqclass.monitoring.retrain_spec import RetrainSpec
     from seqclass.synthesis.arrival_scenarios import ScenarioSpec
 
@@ -215,8 +215,8 @@ def simulate(
     simulation = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
     with tempfile.TemporaryDirectory() as folder:
         store = writable(place.root or f"{folder}/tree")
-        prepare_prefect("simulate", "flows.cli.simulation", store)
-        from flows.cli.simulation import simulate as replay
+        prepare_prefect("simulate", "seqclass.flows.cli.simulation", store)
+        from seqclass.flows.cli.simulation import simulate as replay
 
         show_weeks(list(replay(simulation, store, Path(folder))), place.as_json)
 

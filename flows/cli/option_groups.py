@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     JsonFlag,
     RootOption,
     RunnerOption,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.command_line import ReasonOption
-from flows.cli.option_groups import Place
-from flows.cli.printing import print_json
+from seqclass.flows.cli.command_line import ReasonOption
+from seqclass.flows.cli.option_groups import Place
+from seqclass.flows.cli.printing import print_json
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.root import Root
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     LimitOption,
     ModelArgument,
     prepare_prefect,
     prepare_step,
 )
-from flows.cli.option_groups import ReadingOptions, SpreadPlace
-from flows.cli.printing import print_json
+from seqclass.flows.cli.option_groups import ReadingOptions, SpreadPlace
+from seqclass.flows.cli.printing import print_json
 from seqclass.store.root import Root
-from tasks.compute.runner import is_spread
+from seqclass.tasks.compute.runner import is_spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,8 +76,8 @@ def score(
 
 def _on_cluster(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
     """Answer in a flow, whose task runs go to the cluster."""
-    prepare_prefect("score", "flows.scoring", store)
-    from flows.scoring import score_dataset as flow
+    prepare_prefect("score", "seqclass.flows.scoring", store)
+    from seqclass.flows.scoring import score_dataset as flow
 
     return flow(ref, data, spec, store.url)
 

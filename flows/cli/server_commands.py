@@ -12,13 +12,13 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.command_line import JsonFlag, RootOption, check_disk, existing, writable
-from flows.cli.printing import print_json
-from flows.cli.supervision import SERVER, Children, say
-from flows.service.ending import kill, stop
-from flows.service.processes import marked
-from flows.service.secrecy import PASSWORD, make_password
-from flows.service.server import (
+from seqclass.flows.cli.command_line import JsonFlag, RootOption, check_disk, existing, writable
+from seqclass.flows.cli.printing import print_json
+from seqclass.flows.cli.supervision import SERVER, Children, say
+from seqclass.flows.service.ending import kill, stop
+from seqclass.flows.service.processes import marked
+from seqclass.flows.service.secrecy import PASSWORD, make_password
+from seqclass.flows.service.server import (
     HEARTBEAT_S,
     PENDING_S,
     POOL,
@@ -37,7 +37,7 @@ from flows.service.server import (
     recorded,
     use_service,
 )
-from flows.service.worker import (
+from seqclass.flows.service.worker import (
     LARGE,
     QUEUES,
     Share,
@@ -165,7 +165,7 @@ def _end_orphans(store: Root) -> None:
 
 def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
     """Return the server to use, and whether it must be started."""
-    from flows.service.diagnosis import server_problem
+    from seqclass.flows.service.diagnosis import server_problem
 
     configured = prefect_url()
     if configured:
@@ -181,7 +181,7 @@ def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
 
 def _set_up(store: Root, service: Service, children: Children, environment: dict[str, str]) -> None:
     """Create pool, workers, deployments and automations; imports run while the server starts."""
-    from flows.service.automations import watch_runs
+    from seqclass.flows.service.automations import watch_runs
 
     if SERVER in children.running:
         await_server(service, children.running[SERVER], children.home)
@@ -254,8 +254,8 @@ def alerts(
     as_json: JsonFlag = False,
 ) -> None:
     """Send alerts to Slack, mail, a webhook and others, or end them."""
-    from flows.service.automations import alerting, tell_nobody, tell_through
-    from flows.service.diagnosis import server_problem
+    from seqclass.flows.service.automations import alerting, tell_nobody, tell_through
+    from seqclass.flows.service.diagnosis import server_problem
 
     if off and block is not None:
         raise ValueError(f"--off: expected no block beside it, got {block!r}; leave one out")

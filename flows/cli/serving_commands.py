@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import JsonFlag, ModelArgument, RootOption, existing, remark
-from flows.cli.option_groups import Place
-from flows.cli.printing import print_json
-from flows.service.secrecy import TOKEN, make_token, private_folder, read_token
-from flows.service.server import home_of
+from seqclass.flows.cli.command_line import JsonFlag, ModelArgument, RootOption, existing, remark
+from seqclass.flows.cli.option_groups import Place
+from seqclass.flows.cli.printing import print_json
+from seqclass.flows.service.secrecy import TOKEN, make_token, private_folder, read_token
+from seqclass.flows.service.server import home_of
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
-from flows.cli.simulation_spec import SimulationSpec
-from flows.ingestion import import_dataset
-from flows.retraining import retrain_model
-from flows.training import train_classifier
+from seqclass.flows.cli.simulation_spec import SimulationSpec
+from seqclass.flows.ingestion import import_dataset
+from seqclass.flows.retraining import retrain_model
+from seqclass.flows.training import train_classifier
 from seqclass.pipeline.decision import Outcome
 from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.pipeline.training import Trained

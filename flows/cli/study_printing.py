@@ -2,7 +2,7 @@
 
 import typer
 
-from flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.store.root import Root
 
 

@@ -9,12 +9,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from flows.cli.command_line import REFUSED
-from flows.service.diagnosis import server_problem
-from flows.service.ending import close_dead_runs
-from flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
-from flows.service.server import Service, answers, server_may_be_away, start_server
-from flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, Share, start_worker
+from seqclass.flows.cli.command_line import REFUSED
+from seqclass.flows.service.diagnosis import server_problem
+from seqclass.flows.service.ending import close_dead_runs
+from seqclass.flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
+from seqclass.flows.service.server import Service, answers, server_may_be_away, start_server
+from seqclass.flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, Share, start_worker
 from seqclass.store.root import Root
 
 SERVER, ROOT = "server", "root"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     DatasetArgument,
     ModelName,
     complain,
@@ -18,11 +18,11 @@ from flows.cli.command_line import (
     training_spec,
     words,
 )
-from flows.cli.dataset_commands import SignalOptions
-from flows.cli.option_groups import SpreadPlace
-from flows.cli.spec_files import read_costs
-from flows.cli.study_printing import show_study
-from flows.cli.training_printing import ONE_SEED, show_training
+from seqclass.flows.cli.dataset_commands import SignalOptions
+from seqclass.flows.cli.option_groups import SpreadPlace
+from seqclass.flows.cli.spec_files import read_costs
+from seqclass.flows.cli.study_printing import show_study
+from seqclass.flows.cli.training_printing import ONE_SEED, show_training
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def run(
     """The main job: generate, train on five seeds, evaluate, report."""
     spec, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
     expected = expectation_of_run(spec, training)
-    prepare_prefect("run", "flows.demonstration", store, workers=True)
+    prepare_prefect("run", "seqclass.flows.demonstration", store, workers=True)
     remark("run", expected)
-    from flows.demonstration import run as flow
+    from seqclass.flows.demonstration import run as flow
 
     _conclude(store, flow(name, spec, training, store.url), place.as_json, by_author=True)
 
@@ -121,10 +121,10 @@ def train(
     expected, memory = announce(size, training), _memory(size, training)
     if _are_stored(stored, split, training):
         expected = "the networks of these seeds are stored; only the rule for answers is chosen"
-    prepare_prefect("train", "flows.training", store, workers=True)
+    prepare_prefect("train", "seqclass.flows.training", store, workers=True)
     remark("train", expected)
     remark("train", memory)
-    from flows.training import train_classifier as flow
+    from seqclass.flows.training import train_classifier as flow
 
     _conclude(store, flow(stored.ref, name, training, store.url), place.as_json)
 
@@ -234,8 +234,8 @@ def stability(
 
     study, store = _study_spec(options), place.store()
     ref = open_dataset(store, dataset).ref
-    prepare_prefect("stability", "flows.stability", store, workers=True)
-    from flows.stability import study_stability as flow
+    prepare_prefect("stability", "seqclass.flows.stability", store, workers=True)
+    from seqclass.flows.stability import study_stability as flow
 
     outcome = flow(ref, study, store.url)
     show_study(store, outcome["study"], place.as_json, outcome["trained"])

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import typer
 from typing_extensions import TypedDict
 
-from flows.cli.command_line import name_damaged
-from flows.cli.printing import add_row, new_table, print_json, print_rows, print_table
+from seqclass.flows.cli.command_line import name_damaged
+from seqclass.flows.cli.printing import add_row, new_table, print_json, print_rows, print_table
 from seqclass.store.manifests import ShownScores
 from seqclass.store.root import Damages, Root, printable
 

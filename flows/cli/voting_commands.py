@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import DatasetArgument, ModelArgument, prepare_prefect
-from flows.cli.option_groups import Place
-from flows.cli.printing import add_row, new_table, print_json, print_table
-from flows.cli.spec_files import read_spec_file
+from seqclass.flows.cli.command_line import DatasetArgument, ModelArgument, prepare_prefect
+from seqclass.flows.cli.option_groups import Place
+from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.flows.cli.spec_files import read_spec_file
 from seqclass.plugins import parts
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def vote(
     ref = open_dataset(store, dataset).ref
     _check_sets(named, version.manifest["classes"])
     voting = _voting_spec(version, options)
-    prepare_prefect("vote", "flows.voting", store)
-    from flows.voting import vote as flow
+    prepare_prefect("vote", "seqclass.flows.voting", store)
+    from seqclass.flows.voting import vote as flow
     from seqclass.pipeline.vote import PollSpec
 
     path = flow(version.ref, ref, PollSpec(voting, named), store.url)["votes"]

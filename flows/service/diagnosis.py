@@ -16,9 +16,14 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from flows.service.automations import SILENT, STUCK, find
-from flows.service.server import HEARTBEAT_S, POOL, prefect_file, prefect_url, use_service
-from flows.service.worker import deployments_of_file, job_template, online_workers, slugs_of_file
+from seqclass.flows.service.automations import SILENT, STUCK, find
+from seqclass.flows.service.server import HEARTBEAT_S, POOL, prefect_file, prefect_url, use_service
+from seqclass.flows.service.worker import (
+    deployments_of_file,
+    job_template,
+    online_workers,
+    slugs_of_file,
+)
 from seqclass.store.capacity import capacity
 from seqclass.store.objects import problem_of
 from seqclass.store.root import Root, open_root
@@ -160,7 +165,7 @@ def _service(client: Any) -> Check:
 
 
 def _has_service(client: Any) -> bool:
-    from flows.dispatch import read_all
+    from seqclass.flows.dispatch import read_all
 
     entrypoints = {entrypoint for entrypoint, _ in deployments_of_file()}
     deployed = any(d.entrypoint in entrypoints for d in read_all(client.read_deployments))
@@ -191,7 +196,7 @@ def _worker(client: Any) -> Check:
 
 
 def _deployments(client: Any) -> Check:
-    from flows.dispatch import read_all
+    from seqclass.flows.dispatch import read_all
 
     there = {(d.entrypoint, d.name) for d in read_all(client.read_deployments)}
     missing = [f"{entrypoint} ({name})" for entrypoint, name in deployments_of_file()
@@ -202,7 +207,7 @@ def _deployments(client: Any) -> Check:
 
 
 def _schedules(client: Any) -> Check:
-    from flows.dispatch import read_all
+    from seqclass.flows.dispatch import read_all
 
     deployments, slugs = set(deployments_of_file()), slugs_of_file()
     paused = [

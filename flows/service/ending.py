@@ -5,7 +5,7 @@ from signal import SIGKILL, SIGTERM
 from typing import Any
 from uuid import UUID
 
-from flows.service.processes import (
+from seqclass.flows.service.processes import (
     is_dead,
     marked,
     run_of,
@@ -15,8 +15,15 @@ from flows.service.processes import (
     tell,
     wait_until_gone,
 )
-from flows.service.server import GRACE_S, Service, answers, client_of, has_server, is_server
-from flows.service.worker import is_worker
+from seqclass.flows.service.server import (
+    GRACE_S,
+    Service,
+    answers,
+    client_of,
+    has_server,
+    is_server,
+)
+from seqclass.flows.service.worker import is_worker
 
 FORGOTTEN_S = 60.0
 """Seconds that a worker may need from taking a run to starting its process."""
@@ -47,7 +54,7 @@ def close_runs(service: Service, ids: list[str]) -> None:
     from prefect.client.schemas import filters
     from prefect.states import Cancelled, Crashed
 
-    from flows.dispatch import read_all
+    from seqclass.flows.dispatch import read_all
 
     alive = _alive()
     with client_of(service) as client:
@@ -71,7 +78,7 @@ def close_dead_runs(service: Service) -> None:
         return
     from prefect.client.schemas import filters
 
-    from flows.dispatch import read_all
+    from seqclass.flows.dispatch import read_all
 
     alive = filters.FlowRunFilter(state=_alive())
     with client_of(service) as client:

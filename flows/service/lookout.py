@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.service.server import Service, client_of, server_may_be_away
+from seqclass.flows.service.server import Service, client_of, server_may_be_away
 from seqclass.store.inbox import arrivals, inbox_of, inboxes
 from seqclass.store.root import Root, printable
 
@@ -144,7 +144,7 @@ def has_crashed(service: Service, since: datetime) -> bool:
 
 def has_lost(service: Service, root: Root) -> bool:
     """Check whether a retraining counts as running although no process holds its model's lock."""
-    from flows.dispatch import has_lost_run
+    from seqclass.flows.dispatch import has_lost_run
 
     with server_may_be_away(), client_of(service) as client:
         return has_lost_run(client, root)

@@ -18,13 +18,18 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from flows.service.processes import MARK, SYSTEM, begin, command_of, marked, start_of
-from flows.service.secrecy import make_password, password_in, private_folder, write_privately
-from flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
+from seqclass.flows.service.processes import MARK, SYSTEM, begin, command_of, marked, start_of
+from seqclass.flows.service.secrecy import (
+    make_password,
+    password_in,
+    private_folder,
+    write_privately,
+)
+from seqclass.flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
 from seqclass.settings_files import profiles_file
 from seqclass.store.locks import exclusive
 from seqclass.store.prune_spec import PruneSpec
-from seqclass.store.root import Root
+from seqclass.store.root import CHECKOUT, Root
 
 POOL = "local"
 HEARTBEAT_S, SILENCE_S, PENDING_S = 30, 90, 600
@@ -36,7 +41,7 @@ nobody took counts as late: thirty files at once wait for ten minutes."""
 SERVER_LIMIT_S, WORKER_LIMIT_S, GRACE_S = 90, 60, 10
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 """Storage of the server's slot leases; in memory, a restart of the server would end every run."""
-HOME, RECORD, SERVER = ".service", "service.json", "flows.service.serving"
+HOME, RECORD, SERVER = ".service", "service.json", "seqclass.flows.service.serving"
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def prefect_file() -> Path:
 
 def file_of_project(name: str) -> Path:
     """Return the path of a file beside the packages, or where an installation has put it."""
-    places = [Path(__file__).parents[2], Path(sysconfig.get_path("data"), "share", "seqclass")]
+    places = [CHECKOUT, Path(sysconfig.get_path("data"), "share", "seqclass")]
     for place in places:
         if (place / name).is_file():
             return place / name

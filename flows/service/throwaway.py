@@ -14,10 +14,10 @@ import time
 from dataclasses import dataclass
 from typing import IO
 
-from flows.service.processes import cause_in
-from flows.service.secrecy import new_password
-from flows.service.server import Service, answers, local_url, prefect_url
-from flows.service.serving import LOCAL, PRIVATE_UMASK, application, server_settings
+from seqclass.flows.service.processes import cause_in
+from seqclass.flows.service.secrecy import new_password
+from seqclass.flows.service.server import Service, answers, local_url, prefect_url
+from seqclass.flows.service.serving import LOCAL, PRIVATE_UMASK, application, server_settings
 from seqclass.settings_files import ignore_current_folder
 from seqclass.store.locks import locked
 from seqclass.store.root import open_root
@@ -44,9 +44,10 @@ def begin() -> Throwaway:
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server
     with socket.create_server((LOCAL, 0)) as listener:
         port = listener.getsockname()[1]
+        handle = listener.fileno()
         process = subprocess.Popen(  # noqa: S603 - the project's own words
-            [sys.executable, "-P", "-m", "flows.service.throwaway", str(listener.fileno())],
-            pass_fds=[listener.fileno()], stdin=subprocess.PIPE, stdout=complaints,
+            [sys.executable, "-P", "-m", "seqclass.flows.service.throwaway", str(handle)],
+            pass_fds=[handle], stdin=subprocess.PIPE, stdout=complaints,
             stderr=complaints, start_new_session=True, umask=PRIVATE_UMASK,
             env={**os.environ, **server_settings(port, password)},
         )  # fmt: skip

@@ -8,8 +8,8 @@ import time
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from flows.service.processes import begin, cause_in, command_of
-from flows.service.server import (
+from seqclass.flows.service.processes import begin, cause_in, command_of
+from seqclass.flows.service.server import (
     HEARTBEAT_S,
     POOL,
     WORKER_LIMIT_S,
@@ -182,7 +182,7 @@ def _deployments() -> list[dict[str, Any]]:
 
 def deployed_flows(client: Any) -> list[str]:
     """Return ids of the flows that have a deployment of prefect.yaml on the server."""
-    from flows.dispatch import read_all
+    from seqclass.flows.dispatch import read_all
 
     declared, there = set(deployments_of_file()), read_all(client.read_deployments)
     flow_ids = {d.flow_id for d in there if (d.entrypoint, d.name) in declared}
@@ -196,7 +196,7 @@ def hide_place(client: Any, declared: set[tuple[str, str]]) -> None:
     """
     from prefect.client.schemas.actions import DeploymentUpdate
 
-    from flows.dispatch import read_all
+    from seqclass.flows.dispatch import read_all
 
     for deployment in read_all(client.read_deployments):
         schema = deployment.parameter_openapi_schema
@@ -209,7 +209,7 @@ def hide_place(client: Any, declared: set[tuple[str, str]]) -> None:
 
 def drop_former(client: Any) -> None:
     """Remove the schedules and deployments of an earlier version that this one does not have."""
-    from flows.dispatch import read_all
+    from seqclass.flows.dispatch import read_all
 
     for name, slugs in FORMER.items():
         deployment = client.read_deployment_by_name(name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.command_line import (
+from seqclass.flows.cli.command_line import (
     DatasetName,
     SeedOption,
     WeightsOption,
@@ -17,11 +17,11 @@ from flows.cli.command_line import (
     span_of,
     words,
 )
-from flows.cli.dataset_commands import draw
-from flows.cli.dataset_printing import print_facts
-from flows.cli.option_groups import Place, SpreadPlace, TonicOption, check_tonic
-from flows.cli.printing import add_row, new_table, print_json, print_table
-from flows.cli.spec_files import PARSERS, read_spec_file
+from seqclass.flows.cli.dataset_commands import draw
+from seqclass.flows.cli.dataset_printing import print_facts
+from seqclass.flows.cli.option_groups import Place, SpreadPlace, TonicOption, check_tonic
+from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.flows.cli.spec_files import PARSERS, read_spec_file
 from seqclass.store.root import open_root, printable
 
 if TYPE_CHECKING:

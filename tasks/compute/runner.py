@@ -33,7 +33,7 @@ def task_runner() -> "TaskRunner[Any]":
         return ThreadPoolTaskRunner(max_workers=at_once())
     address = scheduler_of(RUNNER, given)
     try:
-        from tasks.compute.cluster import ClusterRunner
+        from seqclass.tasks.compute.cluster import ClusterRunner
     except ModuleNotFoundError as error:
         raise ValueError(
             f"{RUNNER}: expected the extra 'dask' beside {given!r}, {error.name} is not "

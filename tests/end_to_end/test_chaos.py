@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from flows.cli.supervision import STEADY_S
-from flows.service.processes import marked, runs
+from seqclass.flows.cli.supervision import STEADY_S
+from seqclass.flows.service.processes import marked, runs
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.locks import is_locked

@@ -106,7 +106,9 @@ def run(tmp_path: Path, environment: dict[str, str]) -> Run:
     """Run a command in the folder of data, by a script like the one that pip installs."""
     script = tmp_path / "bin" / "seqclass"
     script.parent.mkdir()
-    script.write_text("from flows.__main__ import main\nif __name__ == '__main__':\n    main()\n")
+    script.write_text(
+        "from seqclass.flows.__main__ import main\nif __name__ == '__main__':\n    main()\n"
+    )
     (tmp_path / "data").mkdir()
 
     def call(*words: str) -> subprocess.CompletedProcess:
@@ -160,7 +162,7 @@ def test_libraries_take_no_settings_from_the_folder(
     for name in (".numba_config.yaml", "matplotlibrc"):
         (tmp_path / "data" / name).write_text(hostile[name] + "num_threads: 7\n" * ("y" in name))
     script = (
-        "import flows.__main__, matplotlib, numba\n"
+        "import seqclass.flows.__main__, matplotlib, numba\n"
         "from numba.core.config import reload_config\n"
         "reload_config()\n"
         "from matplotlib import rcParams\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.command_line import INTERRUPTION
+from seqclass.flows.cli.command_line import INTERRUPTION
 from seqclass.store.root import Root
 from seqclass.store.seeds import UNFINISHED
 from tests.support.commands import start

@@ -40,7 +40,7 @@ from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.store.staging import TARGET, staging
-from tasks.data import refresh_catalogue
+from seqclass.tasks.data import refresh_catalogue
 from tests.support.arrivals import rows
 from tests.support.candidates import make_candidate, register_candidate
 from tests.support.places import NOW

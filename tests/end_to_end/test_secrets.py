@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.store.root import open_root
 from tests.support.stored import QUICK, store_series
 
@@ -28,7 +28,7 @@ def test_no_file_of_a_run_holds_a_secret_of_its_environment(tmp_path: Path) -> N
     (tmp_path / "spec.json").write_text(json.dumps({"members": QUICK.members}))
     words = ["train", "toy", "--seeds", "1", "--spec", f"{tmp_path}/spec.json", "--root", str(tree)]
     found = subprocess.run(
-        [sys.executable, "-m", "flows", *words], env=environment, capture_output=True
+        [sys.executable, "-m", "seqclass.flows", *words], env=environment, capture_output=True
     )
     assert found.returncode == 0, found.stderr
     files = [file for file in tmp_path.rglob("*") if file.is_file()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.service.server import SILENCE_S
+from seqclass.flows.service.server import SILENCE_S
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Root

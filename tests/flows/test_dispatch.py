@@ -10,10 +10,10 @@ from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow
 from prefect.settings import temporary_settings
 
-from flows.dispatch import BEGIN_S, has_lost_run, read_all, start_retrainings
-from flows.retraining import retrain_model
-from flows.service.server import Service, client_of, client_settings, mark_environment
-from flows.service.worker import deploy, make_pool
+from seqclass.flows.dispatch import BEGIN_S, has_lost_run, read_all, start_retrainings
+from seqclass.flows.retraining import retrain_model
+from seqclass.flows.service.server import Service, client_of, client_settings, mark_environment
+from seqclass.flows.service.worker import deploy, make_pool
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.training import MET_ANOTHER
 from seqclass.policies import set_policy
@@ -45,7 +45,7 @@ def begun(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A retraining of ``toy`` that a worker began long ago, as Prefect says."""
     from prefect.states import Running
 
-    monkeypatch.setattr("flows.dispatch.BEGIN_S", -1.0)
+    monkeypatch.setattr("seqclass.flows.dispatch.BEGIN_S", -1.0)
     with client_of(service) as client:
         deployment = client.read_deployment_by_name("retrain-model/local")
         run = client.create_flow_run_from_deployment(deployment.id, parameters={"model": "toy"})
@@ -82,7 +82,7 @@ def test_a_model_that_a_run_works_on_is_left_to_it(begun: Any, root: Root) -> No
 def test_a_run_that_a_worker_has_just_taken_is_about_to_begin(
     begun: Any, root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.dispatch.BEGIN_S", BEGIN_S)
+    monkeypatch.setattr("seqclass.flows.dispatch.BEGIN_S", BEGIN_S)
     assert not has_lost_run(begun, root)
     assert start_retrainings(["toy"], root) == []
 

@@ -42,7 +42,7 @@ def test_a_full_disk_is_one_line_that_names_the_root(
     environment = surroundings(SEQCLASS_STORAGE=root.path, PREFECT_HOME=str(prefect_home))
     command = [*APART, "sh", "-c", ON_SMALL_DISK, "sh", root.path, size]
     found = subprocess.run(
-        [*command, sys.executable, "-P", "-m", "flows", *words], env=environment,
+        [*command, sys.executable, "-P", "-m", "seqclass.flows", *words], env=environment,
         capture_output=True, text=True,
     )  # fmt: skip
     problem = found.stderr.splitlines()[-1]

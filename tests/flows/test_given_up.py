@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flows.retraining import retrain_model
-from flows.training import train_classifier
+from seqclass.flows.retraining import retrain_model
+from seqclass.flows.training import train_classifier
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.policies import set_policy

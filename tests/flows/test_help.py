@@ -5,7 +5,7 @@ import re
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from flows.__main__ import GROUPS, app
+from seqclass.flows.__main__ import GROUPS, app
 
 COLUMNS = "80"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from flows.__main__ import app
+from seqclass.flows.__main__ import app
 from tests.support.places import REPOSITORY
 
 NAMED = re.compile(r"'seqclass ([a-z-]+)([^'\n]*)")

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.cli.command_line import PREFECT_SETTINGS
-from flows.cli.dataset_printing import drawn_channel
-from flows.cli.model_commands import show_retraining
-from flows.cli.scoring_commands import show_scores
+from seqclass.flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.flows.cli.dataset_printing import drawn_channel
+from seqclass.flows.cli.model_commands import show_retraining
+from seqclass.flows.cli.scoring_commands import show_scores
 from seqclass.pages.index_pages import write_all
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
@@ -173,7 +173,7 @@ class Watch:
             print(os.environ.get("DO_NOT_TRACK"), flush=True)
             os._exit(0)
 sys.meta_path.insert(0, Watch())
-from flows.__main__ import main
+from seqclass.flows.__main__ import main
 main()
 """
 
@@ -191,7 +191,7 @@ def test_prefect_is_told_to_keep_silent_before_it_is_imported(root: Root) -> Non
 
 IMPORTS = """
 import contextlib, io, json, sys
-from flows.__main__ import run_command
+from seqclass.flows.__main__ import run_command
 imported = []
 for words in json.load(sys.stdin):
     sys.argv[1:] = words

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flows.__main__ import app
-from flows.cli.option_groups import Place, flat
+from seqclass.flows.__main__ import app
+from seqclass.flows.cli.option_groups import Place, flat
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prefect.logging import disable_run_logger
 
-from flows.cli.model_commands import RetrainingOptions
+from seqclass.flows.cli.model_commands import RetrainingOptions
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pages.index_pages import write_all
@@ -23,8 +23,8 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.log import next_turn, read_log
 from seqclass.store.registry import MoveReason, champion_of
 from seqclass.store.root import DamagedError, Root
+from seqclass.tasks.retraining import find_due
 from seqclass.training.spec import TrainingSpec
-from tasks.retraining import find_due
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.service import last_run
@@ -130,9 +130,9 @@ def test_options_of_a_command_keep_to_the_policy(kept: Root, tmp_path: Path) -> 
 def test_a_run_is_found_by_its_model_whether_it_ends_well_or_fails(
     kept: Root, prefect: str
 ) -> None:
-    from flows.forms import promote_model
-    from flows.retraining import retrain_model
-    from flows.training import train_classifier
+    from seqclass.flows.forms import promote_model
+    from seqclass.flows.retraining import retrain_model
+    from seqclass.flows.training import train_classifier
 
     outcome: Any = retrain_model("toy", root=kept.url)
     assert WAITS in outcome["reasons"][0]
@@ -159,8 +159,8 @@ def test_a_training_or_retraining_without_a_word_moves_no_champion(
     root: Root, prefect: str
 ) -> None:
     """End to end: what the upkeep and a training have trained waits for a person's answer."""
-    from flows.training import train_classifier
-    from flows.upkeep import keep_models
+    from seqclass.flows.training import train_classifier
+    from seqclass.flows.upkeep import keep_models
 
     store_series(root, n=150)
     assert train_classifier("toy", spec=QUICK, root=root.url)["promoted"]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW, REPOSITORY
 
@@ -60,8 +60,8 @@ def test_every_key_of_a_schedule_or_limit_is_read_and_each_has_a_slug_and_a_zone
 
 
 def test_trainings_have_no_limit_but_their_machine_s_and_hold_up_no_sweep() -> None:
-    from flows.service.server import POOL
-    from flows.service.worker import LARGE, QUEUES, SMALL
+    from seqclass.flows.service.server import POOL
+    from seqclass.flows.service.worker import LARGE, QUEUES, SMALL
 
     queues: dict[str, set[str]] = {SMALL: set(), LARGE: set()}
     for deployment in FILE["deployments"]:
@@ -69,8 +69,14 @@ def test_trainings_have_no_limit_but_their_machine_s_and_hold_up_no_sweep() -> N
         queues[deployment["work_pool"]["work_queue_name"]].add(deployment["entrypoint"])
         is_limited = "concurrency_limit" in deployment
         assert not (is_limited and deployment["entrypoint"] in queues[LARGE])
-    assert {"flows.arrivals.ingest_arrivals", "flows.upkeep.keep_models"} < queues[SMALL]
-    assert {"flows.training.train_classifier", "flows.retraining.retrain_model"} < queues[LARGE]
+    assert {
+        "seqclass.flows.arrivals.ingest_arrivals",
+        "seqclass.flows.upkeep.keep_models",
+    } < queues[SMALL]
+    assert {
+        "seqclass.flows.training.train_classifier",
+        "seqclass.flows.retraining.retrain_model",
+    } < queues[LARGE]
     assert sorted(name for names in QUEUES.values() for name in names) == [
         "default", LARGE, SMALL,
     ]  # fmt: skip
@@ -81,8 +87,8 @@ def test_slow_files_in_some_inboxes_cancel_no_sweep_of_the_others() -> None:
     them and whatever else has a limit an answer to an approval finds a place."""
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    from flows.arrivals import BESIDE_EACH_OTHER
-    from flows.service.worker import SMALL, SMALL_LIMIT
+    from seqclass.flows.arrivals import BESIDE_EACH_OTHER
+    from seqclass.flows.service.worker import SMALL, SMALL_LIMIT
 
     limits = {
         deployment["entrypoint"]: deployment["concurrency_limit"]["limit"]
@@ -90,7 +96,7 @@ def test_slow_files_in_some_inboxes_cancel_no_sweep_of_the_others() -> None:
         if "concurrency_limit" in deployment and deployment["work_pool"]["work_queue_name"] == SMALL
     }
     assert isinstance(BESIDE_EACH_OTHER, ThreadPoolTaskRunner)
-    assert limits["flows.arrivals.ingest_arrivals"] >= BESIDE_EACH_OTHER._max_workers > 1
+    assert limits["seqclass.flows.arrivals.ingest_arrivals"] >= BESIDE_EACH_OTHER._max_workers > 1
     assert sum(limits.values()) < SMALL_LIMIT
 
 
@@ -112,8 +118,8 @@ def test_every_key_of_a_trigger_is_read_and_its_parameters_are_the_flows() -> No
 
 
 def test_the_automations_know_every_name_that_a_flow_gives_its_end() -> None:
-    from flows.retraining import STATES
-    from flows.service.automations import NAMED
+    from seqclass.flows.retraining import STATES
+    from seqclass.flows.service.automations import NAMED
 
     assert set(STATES.values()) <= set(NAMED)
     text = "".join(path.read_text() for path in (REPOSITORY / "flows").glob("*.py"))
@@ -131,7 +137,7 @@ def test_every_flow_has_a_deployment_with_a_tag_and_runs_named_by_what_they_work
         for path in (REPOSITORY / "flows").glob("*.py")
         if re.search(r"\bflow\(", path.read_text())
     }
-    assert modules == {entrypoint.split(".")[1] for entrypoint in flows()}
+    assert modules == {entrypoint.split(".")[-2] for entrypoint in flows()}
 
 
 def test_settings_of_the_file_and_of_the_command_line_agree() -> None:
@@ -167,10 +173,10 @@ def test_a_run_of_a_worker_keeps_to_the_worker_s_root(tmp_path: Path) -> None:
 def test_a_run_of_a_worker_keeps_to_the_present_and_writes_within_its_root(
     root: Root, tmp_path: Path
 ) -> None:
-    from flows.arrivals import ingest_arrivals
-    from flows.place import check_place
-    from flows.retraining import retrain_model
-    from flows.scoring import score_dataset
+    from seqclass.flows.arrivals import ingest_arrivals
+    from seqclass.flows.place import check_place
+    from seqclass.flows.retraining import retrain_model
+    from seqclass.flows.scoring import score_dataset
     from seqclass.inference.score_data import ScoringSpec
 
     with pytest.raises(ValueError, match="now: expected none"):
@@ -203,5 +209,5 @@ def test_every_field_of_a_form_says_what_belongs_there_and_may_be() -> None:
     }
     assert len(described) > 20
     assert [field for field, description in described.items() if not description] == []
-    training = parameter_schema(flows()["flows.training.train_classifier"]).definitions
+    training = parameter_schema(flows()["seqclass.flows.training.train_classifier"]).definitions
     assert training["Architecture"]["properties"]["kind"]["enum"] == list(KINDS)

@@ -5,7 +5,7 @@ import random
 import pytest
 from rich.console import Console
 
-from flows.cli.printing import add_row, new_table, print_table
+from seqclass.flows.cli.printing import add_row, new_table, print_table
 
 WORDS = (
     "",

@@ -27,7 +27,7 @@ class Closed:
             raise AssertionError(f"{name} is imported")
 
 sys.meta_path.insert(0, Closed())
-from flows import __main__ as seqclass
+from seqclass.flows import __main__ as seqclass
 
 answers = []
 for words in json.load(sys.stdin):

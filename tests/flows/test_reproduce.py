@@ -155,7 +155,7 @@ def test_what_was_altered_is_named(
 def test_a_lost_dataset_that_was_generated_is_generated_again(
     prefect: str, root: Root, seqclass: Command
 ) -> None:
-    from flows.demonstration import run
+    from seqclass.flows.demonstration import run
     from seqclass.synthesis.signals import SignalSpec
     from seqclass.training.spec import TrainingSpec
 

@@ -22,7 +22,7 @@ from prefect.events import Event
 from prefect.events.filters import EventFilter, EventNameFilter
 from pydantic import TypeAdapter
 
-from flows.training import train_classifier
+from seqclass.flows.training import train_classifier
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.training.spec import TrainingSpec

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.cli.serving_commands import bound, say_ready
+from seqclass.flows.cli.serving_commands import bound, say_ready
 from seqclass.serving.versions import ServedModels
 from seqclass.store.root import open_root
 from tests.support.answering_server import asked, outputs
@@ -46,7 +46,7 @@ def of_root(folder: Path) -> dict[str, str]:
 def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen, dict]]:
     """The command in this folder, once it is ready, and what it says then."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows", "serve", "toy", "--port", "0", "--json", *words],
+        [sys.executable, "-m", "seqclass.flows", "serve", "toy", "--port", "0", "--json", *words],
         cwd=folder, env=of_root(folder), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -141,7 +141,7 @@ def test_a_port_that_is_taken_and_a_shared_token_are_refused(
         (("--port", "0", "--token-file", str(shared)), "only you may read"),
     ):
         found = subprocess.run(
-            [sys.executable, "-m", "flows", "serve", "toy", *words], cwd=folder,
+            [sys.executable, "-m", "seqclass.flows", "serve", "toy", *words], cwd=folder,
             env=of_root(folder), capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert (found.returncode, found.stderr.count("\n")) == (2, 1), found.stderr

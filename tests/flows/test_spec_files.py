@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.cli.spec_files import read_spec_file
+from seqclass.flows.cli.spec_files import read_spec_file
 from tests.support.commands import Command
 
 DEEP, LONG = 100_000, 6_000

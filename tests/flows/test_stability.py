@@ -93,7 +93,7 @@ def test_a_killed_study_goes_on_and_ends_with_the_same_table(
     environment = {**os.environ, "SEQCLASS_STORAGE": root.path}
     runs = Path(root.join("studies", "toy", "runs"))
     process = subprocess.Popen(
-        [sys.executable, "-m", "flows", *words], env=environment, start_new_session=True,
+        [sys.executable, "-m", "seqclass.flows", *words], env=environment, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     until(lambda: process.poll() is not None or len(list(runs.glob("*.json"))) > 1)
@@ -134,7 +134,8 @@ def test_threads_are_part_of_the_fingerprint(
     """Stock layers sum in the same order with two threads, and the verdict says what changed."""
     store_series(root, n=130)
     seqclass_json("train", "toy", "--seeds", 1, "--spec", small)
-    words = [sys.executable, "-m", "flows", "reproduce", "toy", "--root", root.path, "--json"]
+    module = [sys.executable, "-m", "seqclass.flows"]
+    words = [*module, "reproduce", "toy", "--root", root.path, "--json"]
     environment = {**os.environ, "SEQCLASS_THREADS": "2"}
     found = subprocess.run(words, env=environment, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr

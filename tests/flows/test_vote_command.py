@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from flows.cli.voting_commands import show_votes
 from seqclass.evaluation.votes import UNDECIDED, VotingSpec, accuracy_of
+from seqclass.flows.cli.voting_commands import show_votes
 from seqclass.pipeline.training import train
 from seqclass.pipeline.vote import (
     OURS,

@@ -10,10 +10,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-SOURCES = [
-    "pyproject.toml", "INSTALL.md", "LICENSE", "prefect.yaml", "work-pool.json", "seqclass",
-    "tasks", "flows",
-]  # fmt: skip
+SOURCES = ["pyproject.toml", "INSTALL.md", "LICENSE", "prefect.yaml", "work-pool.json", "seqclass"]
 JOURNEYS = "refusals or stored_model"
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
@@ -50,3 +47,29 @@ def test_journeys_on_a_wheel(commands: Path) -> None:
         capture_output=True, text=True,
     )  # fmt: skip
     assert passed.returncode == 0, passed.stdout + passed.stderr
+
+
+def test_it_takes_one_name(commands: Path) -> None:
+    script = (
+        "from importlib.metadata import files\n"
+        "paths = files('sequence-classification')\n"
+        "print({path.parts[0] for path in paths if path.suffix == '.py'})"
+    )
+    shown = subprocess.run([commands / "python", "-c", script], capture_output=True, text=True)
+    assert shown.stdout == "{'seqclass'}\n", shown.stderr
+
+
+def test_it_works_beside_a_users_own_flows_and_tasks(commands: Path, tmp_path: Path) -> None:
+    """Those of the current folder, and others on the path that an import would find first."""
+    here, before = tmp_path / "here", tmp_path / "before"
+    for package in (folder / name for folder in (here, before) for name in ("flows", "tasks")):
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("raise AssertionError(__file__)\n")
+    plain = {name: text for name, text in os.environ.items() if name != "SEQCLASS_STORAGE"}
+    for line in ("--help", "generate signals --n-series 60", "datasets", "models", "doctor"):
+        typed = subprocess.run(
+            [commands / "seqclass", *line.split()], cwd=here, capture_output=True, text=True,
+            env={**plain, "PYTHONPATH": str(before), "PREFECT_HOME": str(tmp_path / "home")},
+        )  # fmt: skip
+        assert typed.returncode == 0, f"{line}\n{typed.stdout}\n{typed.stderr}"
+    assert (here / "seqclass-store" / "datasets" / "signals").is_dir()

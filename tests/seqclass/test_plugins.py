@@ -51,7 +51,7 @@ def test_a_package_adds_a_file_format_a_generator_and_a_command(
     installed: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "night.dice").write_text("rolls!")
-    seen = run(installed, "-m", "flows", "inspect", tmp_path / "night.dice", "--json")
+    seen = run(installed, "-m", "seqclass.flows", "inspect", tmp_path / "night.dice", "--json")
     inspected: dict[str, Any] = json.loads(seen.stdout)
     assert inspected["classes"] == {"fair": 3, "loaded": 3}
     assert [file["layout"] for file in inspected["files"].values()] == ["a letter is a series"]
@@ -63,14 +63,14 @@ def test_a_package_adds_a_file_format_a_generator_and_a_command(
     )
     assert run(installed, "-c", script).stdout == "4\n"
 
-    refused = run(installed, "-m", "flows", "generate", "dice", "--n-series", "0")
+    refused = run(installed, "-m", "seqclass.flows", "generate", "dice", "--n-series", "0")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "n_series: expected at least 2, got 0" in refused.stderr
 
 
 def test_a_plug_in_that_cannot_be_loaded_is_one_line(installed: Path) -> None:
     (installed / "dice.py").write_text("import no_such_module\n")
-    refused = run(installed, "-m", "flows", "--help")
+    refused = run(installed, "-m", "seqclass.flows", "--help")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr.count("\n") == 1
     assert "plug-in: expected dice:PLUGIN" in refused.stderr

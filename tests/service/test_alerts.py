@@ -12,15 +12,15 @@ from prefect import flow
 from prefect.logging import disable_run_logger
 from prefect.states import Crashed
 
-from flows.service.automations import CRASHED, TOLD, find, tell_nobody, tell_through
+from seqclass.flows.service.automations import CRASHED, TOLD, find, tell_nobody, tell_through
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.policies import set_policy
 from seqclass.store.approvals import ask
 from seqclass.store.log import next_turn
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
-from tasks.events import announce_move, announce_question, announce_refusal
-from tasks.retraining import tell_overdue
+from seqclass.tasks.events import announce_move, announce_question, announce_refusal
+from seqclass.tasks.retraining import tell_overdue
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version

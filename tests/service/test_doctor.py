@@ -12,10 +12,10 @@ from threading import Thread
 import pytest
 import s3fs
 
-from flows.cli.command_line import PREFECT_SETTINGS
-from flows.service.automations import SILENT, STUCK, find, watch_runs
-from flows.service.diagnosis import server_problem
-from flows.service.server import (
+from seqclass.flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.flows.service.automations import SILENT, STUCK, find, watch_runs
+from seqclass.flows.service.diagnosis import server_problem
+from seqclass.flows.service.server import (
     POOL,
     SILENCE_S,
     Service,
@@ -24,7 +24,7 @@ from flows.service.server import (
     only_one,
     prefect_file,
 )
-from flows.service.worker import make_pool
+from seqclass.flows.service.worker import make_pool
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
 from tests.support.servers import free_port
@@ -191,8 +191,8 @@ def test_a_stop_that_a_library_turns_into_its_own_error_is_a_stop(
             raise ValueError("of a library") from error
 
     service = Service("http://127.0.0.1:9/api", "a stop in a library")
-    monkeypatch.setattr("flows.cli.server_commands._choose", lambda *_: (service, False))
-    monkeypatch.setattr(f"flows.cli.server_commands.{stage}", stop_in_library)
+    monkeypatch.setattr("seqclass.flows.cli.server_commands._choose", lambda *_: (service, False))
+    monkeypatch.setattr(f"seqclass.flows.cli.server_commands.{stage}", stop_in_library)
     code, out, err = seqclass("up")
     assert (code, out) == (0, ""), err
 

@@ -17,10 +17,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from flows.service import throwaway
-from flows.service.secrecy import PASSWORD, make_password, password_in, private_folder
-from flows.service.server import Service
-from flows.service.worker import job_template
+from seqclass.flows.service import throwaway
+from seqclass.flows.service.secrecy import PASSWORD, make_password, password_in, private_folder
+from seqclass.flows.service.server import Service
+from seqclass.flows.service.worker import job_template
 from seqclass.store.root import Root
 from tests.support.chromium import Page
 from tests.support.servers import kept_server
@@ -82,7 +82,7 @@ def ask(
 
 
 def csrf(service: Service) -> dict[str, str]:
-    from flows.service.server import client_of
+    from seqclass.flows.service.server import client_of
 
     with client_of(service) as client:
         client.read_work_pools()  # a change as far as CSRF goes

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flows.service.ending import close_dead_runs
-from flows.service.server import Service, client_of
+from seqclass.flows.service.ending import close_dead_runs
+from seqclass.flows.service.server import Service, client_of
 from tests.support.servers import kept_server
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the system shows no processes")
@@ -38,7 +38,7 @@ def test_a_run_that_was_taken_and_never_begun_is_given_up(
     """It would hold its deployment's only slot, as after a server that died just then."""
     from prefect import flow, states
 
-    monkeypatch.setattr("flows.service.ending.FORGOTTEN_S", age_s)
+    monkeypatch.setattr("seqclass.flows.service.ending.FORGOTTEN_S", age_s)
     with client_of(service) as client:
         forgotten, begun = (client.create_flow_run(flow(lambda: None, name="idle")) for _ in "ab")
         surroundings = {**os.environ, "PREFECT__FLOW_RUN_ID": str(begun.id)}

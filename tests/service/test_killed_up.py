@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.service.processes import command_of, marked, parent_of
-from flows.service.server import Service, answers, home_of, is_server, mark_of, recorded
-from flows.service.worker import is_worker
+from seqclass.flows.service.processes import command_of, marked, parent_of
+from seqclass.flows.service.server import Service, answers, home_of, is_server, mark_of, recorded
+from seqclass.flows.service.worker import is_worker
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.root import Root, open_root
 from tests.support.databases import DATABASES, server_database

@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from flows.service.secrecy import private_folder
-from flows.service.server import Service, home_of, mark_of, may_have_server, record, recorded
+from seqclass.flows.service.secrecy import private_folder
+from seqclass.flows.service.server import (
+    Service,
+    home_of,
+    mark_of,
+    may_have_server,
+    record,
+    recorded,
+)
 from seqclass.store.root import Root, open_root
 
 URL = "http://127.0.0.1:1/api"

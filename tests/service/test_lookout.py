@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.supervision import Reach
-from flows.service.lookout import AGAIN_S, LISTED_S, MAX_ASKS, STALLED_S, SWEEP, Lookout, ask
-from flows.service.server import Service
+from seqclass.flows.cli.supervision import Reach
+from seqclass.flows.service.lookout import (
+    AGAIN_S,
+    LISTED_S,
+    MAX_ASKS,
+    STALLED_S,
+    SWEEP,
+    Lookout,
+    ask,
+)
+from seqclass.flows.service.server import Service
 from seqclass.store.retrainings import Attempt, write_attempt
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from flows.service.automations import tell_through
-from flows.service.server import client_of
-from flows.service.serving import ShortAddresses, shorten_addresses
+from seqclass.flows.service.automations import tell_through
+from seqclass.flows.service.server import client_of
+from seqclass.flows.service.serving import ShortAddresses, shorten_addresses
 from tests.support.servers import kept_server
 from tests.support.waiting import until
 

@@ -11,8 +11,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows.service.ending import has_died
-from flows.service.processes import MARK, begin, marked, run_of, runs, tell, wait_until_gone
+from seqclass.flows.service.ending import has_died
+from seqclass.flows.service.processes import (
+    MARK,
+    begin,
+    marked,
+    run_of,
+    runs,
+    tell,
+    wait_until_gone,
+)
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="the system shows no processes")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.service.processes import marked
+from seqclass.flows.service.processes import marked
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.log import actor, read_log

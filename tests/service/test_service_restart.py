@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from flows.service.secrecy import make_password, private_folder
-from flows.service.server import (
+from seqclass.flows.service.secrecy import make_password, private_folder
+from seqclass.flows.service.server import (
     Service,
     await_server,
     choose_port,
@@ -24,7 +24,7 @@ from flows.service.server import (
     mark_environment,
     start_server,
 )
-from flows.service.worker import deploy, deployments_of_file, drop_former, make_pool
+from seqclass.flows.service.worker import deploy, deployments_of_file, drop_former, make_pool
 from seqclass.store.root import Root
 from tests.support.servers import kept_server
 from tests.support.service import command
@@ -59,7 +59,7 @@ def test_deploying_again_leaves_what_there_is(served: tuple[Service, Any]) -> No
     service, client = served
     before = deployed(client)
     assert len(before) == len(deployments_of_file())
-    assert before["flows.upkeep.keep_models"][2] == ["upkeep"]
+    assert before["seqclass.flows.upkeep.keep_models"][2] == ["upkeep"]
     deploy(service, mark_environment(service))
     assert deployed(client) == before
 
@@ -81,7 +81,7 @@ def test_what_an_earlier_version_deployed_gives_way(served: tuple[Service, Any])
     for _ in range(2):
         deploy(service, mark_environment(service))
         drop_former(client)
-        assert deployed(client)["flows.upkeep.keep_models"][2] == ["mine", "upkeep"]
+        assert deployed(client)["seqclass.flows.upkeep.keep_models"][2] == ["mine", "upkeep"]
         assert entrypoint not in {d.entrypoint for d in client.read_deployments()}
 
 

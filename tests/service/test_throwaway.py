@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.service.processes import command_of, environment_of, is_dead
+from seqclass.flows.service.processes import command_of, environment_of, is_dead
 from seqclass.store.root import Root
 from tests.support.commands import Command, start
 from tests.support.stored import store_champion, store_series
@@ -38,7 +38,7 @@ def servers(environment: dict[str, str]) -> list[int]:
 
 
 def _serves(pid: int) -> bool:
-    return "flows.service.throwaway" in command_of(pid) and not is_dead(pid)
+    return "seqclass.flows.service.throwaway" in command_of(pid) and not is_dead(pid)
 
 
 def wait_for_servers(environment: dict[str, str], some: bool) -> None:
@@ -48,7 +48,7 @@ def wait_for_servers(environment: dict[str, str], some: bool) -> None:
 def test_it_ends_with_the_command_and_its_database_knows_the_run(
     environment: dict[str, str],
 ) -> None:
-    subprocess.run([sys.executable, "-m", "flows", *SHORT], env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "seqclass.flows", *SHORT], env=environment, check=True)
     wait_for_servers(environment, some=False)
     [(state, logs)] = runs_in(environment)
     assert state == "COMPLETED"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from flows.service.serving import application, queue_writers
+from seqclass.flows.service.serving import application, queue_writers
 
 WRITERS = 4
 UPDATE = text("UPDATE counter SET number = :next")

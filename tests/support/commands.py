@@ -30,15 +30,15 @@ def start(
     arguments: list[str], environment: dict[str, str], stderr: IO[str] | int = subprocess.DEVNULL
 ) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "flows", *arguments], env=environment, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=stderr,
+        [sys.executable, "-m", "seqclass.flows", *arguments], env=environment,
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=stderr,
     )  # fmt: skip
 
 
 def modules_of(root: Root, *command: str) -> set[str]:
     """The modules that a process has imported after a command on a root."""
     script = (
-        "import sys; from flows.__main__ import run_command\n"
+        "import sys; from seqclass.flows.__main__ import run_command\n"
         "code = run_command(); print(); print(*sys.modules); sys.exit(code)"
     )
     done = subprocess.run(

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from flows.service.processes import marked, run_of, runs
-from flows.service.server import Service, answers
+from seqclass.flows.service.processes import marked, run_of, runs
+from seqclass.flows.service.server import Service, answers
 from seqclass.store.root import Root
 from tests.support.places import REPOSITORY
 from tests.support.servers import free_port

@@ -17,7 +17,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.cli.option_groups import ReadingOptions
+from seqclass.flows.cli.option_groups import ReadingOptions
 from seqclass.store.formats import expand, read_files
 from seqclass.store.formats.table import joined, split_names
 from tests.support.hints import options_in

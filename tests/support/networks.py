@@ -40,7 +40,7 @@ import sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"flows", "tasks", "seqclass", "prefect", "pandas", "sklearn"}:
+        if name.partition(".")[0] in {"seqclass", "prefect", "pandas", "sklearn"}:
             raise ImportError(name + " is not to be had here")
 
 sys.meta_path.insert(0, Blocked())

@@ -74,8 +74,9 @@ def fill(store: Path) -> None:
     for line in COMMANDS:
         words = shlex.split(line.format(store=store))
         subprocess.run(
-            [sys.executable, "-m", "flows", *words], check=True, cwd=REPOSITORY, env=environment
-        )
+            [sys.executable, "-m", "seqclass.flows", *words], check=True, cwd=REPOSITORY,
+            env=environment,
+        )  # fmt: skip
 
 
 def beginning(browser: Page, page: Path) -> Image.Image:

@@ -11,8 +11,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.service.secrecy import make_password, private_folder
-from flows.service.server import (
+from seqclass.flows.service.secrecy import make_password, private_folder
+from seqclass.flows.service.server import (
     Service,
     await_server,
     choose_port,

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flows.service.processes import environment_of, marked, runs
-from flows.service.server import (
+from seqclass.flows.service.processes import environment_of, marked, runs
+from seqclass.flows.service.server import (
     Service,
     client_of,
     home_of,
@@ -20,7 +20,7 @@ from flows.service.server import (
     recorded,
     server_may_be_away,
 )
-from flows.service.worker import is_worker, online_workers
+from seqclass.flows.service.worker import is_worker, online_workers
 from seqclass.store.root import Root
 from tests.support.places import REPOSITORY
 from tests.support.waiting import until
@@ -33,8 +33,8 @@ def surroundings(**more: str) -> dict[str, str]:
 
 def command(*words: str, **more: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "flows", *words], env=surroundings(**more), capture_output=True,
-        text=True,
+        [sys.executable, "-m", "seqclass.flows", *words], env=surroundings(**more),
+        capture_output=True, text=True,
     )  # fmt: skip
 
 
@@ -59,8 +59,8 @@ def begin_up(
     log_of(root).parent.mkdir(parents=True, exist_ok=True)
     with open(log_of(root), "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "flows", "up", "--port", str(port), "--root", root.url,
-             "--limit", str(limit), "--json"],
+            [sys.executable, "-P", "-m", "seqclass.flows", "up", "--port", str(port),
+             "--root", root.url, "--limit", str(limit), "--json"],
             env=surroundings(**more), stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder,
         )  # fmt: skip
 

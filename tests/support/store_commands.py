@@ -24,7 +24,7 @@ from seqclass.store.retrainings import note_told
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE
 from seqclass.store.staging import staging
-from tasks.retraining import find_due
+from seqclass.tasks.retraining import find_due
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.places import NOW
 from tests.support.stored import store_series

@@ -27,7 +27,7 @@ from seqclass.store.inbox import DONE, look_at, missing_end, put_away
 from seqclass.store.manifests import ImportSummary
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
-from tasks.events import announce_arrival
+from seqclass.tasks.events import announce_arrival
 from tests.support.arrivals import Told, drop, later, rows, sweep
 from tests.support.commands import Command
 from tests.support.events import events_of
@@ -461,7 +461,7 @@ def arrivals_told(root: Root, n: int) -> Callable[[], list[dict]]:
 def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     prefect: str, root: Root, inbox: Root
 ) -> None:
-    from flows.arrivals import ingest_arrivals
+    from seqclass.flows.arrivals import ingest_arrivals
 
     state = ingest_arrivals(root=root.path, return_state=True)
     assert (state.name, state.type.value) == ("NothingNew", "COMPLETED")
@@ -515,7 +515,7 @@ def test_an_inbox_is_taken_while_a_file_of_another_is_read(
     write_many_cells(slow, 900_000)
     for path in (drop(inbox, "a.parquet", rows(0)), slow):
         os.utime(path, (0, 0))
-    words = [sys.executable, "-m", "flows", "ingest", "--root", root.path, *ENDLESS]
+    words = [sys.executable, "-m", "seqclass.flows", "ingest", "--root", root.path, *ENDLESS]
     run = subprocess.Popen(words, cwd=REPOSITORY, env={**os.environ, "PREFECT_API_URL": prefect})
     try:
         until(lambda: folder(inbox, "done") == ["a.parquet"])

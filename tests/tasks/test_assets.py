@@ -4,7 +4,7 @@ import pytest
 
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import open_root
-from tasks.compute.assets import asset_of
+from seqclass.tasks.compute.assets import asset_of
 
 
 @pytest.mark.parametrize("folder", ["plain", "a b #?&%'\"<>[]{}|^`", "/".join(["d" * 100] * 6)])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.forms import promote_model, prune_store, roll_back_model, set_model_policy
+from seqclass.flows.forms import promote_model, prune_store, roll_back_model, set_model_policy
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.by_hand import Person

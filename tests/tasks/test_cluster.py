@@ -17,21 +17,21 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from pydantic import TypeAdapter
 
 import seqclass.pipeline.generate
-from flows.generation import generate_signals
-from flows.scoring import score_dataset
-from flows.stability import study_stability
-from flows.training import train_classifier
+from seqclass.flows.generation import generate_signals
+from seqclass.flows.scoring import score_dataset
+from seqclass.flows.stability import study_stability
+from seqclass.flows.training import train_classifier
 from seqclass.pipeline.candidates import learning_fingerprint
 from seqclass.pipeline.study import train_run
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.synthesis.signals import SignalSpec
+from seqclass.tasks.compute.cluster import ClusterRunner, check_same
+from seqclass.tasks.compute.runner import RUNNER, scheduler_of, task_runner
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec
 from seqclass.workers import end_workers, pids
-from tasks.compute.cluster import ClusterRunner, check_same
-from tasks.compute.runner import RUNNER, scheduler_of, task_runner
 from tests.support.buckets import ACCESS
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL, store_series

@@ -25,7 +25,7 @@ from seqclass.store.retrainings import (
     retrainings_of,
 )
 from seqclass.store.root import Root
-from tasks.events import announce
+from seqclass.tasks.events import announce
 from tests.support.events import events_of
 from tests.support.evidence import evidence
 from tests.support.places import NOW

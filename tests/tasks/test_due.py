@@ -16,7 +16,7 @@ from seqclass.policies import set_policy
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
-from tasks.retraining import find_due
+from seqclass.tasks.retraining import find_due
 from tests.support.places import NOW
 from tests.support.stored import DECIDED, newest_entry_of, store_champion, store_series
 

@@ -15,11 +15,11 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import seqclass.pipeline.decision
-from flows.cli.command_line import read_spec
-from flows.cli.model_commands import tell_server
-from flows.cli.simulation import OPEN_DOOR, simulate
-from flows.cli.simulation_spec import SimulationSpec
 from seqclass.evaluation.decisions import LARGEST
+from seqclass.flows.cli.command_line import read_spec
+from seqclass.flows.cli.model_commands import tell_server
+from seqclass.flows.cli.simulation import OPEN_DOOR, simulate
+from seqclass.flows.cli.simulation_spec import SimulationSpec
 from seqclass.inference.score_data import score_data
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec

@@ -278,7 +278,7 @@ class Closed:
             raise AssertionError(f"{name} is imported")
 
 sys.meta_path.insert(0, Closed())
-from flows.__main__ import run_command
+from seqclass.flows.__main__ import run_command
 for words in sys.argv[1:]:
     sys.argv[1:] = words.split()
     assert run_command() == 0

@@ -163,7 +163,7 @@ def test_hits_are_counted_by_class_up_to_the_end_of_the_event() -> None:
 @pytest.fixture(scope="module")
 def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A root with a model of short series whose level says nothing."""
-    from flows.generation import generate_signals
+    from seqclass.flows.generation import generate_signals
     from seqclass.pipeline.training import train
 
     root = open_root(tmp_path_factory.mktemp("evidence"))

@@ -181,7 +181,7 @@ def test_without_numba_training_takes_the_stock_layer_and_says_so(
     store_series(root)
     single = tmp_path / "single.json"
     single.write_text(json.dumps({**SMALL, "seeds": 1}))
-    words = [sys.executable, "-m", "flows", "train", "toy", "--spec", str(single)]
+    words = [sys.executable, "-m", "seqclass.flows", "train", "toy", "--spec", str(single)]
     words += ["--root", root.path]
     environment = without_numba | {"PREFECT_API_URL": prefect_url}
     done = subprocess.run(

@@ -34,7 +34,7 @@ def tree(worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
 def make_tree(root: Root) -> None:
     """A trained model, one of two bare versions, a dataset whose names are hostile, a study, a
     comparison and a digest."""
-    from flows.stability import study_stability
+    from seqclass.flows.stability import study_stability
     from seqclass.pipeline.training import train
     from seqclass.training.study_spec import StudySpec
 

@@ -27,7 +27,7 @@ print(store.train("toy", seeds=1)["verdict"])
 
 @pytest.mark.system
 def test_the_store_trains_the_version_that_the_flow_trains(prefect: str, root: Root) -> None:
-    from flows.training import train_classifier
+    from seqclass.flows.training import train_classifier
 
     store_series(root)
     by_flow = train_classifier("toy", "flow", QUICK, root.url)

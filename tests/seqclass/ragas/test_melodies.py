@@ -249,7 +249,7 @@ def test_every_raga_of_the_table_can_be_walked() -> None:
 
 
 def test_the_deployed_flow_takes_names_and_definitions_from_a_form() -> None:
-    from flows.generation import generate_ragas as flow
+    from seqclass.flows.generation import generate_ragas as flow
 
     mine = {"name": "Mine", "arohana": "S R2 M2 P N3 S", "phrases": ["M2 P N3 S'"]}
     filled = {"ragas": ["B5", mine], "n_notes": [16, 24], "tonic_hz": {"low": 140, "high": 150}}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import run_command
+from seqclass.flows.__main__ import run_command
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import load_keras
 from seqclass.store.root import DamagedError, Root, manifest_digest, open_root, write_manifest

@@ -113,8 +113,8 @@ def test_no_command_writes_or_moves_what_the_store_owns(linked: Root, seqclass: 
 def test_no_run_writes_or_moves_what_the_store_owns(
     linked: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows.arrivals import ingest_arrivals
-    from flows.scoring import score_dataset
+    from seqclass.flows.arrivals import ingest_arrivals
+    from seqclass.flows.scoring import score_dataset
     from seqclass.inference.score_data import ScoringSpec
 
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "a run")

@@ -31,7 +31,7 @@ from seqclass.store.retrainings import RETRAINING, Attempt, commit_retraining, w
 from seqclass.store.root import DamagedError, Root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.staging import staging
-from tasks.events import models_of
+from seqclass.tasks.events import models_of
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import DECIDED, SCORES, make_champion, store_series, store_version

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.cli.option_groups import ReadingOptions
+from seqclass.flows.cli.option_groups import ReadingOptions
 from seqclass.store.formats import ColumnNames, RefusalError, read_files
 from seqclass.store.formats.cells import content_of_texts
 from seqclass.store.formats.table import joined, option, split_names
