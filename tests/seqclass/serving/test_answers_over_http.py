@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -240,14 +241,23 @@ def test_a_body_beyond_the_limit_is_refused_before_it_is_read(models: ServedMode
         assert parts.status_code == 413
 
 
+def sent_alone(client: httpx.Client, body: bytes, length: int | None = None) -> socket.socket:
+    """A connection on which a request was sent, or the beginning of one that has this length."""
+    head = [f"POST {INFER} HTTP/1.1", "Host: localhost", "Content-Type: application/json",
+            f"Authorization: {client.headers['Authorization']}",
+            f"Content-Length: {len(body) if length is None else length}"]  # fmt: skip
+    connection = socket.create_connection((client.base_url.host, client.base_url.port or 0), 60)
+    connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
+    return connection
+
+
 def test_a_body_that_never_ends_is_given_up(models: ServedModels) -> None:
     with answering(models, RequestLimits(seconds=1)) as client:
-        head = f"POST {INFER} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        token = client.headers["Authorization"]
-        begun = f"{head}Authorization: {token}\r\nContent-Length: 9\r\n\r\n{{"
-        answer = exchanged(client, begun.encode())
-        assert answer.startswith(b"HTTP/1.1 408 ")
-        assert b"body: expected all of it within 1 s, got a part; send it faster" in answer
+        with sent_alone(client, b"{", length=9) as connection:
+            reply = HTTPResponse(connection)
+            reply.begin()
+            assert reply.status == 408
+            assert b"body: expected all of it within 1 s, got a part; send it" in reply.read()
         assert client.post(INFER, json=asked(drawn(1))).status_code == 200
 
 
@@ -278,16 +288,6 @@ def test_a_busy_server_says_when_to_try_again_and_answers_then(own_root: Root) -
             assert (reply.status_code, int(reply.headers["Retry-After"]) > 0) == (503, True)
         held.free.set()
         assert outputs(client.post(INFER, json=question))["answer"]
-
-
-def sent_alone(client: httpx.Client, body: bytes, length: int | None = None) -> socket.socket:
-    """A connection on which a request was sent, or the beginning of one that has this length."""
-    head = [f"POST {INFER} HTTP/1.1", "Host: localhost", "Content-Type: application/json",
-            f"Authorization: {client.headers['Authorization']}",
-            f"Content-Length: {len(body) if length is None else length}"]  # fmt: skip
-    connection = socket.create_connection((client.base_url.host, client.base_url.port or 0), 60)
-    connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
-    return connection
 
 
 def test_a_client_that_leaves_ends_its_request_without_a_trace(
