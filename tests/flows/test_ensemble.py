@@ -143,25 +143,3 @@ def test_an_altered_ensemble_is_named(copy: Root, seqclass: Command) -> None:
     code, out, _ = seqclass("reproduce", "toy", "--root", copy.path, "--json")
     assert code == 1
     assert "model.keras holds other weights" in json.loads(out)["first_difference"]
-
-
-def test_seeds_with_unlike_networks_answer_each_for_itself(root: Root) -> None:
-    from seqclass.networks.architecture import Architecture
-    from seqclass.networks.outputs import predict_all
-    from seqclass.pipeline.replicas import load_fast, predict_rows
-    from seqclass.training.assembly import committee_classifier
-    from seqclass.training.committee import Mixture
-    from tests.support.networks import PLAIN, branch, build_network
-
-    dataset, paths = store_series(root, n=10), []
-    for kind, n_networks in (("conv-lstm", 1), ("lstm", 2)):
-        small = Architecture(kind=kind, filters=4, units=4)
-        networks = [branch(build_network(2, PLAIN, 1, small, seed)) for seed in range(n_networks)]
-        mixture = Mixture((1 / n_networks,) * n_networks, (1.0,) * n_networks, 1.0)
-        paths.append(root.join(f"{kind}.keras"))
-        save_keras(committee_classifier(networks, mixture), root, paths[-1])
-    rows = np.arange(10)
-    found = predict_rows(dataset, rows, paths)
-    for path, probabilities in zip(paths, found, strict=True):
-        alone = predict_all(load_fast(root, path), dataset.values(rows))
-        np.testing.assert_array_equal(probabilities, alone)
