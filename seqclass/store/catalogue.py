@@ -1,5 +1,6 @@
 """Lists of the datasets and models of a storage tree, and checks of the tree."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -35,9 +36,9 @@ from seqclass.store.root import (
     Root,
     check_file,
     note,
+    read_bytes,
     read_manifest,
     readable,
-    sha256_of,
 )
 from seqclass.store.scores import SCORES
 from seqclass.store.states import KINDS
@@ -268,7 +269,7 @@ def _is_older(root: Root, path: str, since: datetime) -> bool:
 
 def _digest_at(root: Root, path: str) -> str:
     try:
-        return sha256_of(root, path)
+        return hashlib.sha256(read_bytes(root, path)).hexdigest()
     except (DamagedError, OSError):  # the version's own check tells of it
         return ""
 
