@@ -26,7 +26,7 @@ install: .venv/installed
 	@echo "compiling the LSTM kernel, once per machine"
 	@$(BIN)/python -c "from seqclass.networks.kernel import compile_kernel; compile_kernel()"
 	@echo "preparing Prefect's database, once per machine"
-	-@$(BIN)/python -c "from seqclass.flows.service.throwaway import prepare; prepare()"
+	-@$(BIN)/python -c "from seqclass.flows.service.ephemeral_server import prepare; prepare()"
 	@touch $@
 
 run: install

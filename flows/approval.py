@@ -4,7 +4,7 @@ from typing import Literal
 
 from prefect import flow
 
-from seqclass.flows.place import label_run, resolve_root
+from seqclass.flows.run_context import label_run, resolve_root
 from seqclass.pipeline.approve import Answer
 from seqclass.pipeline.by_hand import Person
 from seqclass.pipeline.promote import Move

@@ -7,7 +7,7 @@ from prefect.futures import wait
 from prefect.states import Completed, State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from seqclass.flows.place import check_place, label_run, resolve_root
+from seqclass.flows.run_context import check_place, label_run, resolve_root
 from seqclass.pipeline.ingest import SWEEPS_AT_ONCE, Arrivals, inbox_places
 from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.inbox import Sweep

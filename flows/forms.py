@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from seqclass.flows.place import label_run, resolve_root
+from seqclass.flows.run_context import label_run, resolve_root
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.by_hand import Person, Pruned
 from seqclass.pipeline.promote import Move

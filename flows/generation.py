@@ -5,7 +5,7 @@ from typing import Any
 
 from prefect import Flow, flow
 
-from seqclass.flows.place import resolve_root
+from seqclass.flows.run_context import resolve_root
 from seqclass.generators import generators
 from seqclass.store.references import DatasetRef
 from seqclass.tasks.compute.assets import materializing

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from seqclass.flows.place import resolve_root
+from seqclass.flows.run_context import resolve_root
 from seqclass.pipeline.import_files import Imported
 from seqclass.screening.incoming import ImportSpec
 from seqclass.store.references import DatasetRef

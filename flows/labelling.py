@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from seqclass.flows.place import resolve_root
+from seqclass.flows.run_context import resolve_root
 from seqclass.labelling.relabelling import LabelsSpec, Relabelled, dataset_name
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model

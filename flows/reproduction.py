@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from seqclass.flows.place import resolve_root
+from seqclass.flows.run_context import resolve_root
 from seqclass.pipeline.reproduce import Reproduction
 from seqclass.tasks.compute.runner import task_runner
 from seqclass.tasks.registry import reproduce

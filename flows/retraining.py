@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.states import Completed
 
 from seqclass.flows.dispatch import hand_over, meets_another
-from seqclass.flows.place import check_present, label_run, resolve_root
+from seqclass.flows.run_context import check_present, label_run, resolve_root
 from seqclass.flows.steps import TASKS
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.decision import AWAITS, NOTHING_NEW, Outcome

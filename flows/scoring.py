@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from seqclass.flows.place import check_place, resolve_root
+from seqclass.flows.run_context import check_place, resolve_root
 from seqclass.inference.assessment import Assessed
 from seqclass.inference.score_data import ScoringSpec
 from seqclass.tasks.compute.runner import task_runner

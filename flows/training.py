@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from seqclass.flows.place import label_run, resolve_root
+from seqclass.flows.run_context import label_run, resolve_root
 from seqclass.flows.steps import TASKS
 from seqclass.pipeline.training import Trained, train
 from seqclass.store.datasets import open_dataset

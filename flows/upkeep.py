@@ -7,8 +7,8 @@ from prefect import flow
 
 from seqclass.flows.arrivals import ingest_arrivals
 from seqclass.flows.dispatch import start_retrainings
-from seqclass.flows.place import is_served, resolve_root
 from seqclass.flows.retraining import retrain_model
+from seqclass.flows.run_context import is_served, resolve_root
 from seqclass.store.root import Root
 from seqclass.tasks.data import refresh_catalogue
 from seqclass.tasks.events import announce_answer

@@ -3,7 +3,7 @@
 from prefect import flow
 from typing_extensions import TypedDict
 
-from seqclass.flows.place import resolve_root
+from seqclass.flows.run_context import resolve_root
 from seqclass.pipeline.vote import PollSpec
 from seqclass.store.datasets import open_dataset
 from seqclass.store.registry import open_model

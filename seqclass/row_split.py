@@ -25,8 +25,8 @@ from seqclass.evaluation.leaks import (
     near_keys,
 )
 from seqclass.store.datasets import Dataset
+from seqclass.store.duplicates import numbered
 from seqclass.store.models import Model
-from seqclass.store.repeats import numbered
 from seqclass.store.rows import to_dense
 from seqclass.store.split import SPLIT, Split, read_split
 from seqclass.training.group_splits import tolerance

@@ -237,7 +237,7 @@ def prepare_prefect(
     ``workers`` need, are imported.
     """
     set_defaults()
-    from seqclass.flows.service import throwaway
+    from seqclass.flows.service import ephemeral_server
     from seqclass.flows.service.diagnosis import server_problem
     from seqclass.flows.service.server import prefect_url, use, use_service
 
@@ -253,14 +253,14 @@ def prepare_prefect(
         )
     leave_on_interrupt()
     remark(what, f"Prefect on {url or 'a throw-away server (takes some seconds)'}")
-    server = None if url else throwaway.begin()
+    server = None if url else ephemeral_server.begin()
     if workers:
         from seqclass.workers import workers as processes
 
         processes().start()
     import_module(module)
     if server:
-        throwaway.wait_for(server)
+        ephemeral_server.wait_for(server)
         use(server.service, {"flows.heartbeat_frequency": None})
 
 

@@ -15,9 +15,9 @@ import typer
 from seqclass.flows.cli.command_line import JsonFlag, RootOption, check_disk, existing, writable
 from seqclass.flows.cli.printing import print_json
 from seqclass.flows.cli.supervision import SERVER, Children, say
+from seqclass.flows.service.credentials import PASSWORD, make_password
 from seqclass.flows.service.ending import kill, stop
 from seqclass.flows.service.processes import marked
-from seqclass.flows.service.secrecy import PASSWORD, make_password
 from seqclass.flows.service.server import (
     HEARTBEAT_S,
     PENDING_S,

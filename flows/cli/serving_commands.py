@@ -14,7 +14,7 @@ import typer
 from seqclass.flows.cli.command_line import JsonFlag, ModelArgument, RootOption, existing, remark
 from seqclass.flows.cli.option_groups import Place
 from seqclass.flows.cli.printing import print_json
-from seqclass.flows.service.secrecy import TOKEN, make_token, private_folder, read_token
+from seqclass.flows.service.credentials import TOKEN, make_token, private_folder, read_token
 from seqclass.flows.service.server import home_of
 from seqclass.store.root import Root
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from seqclass.flows.cli.command_line import REFUSED
 from seqclass.flows.service.diagnosis import server_problem
 from seqclass.flows.service.ending import close_dead_runs
-from seqclass.flows.service.lookout import SWEEP, UPKEEP, Lookout, ask
 from seqclass.flows.service.server import Service, answers, server_may_be_away, start_server
+from seqclass.flows.service.watcher import SWEEP, UPKEEP, Watcher, ask
 from seqclass.flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, Share, start_worker
 from seqclass.store.root import Root
 
@@ -66,20 +66,20 @@ class Children:
         """Supervise until a stop is requested, or a process keeps failing; returns an exit code."""
         _census(self.service)
         ask(self.service, UPKEEP)  # what an outage or a stop cut short
-        lookout = Lookout(self.store)
+        watcher = Watcher(self.store)
         checked = 0.0
         while not stopped:
             if time.monotonic() - checked > CENSUS_S:
                 checked = time.monotonic()
                 self._note_server()
                 _census(self.service)
-                if lookout.has_stalled(self.service, checked) and ask(self.service, UPKEEP):
-                    lookout.note_told(checked)
+                if watcher.has_stalled(self.service, checked) and ask(self.service, UPKEEP):
+                    watcher.note_told(checked)
             if self.reach[SERVER].is_lost and answers(self.service.url):
                 self.reach[SERVER].note(None)
-            if lookout.has_news(time.monotonic()):
+            if watcher.has_news(time.monotonic()):
                 ask(self.service, SWEEP)
-            self.reach[ROOT].note(lookout.problem)
+            self.reach[ROOT].note(watcher.problem)
             for name, process in list(self.running.items()):
                 if process.poll() is None or self._has_to_wait(name):
                     continue

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seqclass.flows.service.secrecy import private_opener
+from seqclass.flows.service.credentials import private_opener
 
 MARK = "SEQCLASS_SERVICE"
 RUN = b"PREFECT__FLOW_RUN_ID="

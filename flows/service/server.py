@@ -18,13 +18,13 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from seqclass.flows.service.processes import MARK, SYSTEM, begin, command_of, marked, start_of
-from seqclass.flows.service.secrecy import (
+from seqclass.flows.service.credentials import (
     make_password,
     password_in,
     private_folder,
     write_privately,
 )
+from seqclass.flows.service.processes import MARK, SYSTEM, begin, command_of, marked, start_of
 from seqclass.flows.service.serving import LOCAL, PRIVATE_UMASK, server_settings
 from seqclass.settings_files import profiles_file
 from seqclass.store.locks import exclusive

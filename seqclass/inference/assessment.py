@@ -12,8 +12,8 @@ from seqclass.inference.partitions import read_labels
 from seqclass.inference.score_data import Answered, ScoringSpec
 from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expected_macro_f1
 from seqclass.store.datasets import open_dataset
+from seqclass.store.duplicates import name_digests
 from seqclass.store.models import ANSWERS, Model
-from seqclass.store.repeats import name_digests
 from seqclass.store.tables import read_row_groups, read_table
 
 SURENESS = ["confidence", "familiarity"]

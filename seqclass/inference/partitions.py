@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.store.datasets import open_dataset
+from seqclass.store.duplicates import repeated_name
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
 from seqclass.store.formats.isolated import IsolatedReader, preview
 from seqclass.store.formats.parquet import check_parquets
 from seqclass.store.formats.table import cast
 from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
-from seqclass.store.repeats import repeated_name
 from seqclass.store.root import Root, check_file, printable
 from seqclass.store.rows import channels_of
 

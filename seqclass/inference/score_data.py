@@ -21,10 +21,10 @@ from seqclass.inference.prediction import (
     score_part,
     scorer_of,
 )
+from seqclass.store.dataset_writer import spool
 from seqclass.store.formats import ColumnNames, Limits, names_of
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.models import Model
-from seqclass.store.parts import spool
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
 from seqclass.store.scores import TABLE, ScoreSet

@@ -30,10 +30,10 @@ from seqclass.store.datasets import (
     latest_version,
     open_dataset,
 )
+from seqclass.store.duplicates import row_digests
 from seqclass.store.formats.file_format import all_facts, facts_of
 from seqclass.store.manifests import CHOSEN_FROM, DatasetManifest
 from seqclass.store.references import DatasetRef
-from seqclass.store.repeats import row_digests
 from seqclass.store.root import DamagedError, Damages, Root, note, readable
 
 CANDIDATES, EXAMPLES = 30, 2

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from seqclass.pages.index_pages import DIGESTS, refresh
 from seqclass.pages.records import DatasetSummary, ModelSummary, Move, Retraining
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
-from seqclass.store.citations import removals
+from seqclass.store.dependencies import removals
 from seqclass.store.manifests import ScoresManifest
 from seqclass.store.models import SUMMARY
 from seqclass.store.references import DatasetRef, ModelRef

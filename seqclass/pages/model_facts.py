@@ -8,8 +8,8 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
-from seqclass.store.kept_facts import Tags, listing_tags, read_facts
 from seqclass.store.log import LOG
+from seqclass.store.metadata_cache import Tags, listing_tags, read_facts
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_since
 from seqclass.store.retrainings import RETRAININGS, retrainings_of

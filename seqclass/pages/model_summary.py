@@ -28,11 +28,11 @@ from seqclass.pages.trust import (
     weakest_class,
 )
 from seqclass.store.approvals import question_of_entry
-from seqclass.store.kept_records import ModelState
 from seqclass.store.log import LOG, entry_files, read_entry, state_of
 from seqclass.store.manifests import ModelManifest, RetrainingRecord
 from seqclass.store.models import COMPARISON, SUMMARY, Model, model_versions, read_model
 from seqclass.store.policy_file import policy_of_entry
+from seqclass.store.record_types import ModelState
 from seqclass.store.registry import refusal_of_newest
 from seqclass.store.retrainings import DRIFT_TABLE, RETRAININGS, SUSPECTS, read_retraining
 from seqclass.store.root import (

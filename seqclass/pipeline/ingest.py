@@ -23,6 +23,7 @@ from seqclass.pages.index_pages import refresh
 from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import ArrivalSpec, profiled
 from seqclass.screening.screening import Screening, ValidationContext, contract_of, counts_of
+from seqclass.store.dataset_writer import spool
 from seqclass.store.datasets import (
     Dataset,
     Provenance,
@@ -31,6 +32,7 @@ from seqclass.store.datasets import (
     open_dataset,
     write_rows,
 )
+from seqclass.store.duplicates import DuplicateIndex
 from seqclass.store.formats import error_summary, expand, names_of
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.garbage import collect_garbage
@@ -53,10 +55,8 @@ from seqclass.store.inbox import (
 from seqclass.store.layout import check_inbox
 from seqclass.store.locks import locked_within
 from seqclass.store.manifests import DatasetManifest, ImportSummary, reading_of
-from seqclass.store.parts import spool
 from seqclass.store.quarantine import Quarantine, quarantined_before
 from seqclass.store.references import DatasetRef
-from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root, check_name, open_root, printable, read_manifest
 from seqclass.store.staging import staging
 

@@ -14,7 +14,7 @@ from prometheus_client.core import (
 
 from seqclass.pages.model_facts import FACTS, ModelFacts, facts_of_models
 from seqclass.store.inbox import inbox_states
-from seqclass.store.kept_facts import keep_facts
+from seqclass.store.metadata_cache import keep_facts
 from seqclass.store.retrainings import RETRAININGS, attempted, read_attempt
 from seqclass.store.root import Root, replace_file
 

@@ -14,14 +14,14 @@ from seqclass.export.model_card import CARD, version_files
 from seqclass.pages.index_pages import refresh
 from seqclass.policies import is_paused, set_paused
 from seqclass.store.approvals import open_question
-from seqclass.store.citations import cited_by
+from seqclass.store.dataset_writer import share_file
 from seqclass.store.datasets import dataset_versions, log_newest
+from seqclass.store.dependencies import cited_by
 from seqclass.store.inbox import INBOX
 from seqclass.store.layout import Parts, is_sealed, sealed_folders, within
 from seqclass.store.log import actor, entry_files, in_turn, read_log, registered, state_of
 from seqclass.store.manifests import SEALED_TYPES
 from seqclass.store.models import claim_number, model_versions, read_model, write_registration
-from seqclass.store.parts import share_file
 from seqclass.store.policy_file import read_policy, write_policy
 from seqclass.store.pruning import delete_all, find_name, plan_deletion
 from seqclass.store.quarantine import QUARANTINE

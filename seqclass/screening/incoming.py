@@ -8,12 +8,12 @@ import pyarrow as pa
 from seqclass.screening.contract import Contract, Policy, Profile
 from seqclass.screening.screening import ValidationContext, add_rows, contract_of
 from seqclass.store.datasets import Dataset, committed_versions, open_dataset
+from seqclass.store.duplicates import DuplicateIndex
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
 from seqclass.store.formats.facts import Listener
 from seqclass.store.formats.file_format import check_files
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.quarantine import quarantined_before
-from seqclass.store.repeats import DuplicateIndex
 from seqclass.store.root import Root
 
 

@@ -17,12 +17,12 @@ from seqclass.screening.contract import (
     contract_from,
     describe,
 )
+from seqclass.store.dataset_writer import check_number_of_classes
 from seqclass.store.datasets import Dataset
+from seqclass.store.duplicates import CONFLICT, REPEAT, DuplicateIndex, find_lookalikes
 from seqclass.store.formats.longform import dropped_steps
 from seqclass.store.manifests import SetAside
-from seqclass.store.parts import check_number_of_classes
 from seqclass.store.quarantine import Quarantine
-from seqclass.store.repeats import CONFLICT, REPEAT, DuplicateIndex, find_lookalikes
 from seqclass.store.rows import (
     FACTS,
     OPTIONAL_COLUMNS,

@@ -8,12 +8,9 @@ from typing import cast
 
 from typing_extensions import TypedDict
 
-from seqclass.store.citations import cited_by, cited_in_log, removed_refs, uncited
-from seqclass.store.conformity import problem_of
 from seqclass.store.datasets import committed_versions
+from seqclass.store.dependencies import cited_by, cited_in_log, removed_refs, uncited
 from seqclass.store.format_version import format_problems
-from seqclass.store.kept_facts import keep_facts, listing_tags, read_facts
-from seqclass.store.kept_records import ListedVersions
 from seqclass.store.layout import Parts, area_of, sealed_folders, strangers
 from seqclass.store.log import LOG, chain_problems, entries_of, registered_by
 from seqclass.store.manifests import (
@@ -23,9 +20,11 @@ from seqclass.store.manifests import (
     Manifest,
     ModelManifest,
 )
+from seqclass.store.metadata_cache import keep_facts, listing_tags, read_facts
 from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.queues import LABELS, QUEUES
+from seqclass.store.record_types import ListedVersions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import CHAMPION, champion_of, removed_versions
 from seqclass.store.retrainings import RETRAININGS
@@ -43,6 +42,7 @@ from seqclass.store.root import (
 from seqclass.store.scores import SCORES
 from seqclass.store.states import KINDS
 from seqclass.store.studies import STUDIES
+from seqclass.store.validation import problem_of
 
 LIST = "models.json"
 """The file of an object store that lists all model versions."""

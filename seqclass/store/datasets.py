@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqclass.store.dataset_writer import files_to_keep, stage_rows
 from seqclass.store.fingerprint import fingerprint
-from seqclass.store.kept_records import LogDecision
 from seqclass.store.layout import is_sealed, within
 from seqclass.store.log import WAIT_S, Turn, actor, in_turn, registered, state_of
 from seqclass.store.manifests import DatasetManifest, ImportSummary, Manifest, Source
-from seqclass.store.parts import files_to_keep, stage_rows
+from seqclass.store.record_types import LogDecision
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import (
     MANIFEST,

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from seqclass.store.kept_records import DatasetLogEntry, LogDecision, LogEntry, ModelLogEntry
+from seqclass.store.record_types import DatasetLogEntry, LogDecision, LogEntry, ModelLogEntry
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,

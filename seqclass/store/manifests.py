@@ -5,7 +5,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from seqclass.store.conformity import Time
+from seqclass.store.validation import Time
 
 Source = Mapping[str, Any]
 """The origin of rows: a generator and its spec, files, or the dataset they were chosen from."""

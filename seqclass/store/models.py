@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from seqclass.store.fingerprint import fingerprint
-from seqclass.store.kept_records import LogDecision
 from seqclass.store.keras_files import read_keras
 from seqclass.store.log import Turn, actor, in_turn, registered
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
+from seqclass.store.record_types import LogDecision
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,

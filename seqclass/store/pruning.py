@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from seqclass.store.approvals import open_question
-from seqclass.store.citations import needs_of, removed_refs
 from seqclass.store.datasets import (
     committed_versions,
     dataset_versions,
@@ -20,6 +19,7 @@ from seqclass.store.datasets import (
     is_given_up,
     open_dataset,
 )
+from seqclass.store.dependencies import needs_of, removed_refs
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
 from seqclass.store.locks import is_locked, locked

@@ -9,7 +9,7 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.store.repeats import DuplicateIndex
+from seqclass.store.duplicates import DuplicateIndex
 from seqclass.store.root import DamagedError, Damages, Root, sha256_of, sync_folder
 from seqclass.store.tables import read_table
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
-from seqclass.store.kept_records import LogDecision, LogEntry
 from seqclass.store.log import Turn, read_log, state_of
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model
+from seqclass.store.record_types import LogDecision, LogEntry
 from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Damages, Root, did_you_mean, printable
 from seqclass.store.states import ASK, DELETE, MOVES, PRUNE, REFUSE

@@ -15,10 +15,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.store.kept_records import Overdue
 from seqclass.store.locks import is_locked
 from seqclass.store.log import LOG, STAMP, entry_name, read_entry
 from seqclass.store.manifests import RetrainingManifest, RetrainingRecord
+from seqclass.store.record_types import Overdue
 from seqclass.store.root import (
     DamagedError,
     Damages,

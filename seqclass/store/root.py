@@ -18,8 +18,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from seqclass.store import objects
-from seqclass.store.conformity import problem_of
 from seqclass.store.manifests import FileEntry
+from seqclass.store.validation import problem_of
 
 CHECKOUT = Path(__file__).parents[2]
 DEFAULT_ROOT = (

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from seqclass.store.kept_records import DatasetState, LogDecision, LogEntry, ModelState
+from seqclass.store.record_types import DatasetState, LogDecision, LogEntry, ModelState
 
 MODELS, DATASETS = "models", "datasets"
 DELETE = "delete"

@@ -174,8 +174,8 @@ def test_a_run_of_a_worker_keeps_to_the_present_and_writes_within_its_root(
     root: Root, tmp_path: Path
 ) -> None:
     from seqclass.flows.arrivals import ingest_arrivals
-    from seqclass.flows.place import check_place
     from seqclass.flows.retraining import retrain_model
+    from seqclass.flows.run_context import check_place
     from seqclass.flows.scoring import score_dataset
     from seqclass.inference.score_data import ScoringSpec
 

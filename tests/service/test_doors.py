@@ -17,8 +17,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from seqclass.flows.service import throwaway
-from seqclass.flows.service.secrecy import PASSWORD, make_password, password_in, private_folder
+from seqclass.flows.service import ephemeral_server
+from seqclass.flows.service.credentials import PASSWORD, make_password, password_in, private_folder
 from seqclass.flows.service.server import Service
 from seqclass.flows.service.worker import job_template
 from seqclass.store.root import Root
@@ -34,9 +34,9 @@ READ, WRITE = ("GET", "admin/version"), ("POST", "flows/filter")
 def thrown_away(home: Path) -> Iterator[Service]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(home))
-        server = throwaway.begin()
+        server = ephemeral_server.begin()
     try:
-        throwaway.wait_for(server)
+        ephemeral_server.wait_for(server)
         yield server.service
     finally:
         server.process.stdin.close()  # type: ignore[union-attr]

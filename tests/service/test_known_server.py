@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.flows.service.secrecy import private_folder
+from seqclass.flows.service.credentials import private_folder
 from seqclass.flows.service.server import (
     Service,
     home_of,

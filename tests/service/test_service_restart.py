@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from seqclass.flows.service.secrecy import make_password, private_folder
+from seqclass.flows.service.credentials import make_password, private_folder
 from seqclass.flows.service.server import (
     Service,
     await_server,

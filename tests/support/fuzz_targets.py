@@ -18,7 +18,7 @@ import numpy as np
 import openpyxl
 import pyarrow as pa
 
-from seqclass.store import parts
+from seqclass.store import dataset_writer
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree
 from seqclass.store.formats import ColumnNames, Limits, footer, parquet, read_files, understood
 from seqclass.store.formats.overview import Overview
@@ -53,7 +53,7 @@ def _take(path: Path, **words: object) -> None:
             seen.add(table)
         if tables:
             seen.describe()
-            parts.stage_rows(root, root.join("rows"), iter(tables))
+            dataset_writer.stage_rows(root, root.join("rows"), iter(tables))
     except ValueError as error:
         _check_line(error)
         if UNFORESEEN in str(error) and not isinstance(error.__cause__, DAMAGE):

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from seqclass.flows.service.secrecy import make_password, private_folder
+from seqclass.flows.service.credentials import make_password, private_folder
 from seqclass.flows.service.server import (
     Service,
     await_server,

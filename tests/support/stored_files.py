@@ -28,20 +28,20 @@ from seqclass.pages.records import (
     Drawings,
     ModelSummary,
 )
-from seqclass.store.conformity import Time
 from seqclass.store.format_version import FormatRecord
 from seqclass.store.inbox import INBOX
-from seqclass.store.kept_records import (
+from seqclass.store.manifests import SEALED_TYPES, SeedManifest
+from seqclass.store.record_types import (
     DatasetLogEntry,
     ListedVersions,
     ModelLogEntry,
     Overdue,
     Pruning,
 )
-from seqclass.store.manifests import SEALED_TYPES, SeedManifest
 from seqclass.store.retrainings import Attempt
 from seqclass.store.root import Root, read_bytes
 from seqclass.store.staging import STAGING
+from seqclass.store.validation import Time
 from seqclass.stored_records import (
     DataReport,
     Metrics,

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from typing_extensions import TypedDict
 
+from seqclass.store.duplicates import find_lookalikes
 from seqclass.store.formats.file_format import Understood
 from seqclass.store.formats.longform import dropped_steps
 from seqclass.store.formats.table import option
-from seqclass.store.repeats import find_lookalikes
 from seqclass.store.rows import channels_of, check_form
 
 FEW = 100

@@ -19,7 +19,7 @@ from seqclass.screening.contract import (
     stuck_lines,
 )
 from seqclass.screening.screening import whole_violations
-from seqclass.store.repeats import CONFLICT, FRESH, REPEAT, DuplicateIndex
+from seqclass.store.duplicates import CONFLICT, FRESH, REPEAT, DuplicateIndex
 
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=False)
 

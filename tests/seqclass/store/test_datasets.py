@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqclass.store import dataset_writer as row_groups
 from seqclass.store import datasets
-from seqclass.store import parts as row_groups
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import (
     Dataset,

@@ -10,7 +10,7 @@ import pytest
 
 from seqclass.pipeline.promote import promote_version
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.citations import cited_by
+from seqclass.store.dependencies import cited_by
 from seqclass.store.layout import AGAIN, KEPT, SEALED, is_sealed, place_of
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import champion_of, open_model

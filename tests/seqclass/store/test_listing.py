@@ -8,7 +8,7 @@ import pytest
 from seqclass.pages.index_pages import refresh
 from seqclass.store import pruning
 from seqclass.store.catalogue import LIST, keep_list, list_models, verify_tree
-from seqclass.store.kept_facts import keep_facts
+from seqclass.store.metadata_cache import keep_facts
 from seqclass.store.models import model_versions
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.registry import champion_of, tenures_of

@@ -9,11 +9,11 @@ import pytest
 
 from seqclass.screening.contract import Policy
 from seqclass.screening.screening import Screening, ValidationContext
-from seqclass.store import objects, repeats
+from seqclass.store import duplicates, objects
 from seqclass.store.datasets import write_dataset
+from seqclass.store.duplicates import find_lookalikes, repeated_name
 from seqclass.store.formats.overview import Overview
 from seqclass.store.quarantine import Quarantine
-from seqclass.store.repeats import find_lookalikes, repeated_name
 from seqclass.store.root import Root, write_manifest
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.places import NOW
@@ -108,4 +108,6 @@ def test_a_name_that_comes_twice_is_found_even_among_equal_digests(
         assert repeated_name(pieces()) is None
         assert repeated_name(pieces(["a", "b"], [], ["c"])) is None
         assert repeated_name(pieces(["a", "b"], ["c", "b"])) == "b"
-        monkeypatch.setattr(repeats, "name_digests", lambda names: np.zeros(len(names), np.uint64))
+        monkeypatch.setattr(
+            duplicates, "name_digests", lambda names: np.zeros(len(names), np.uint64)
+        )

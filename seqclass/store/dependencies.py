@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from seqclass.store.kept_records import LogEntry, Pruning
 from seqclass.store.layout import Parts
 from seqclass.store.manifests import ModelDescription, known_dataset
+from seqclass.store.record_types import LogEntry, Pruning
 from seqclass.store.references import DatasetRef, ModelRef, Reference
 from seqclass.store.root import DamagedError, Damages, Root, read_record
 

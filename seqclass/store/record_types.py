@@ -5,8 +5,8 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from seqclass.store.conformity import Time
 from seqclass.store.manifests import ListedModel
+from seqclass.store.validation import Time
 
 _From = TypedDict("_From", {"from": str | None})
 

@@ -14,8 +14,8 @@ import time
 from dataclasses import dataclass
 from typing import IO
 
+from seqclass.flows.service.credentials import new_password
 from seqclass.flows.service.processes import cause_in
-from seqclass.flows.service.secrecy import new_password
 from seqclass.flows.service.server import Service, answers, local_url, prefect_url
 from seqclass.flows.service.serving import LOCAL, PRIVATE_UMASK, application, server_settings
 from seqclass.settings_files import ignore_current_folder
@@ -46,7 +46,7 @@ def begin() -> Throwaway:
         port = listener.getsockname()[1]
         handle = listener.fileno()
         process = subprocess.Popen(  # noqa: S603 - the project's own words
-            [sys.executable, "-P", "-m", "seqclass.flows.service.throwaway", str(handle)],
+            [sys.executable, "-P", "-m", "seqclass.flows.service.ephemeral_server", str(handle)],
             pass_fds=[handle], stdin=subprocess.PIPE, stdout=complaints,
             stderr=complaints, start_new_session=True, umask=PRIVATE_UMASK,
             env={**os.environ, **server_settings(port, password)},
@@ -86,7 +86,7 @@ def _serve(listener: socket.socket) -> None:
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             """Update the database, one server at a time, and start."""
-            with locked(home, "throwaway"):
+            with locked(home, "ephemeral_server"):
                 await super().startup(sockets)
 
     app = application(port, ephemeral=True)

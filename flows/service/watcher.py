@@ -1,4 +1,4 @@
-"""The look-out for files in inboxes, which need not wait for the schedule, and for lost runs."""
+"""A watcher for files in inboxes, which need not wait for the schedule, and for lost runs."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ File = tuple[str, str, tuple[Any, ...]]
 Try = tuple[str, str]
 
 
-class Lookout:
+class Watcher:
     """Look-out for files that are complete in the inboxes of a root.
 
     Folders are looked at with each call. An object store is listed once a minute, in a thread of

@@ -38,7 +38,7 @@ def servers(environment: dict[str, str]) -> list[int]:
 
 
 def _serves(pid: int) -> bool:
-    return "seqclass.flows.service.throwaway" in command_of(pid) and not is_dead(pid)
+    return "seqclass.flows.service.ephemeral_server" in command_of(pid) and not is_dead(pid)
 
 
 def wait_for_servers(environment: dict[str, str], some: bool) -> None:

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from seqclass.flows.place import label_run
+from seqclass.flows.run_context import label_run
 from tests.support.servers import free_port
 
 

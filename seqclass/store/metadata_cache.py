@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from seqclass.store.kept_records import KeptFacts
+from seqclass.store.record_types import KeptFacts
 from seqclass.store.root import DamagedError, Root, read_record, replace_file
 
 Tags = dict[str, str]

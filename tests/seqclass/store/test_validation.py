@@ -7,7 +7,7 @@ from typing import Any, Literal, NotRequired
 import pytest
 from typing_extensions import TypedDict
 
-from seqclass.store.conformity import Time, problem_of
+from seqclass.store.validation import Time, problem_of
 from tests.support.stored_files import keys_of
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from seqclass.store.duplicates import numbered
 from seqclass.store.manifests import FileEntry, RowsDescription
-from seqclass.store.repeats import numbered
 from seqclass.store.root import Root, describe_file
 from seqclass.store.rows import canonical_buffers, channels_of, check_rows, dataset_schema
 
