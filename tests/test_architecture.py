@@ -290,3 +290,35 @@ def test_the_library_works_beside_files_of_the_same_names(tmp_path: Path) -> Non
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
     assert found.stdout == "set() [] False\n", found.stderr
+
+
+def names_in(tree: ast.Module) -> Iterable[str]:
+    """Names of functions, classes, arguments and variables of functions.
+
+    Those of classes may be keys of stored records.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            inner = [each for each in ast.walk(node) if isinstance(each, ast.Name | ast.arg)]
+            yield from (each.arg for each in inner if isinstance(each, ast.arg))
+            yield from (
+                each.id
+                for each in inner
+                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+            )
+
+
+def test_no_name_is_a_word_that_the_glossary_replaces() -> None:
+    glossary = (REPOSITORY / "docs" / "glossary.md").read_text().partition("| not | but |")[2]
+    rows = [line.split("|")[1] for line in glossary.splitlines() if "|" in line][1:]
+    words = {word.strip() for row in rows for word in row.split(",")}
+    assert len(words) > 10
+    offenders = [
+        f"{path.relative_to(REPOSITORY)}: {name}"
+        for path in SOURCES
+        for name in {path.stem, *names_in(tree_of(path))}
+        if name in words
+    ]
+    assert offenders == []

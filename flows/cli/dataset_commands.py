@@ -63,7 +63,7 @@ class DrawingOptions:
     weights: WeightsOption = None
     noise: Annotated[float, typer.Option(help="Factor on the noise.")] = 1.0
 
-    def chosen(self) -> dict[str, Any]:
+    def selected(self) -> dict[str, Any]:
         """Return the fields of a generator's spec."""
         options: dict[str, Any] = {"seed": self.seed, "noise": self.noise}
         if self.classes is not None:
@@ -105,7 +105,7 @@ def generate_signals(
     name: DatasetName = "signals",
 ) -> None:
     """Draw common cause, change point and burst series."""
-    draw("signals", name, signals.spec(**drawing.chosen()), place)
+    draw("signals", name, signals.spec(**drawing.selected()), place)
 
 
 def generate_iot(
@@ -115,7 +115,7 @@ def generate_iot(
     from seqclass.synthesis.iot import IotSpec
 
     steps = span_of("--n-steps", sensors.n_steps)
-    spec = IotSpec(sensors.n_series, steps, sensors.n_channels, **drawing.chosen())
+    spec = IotSpec(sensors.n_series, steps, sensors.n_channels, **drawing.selected())
     draw("iot", name, spec, place)
 
 

@@ -55,7 +55,7 @@ class RetrainingOptions:
         bool, typer.Option("--again", help="Try rows once more that were given up.")
     ] = False
 
-    def chosen(self, policy: "ModelPolicy | None") -> "RetrainSpec":
+    def selected(self, policy: "ModelPolicy | None") -> "RetrainSpec":
         """Return the policy's spec, overridden by these options."""
         from seqclass.monitoring.policy import spec_under
         from seqclass.monitoring.retrain_spec import RetrainSpec
@@ -84,7 +84,7 @@ def retrain(
 
     store = place.store()
     need_champion(store, name := plain_name(model, "the champion"))
-    spec = options.chosen(policy_of(store, name))
+    spec = options.selected(policy_of(store, name))
     prepare_prefect("retrain", "seqclass.flows.retraining", store)
     from seqclass.flows.retraining import retrain_model as flow
 

@@ -88,7 +88,7 @@ class TrainingOptions:
         float, typer.Option(help="Largest share of wrong answers, beside those that are unknown.")
     ] = 0.05
 
-    def chosen(self) -> "TrainingSpec":
+    def selected(self) -> "TrainingSpec":
         from seqclass.evaluation.goals import Abstention
 
         differing: dict[str, Any] = {"seeds": self.seeds, "first_seed": self.first_seed}
@@ -113,7 +113,7 @@ def train(
     """Train several seeds, evaluate them and register the best."""
     from seqclass.store.datasets import open_dataset
 
-    training, store = options.chosen(), place.store()
+    training, store = options.selected(), place.store()
     stored = open_dataset(store, dataset)
     from seqclass.pipeline.expectation import announce
 

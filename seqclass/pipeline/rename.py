@@ -115,21 +115,21 @@ def _references(root: Root, old: Reference, target: Reference) -> list[str]:
     """Return what refers to a name, or may, other than its versions and their copies."""
     ours = ((old.kind, old.name), (target.kind, target.name))
     beside = (SCORES, RETRAININGS, QUEUES) if old.kind == MODELS else (STUDIES,)
-    found = [_short(place) for kind in beside for place in within(root, (kind, old.name))]
+    citers = [_short(place) for kind in beside for place in within(root, (kind, old.name))]
     for kind, record in SEALED_TYPES.items():
         for place in sealed_folders(root, kind):
             if place[:2] in ours:
                 continue
             manifest = readable(root, root.join(*place), record)
             if manifest is None:
-                found.append(f"{_short(place)} (damaged)")
-            elif any(own.parts[:2] == ours[0] for own in cited_by(place, manifest)):
-                found.append(_short(place))
+                citers.append(f"{_short(place)} (damaged)")
+            elif any(cited.parts[:2] == ours[0] for cited in cited_by(place, manifest)):
+                citers.append(_short(place))
     if old.kind == DATASETS and root.exists(INBOX, old.name):
-        found.append(f"{INBOX}/{old.name}")
+        citers.append(f"{INBOX}/{old.name}")
     if old.kind == MODELS and (question := open_question(root, old.name)):
-        found.append(f"the question whether to approve {question.version}")
-    return list(dict.fromkeys(found))
+        citers.append(f"the question whether to approve {question.version}")
+    return list(dict.fromkeys(citers))
 
 
 def _short(place: Parts) -> str:
@@ -169,7 +169,7 @@ def _copy_version(root: Root, old: Reference, new: Reference) -> None:
     manifest = read_manifest(root, folder, SEALED_TYPES[old.kind])
     text = json.dumps(manifest)
     for version in _versions(root, old):
-        before, after = (type(own)(own.name, version) for own in (old, new))
+        before, after = (type(each)(each.name, version) for each in (old, new))
         text = text.replace(f'"{before}"', f'"{after}"')
     sealed = json.loads(text)
     sealed |= {"name": new.name, "created": now.isoformat(), "renamed_from": str(old)}

@@ -76,7 +76,7 @@ class RagaOptions:
     weights: WeightsOption = None
     seed: SeedOption = 0
 
-    def chosen(self) -> dict[str, Any]:
+    def selected(self) -> dict[str, Any]:
         """Return the fields of the spec, converted from options that have another form."""
         from seqclass.synthesis.random_series import Uniform
 
@@ -104,7 +104,7 @@ def generate_ragas(
     """Draw Carnatic melodies as svaras, letters or pitch contours."""
     from seqclass.ragas.raga_spec import RagaSpec
 
-    draw("ragas", name, read_spec(RagaSpec, options.chosen(), spec), place)
+    draw("ragas", name, read_spec(RagaSpec, options.selected(), spec), place)
 
 
 def _pair(argument: str, text: str) -> tuple[float, float]:

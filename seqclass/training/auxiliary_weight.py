@@ -50,7 +50,7 @@ def choose_weight(mixed: Training) -> float:
 def _losses_by_weight(mixed: Training) -> dict[float, np.ndarray]:
     """Return the log-loss of each held-back row, by the weight of the auxiliary rows."""
     some = mixed.subsample()
-    features, y, first = some.pooled, some.rows.y, len(some.own)
+    features, y, first = some.pooled, some.rows.y, len(some.primary)
     weights, losses = _weights(first, len(y) - first), {}
     if _is_held_whole(some):
         weights.remove(0.0)
@@ -66,7 +66,7 @@ def _losses_by_weight(mixed: Training) -> dict[float, np.ndarray]:
 
 def _is_held_whole(mixed: Training) -> bool:
     """Check whether a fold keeps only auxiliary rows of a class."""
-    y, n = mixed.own.y, len(mixed.own)
+    y, n = mixed.primary.y, len(mixed.primary)
     return any(len(np.unique(y[kept[kept < n]])) < len(np.unique(y)) for kept, _ in mixed.folds)
 
 

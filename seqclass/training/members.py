@@ -139,7 +139,7 @@ class Training:
         return features
 
     @property
-    def own(self) -> Rows:
+    def primary(self) -> Rows:
         """The rows that are not auxiliary."""
         if self.auxiliary is None:
             return self.rows
@@ -199,7 +199,7 @@ def train_closed(name: Member, training: Training) -> Trained:
     """Fit a member in closed form to all rows; scores without each fold follow from the fit."""
     began = time.monotonic()
     fitted = CLOSED[name](training)
-    folds = nested_folds(training.folds, len(training.own))
+    folds = nested_folds(training.folds, len(training.primary))
     unseen = np.concatenate([fitted.unseen(*fold) for fold in folds]) if folds else None
     seconds = time.monotonic() - began
     return Trained(name, fitted.branch, fitted.held, [], seconds, unseen=unseen)
@@ -256,7 +256,7 @@ def _view_kernels(training: Training) -> Closed:
 
 def _steps(training: Training) -> Closed:
     frozen, y, auxiliary = training.frozen, training.rows.y, training.auxiliary
-    steps = fit_steps(training.own.x, frozen.lengths[0], frozen.scaling)
+    steps = fit_steps(training.primary.x, frozen.lengths[0], frozen.scaling)
     n_classes, seed, seen = training.n_classes, training.seed, steps.rows
     if auxiliary is not None:
         others = predict_all(steps.network, training.rows.x[auxiliary.first :])
@@ -336,7 +336,7 @@ class LstmMember:
         so few that those held back are evidence for the model, these choose nothing here.
         """
         training, first, longest = self.training, self.limit, self.training.spec.recipe.longest
-        if len(training.own) <= MAX_NESTED:
+        if len(training.primary) <= MAX_NESTED:
             return made
         while 2 * self.limit <= longest and not self._is_solved(made):
             if training.is_late(time.monotonic() - began):

@@ -22,7 +22,7 @@ def nested_scores(trained: list[Trained], training: Training) -> np.ndarray:
     n = min(len(member.scores) for member in trained)
     ends = np.cumsum([len(held) for held in training.held_by_fold])
     answered = training.folds[: int((ends <= n).sum())]
-    folds = [] if training.initial else nested_folds(answered, len(training.own))
+    folds = [] if training.initial else nested_folds(answered, len(training.primary))
     if not folds:
         return np.empty((0, 0, training.n_classes))
     ends = ends[: len(folds)]

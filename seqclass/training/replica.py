@@ -141,7 +141,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     logits = mixture.logits([member.scores for member in trained])
     branches = [member.branch() for member in trained]
     familiarity = fit_familiarity(
-        training.own, training.n_classes, frozen.convolutions, frozen.pooled, seed
+        training.primary, training.n_classes, frozen.convolutions, frozen.pooled, seed
     )
     return Replica(
         seed,

@@ -116,14 +116,14 @@ def test_no_spec_of_a_run_goes_around_gate_and_approval(kept: Root) -> None:
 
 def test_options_of_a_command_keep_to_the_policy(kept: Root, tmp_path: Path) -> None:
     policy = policy_of(kept, "toy")
-    assert RetrainingOptions(warm=True).chosen(policy) == replace(STRICT, start="warm")
+    assert RetrainingOptions(warm=True).selected(policy) == replace(STRICT, start="warm")
     for content, says in (
         ({"gate": {"floor": 0.1}}, "gate: expected that of the model's policy, got another"),
         ({"least_rows": 0}, "rows: expected least_rows of at least 1"),
     ):
         with pytest.raises(ValueError, match=says):
-            RetrainingOptions(spec=written(tmp_path, content)).chosen(policy)
-    fewer = RetrainingOptions(spec=written(tmp_path, {"least_rows": 500})).chosen(policy)
+            RetrainingOptions(spec=written(tmp_path, content)).selected(policy)
+    fewer = RetrainingOptions(spec=written(tmp_path, {"least_rows": 500})).selected(policy)
     assert fewer == replace(STRICT, least_rows=500)
 
 

@@ -45,7 +45,7 @@ def apply_verdict(
     version = next(iter(root.names("datasets", name)))
     new_data = NewData(f"models/{name}@v1", "", "", f"datasets/{name}@{version}", FRESH)
     spec = spec or RetrainSpec()
-    turn = RetrainRun(name, spec, "", now or NOW, root, now)
+    turn = RetrainRun(name, spec, now or NOW, root, now)
     judged = {**verdict, "rules": {**verdict["rules"], "approval": spec.approval}}
     with disable_run_logger(), staging(root, f"retraining-{name}") as folder:
         return seqclass.pipeline.decision.apply_decision(

@@ -125,7 +125,7 @@ def test_folds_hold_back_none_and_keep_all_auxiliary_rows() -> None:
     for (kept, held), (kept_before, held_before) in zip(mixed.folds, training.folds, strict=True):
         np.testing.assert_array_equal(held, held_before)
         np.testing.assert_array_equal(kept, [*kept_before, *range(30, 90)])
-    np.testing.assert_array_equal(mixed.own.x, training.rows.x)
+    np.testing.assert_array_equal(mixed.primary.x, training.rows.x)
     for name in CLOSED:
         trained = train_closed(name, mixed)
         assert len(trained.scores) == len(training.held)
