@@ -9,7 +9,6 @@ import pytest
 
 from seqclass.pages.index_pages import write_all
 from seqclass.store.catalogue import list_models
-from seqclass.store.datasets import open_dataset
 from seqclass.store.log import next_turn
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.retrainings import commit_retraining
@@ -27,21 +26,6 @@ def sealed(**content: object) -> bytes:
     """A manifest that carries the right digest of itself, whatever it says."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return json.dumps({**content, "manifest_sha256": digest}).encode()
-
-
-BROKEN: dict[str, bytes | None] = {
-    "empty": b"",
-    "no text": b"\xff\xfe\x00",
-    "another object": b"{}",
-    "a list": b"[1, 2]",
-    "a number": b"7",
-    "deeply nested": b"[" * 200_000 + b"]" * 200_000,
-    "deeply nested objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
-    "sealed nothing": sealed(),
-    "files elsewhere": sealed(files=[{"path": "../../../secret", "sha256": "0"}]),
-    "files of another kind": sealed(files={"a": 1}, name=7, created=[], metrics=None),
-    "a folder": None,
-}
 
 
 def damage(root: Root, content: bytes | None, *place: str) -> str:
@@ -87,8 +71,17 @@ def places(root: Root) -> dict[str, tuple[str, ...]]:
     }
 
 
-@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("record", ["dataset", "model", "log entry", "retraining"])
+@pytest.mark.parametrize(
+    ("record", "content"),
+    [
+        ("dataset", sealed()),
+        ("model", sealed(files=[{"path": "../../../secret", "sha256": "0"}])),
+        ("log entry", b"[1, 2]"),
+        ("retraining", None),
+    ],
+    ids=["a dataset, sealed nothing", "a model, files elsewhere", "an entry, a list",
+         "a retraining, a folder"],
+)  # fmt: skip
 def test_one_damaged_record_is_named_and_hides_no_other(
     tree: Root, seqclass: Command, record: str, content: bytes | None
 ) -> None:
@@ -133,54 +126,13 @@ def test_a_log_that_may_not_be_read_gets_no_entry(tree: Root) -> None:
     assert champion_of(tree, "toy") == "v3"
 
 
-@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_a_damaged_newest_entry_hides_no_model(
-    tree: Root, seqclass: Command, content: bytes | None
-) -> None:
-    path = damage(tree, content, *tree.parts_of(newest_entry_of(tree, "toy")))
+def test_a_damaged_newest_entry_hides_no_model(tree: Root, seqclass: Command) -> None:
+    path = damage(tree, b"", *tree.parts_of(newest_entry_of(tree, "toy")))
     bad = Damages()
     assert len(list_models(tree, bad)) == 4
     assert [path in item["problem"] for item in bad] == [True]
     write_all(tree)
-    for words in (
-        ["show", "toy"],
-        ["rollback", "toy"],
-        ["promote", "toy@v2", "--force"],
-        ["models"],
-    ):
-        code, _, err = seqclass(*words)
-        assert code in (0, 1, 2)
-        assert "Traceback" not in err
-    assert Path(tree.join("models", "toy", "v1", "model.keras")).exists()
-
-
-@pytest.mark.parametrize("record", ["dataset", "model", "log entry"])
-def test_an_import_beside_a_damaged_record_ends_well(
-    tree: Root, seqclass: Command, prefect: str, tmp_path: Path, record: str
-) -> None:
-    damage(tree, BROKEN["deeply nested"], *places(tree)[record])
-    steps = [
-        f"{'kl'[n % 2]}{n},{'kl'[n % 2]},{step},{n + step}" for n in range(8) for step in (0, 1)
-    ]
-    (tmp_path / "a.csv").write_text("\n".join(["series_id,label,step,x", *steps, ""]))
-    code, _, err = seqclass("import", tmp_path / "a.csv", "--name", "new")
-    assert (code, "Traceback" in err) == (0, False), err
-    assert open_dataset(tree, "new").manifest["n_series"] == 8
-
-
-def test_a_version_that_is_half_gone_is_named(tree: Root, seqclass: Command) -> None:
-    Path(tree.join("models", "toy", "v1", "model.keras")).unlink()
-    code, out, err = seqclass("verify")
-    assert (code, "Traceback" in err) == (1, False)
-    assert "v1/model.keras: expected a file named by the manifest" in out
-    assert seqclass("models")[0] == 0
-
-
-def test_a_version_that_is_gone_with_its_folder_is_named_by_the_log(
-    tree: Root, seqclass: Command
-) -> None:
-    shutil.rmtree(tree.join("models", "toy", "v1"))
-    code, out, _ = seqclass("verify")
-    assert code == 1
-    assert "log/models/toy: refers to models/toy@v1, which is missing" in out
+    for words in (["show", "toy"], ["rollback", "toy"], ["promote", "toy@v2", "--force"]):
+        code, out, err = seqclass(*words)
+        assert (code, out, err.count("\n")) == (2, "", 1), words
     assert seqclass("models")[0] == 0
