@@ -32,10 +32,10 @@ def run(harm: Harm, root: Root) -> tuple[int, str, float, int]:
     """Exit code, errors, seconds of processor and the most memory of the command."""
     words = [*harm.words, *(["--name", "x"] if harm.words[0] in ("import", "generate") else [])]
     words += [] if harm.words[0] == "inspect" else ["--root", root.path]
-    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "seqclass.flows", *words]
-    found = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    code, cpu_s, memory = json.loads(found.stdout)
-    return code, found.stderr, cpu_s, memory
+    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "flows", *words]
+    process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    code, cpu_s, memory = json.loads(process.stdout)
+    return code, process.stderr, cpu_s, memory
 
 
 def refused(harm: Harm, root: Root) -> str:
@@ -56,9 +56,8 @@ def refused(harm: Harm, root: Root) -> str:
 def test_hostile_files_are_refused_in_one_line_each(tmp_path: Path, root: Root) -> None:
     """With ``SEQCLASS_HOSTILE_SEED`` others are drawn."""
     dataset = store_series(root)
-    known = {"dataset": dataset.ref, "classes": ["down", "up"], "channels": ["value"], "spec": {}}
-    store_champion(root, "toy", **known)
-    found = [refused(harm, root) for harm in harms(tmp_path, SEED)]
-    assert [wrong for wrong in found if wrong] == []
+    store_champion(root, "toy", dataset=dataset.ref)
+    problems = [refused(harm, root) for harm in harms(tmp_path, SEED)]
+    assert [problem for problem in problems if problem] == []
     assert root.names("datasets") == ["toy"]
     assert root.names(".staging") == []
