@@ -62,6 +62,12 @@ def test_constant_series_are_no_near_copies_of_each_other(level: float) -> None:
     assert len(set(exact_keys(x))) == 2
 
 
+def test_nothing_observed_has_keys_too() -> None:
+    nothing = np.full((1, 5, 2), np.nan, np.float32)
+    assert near_keys(nothing) == [b""]
+    assert len(exact_keys(nothing)) == 1
+
+
 def test_leaks_count_test_series_once_and_name_pairs() -> None:
     exact = [key * 8 for key in [b"p", b"q", b"p", b"p", b"s"]]
     near = [key * 8 for key in [b"1", b"2", b"1", b"1", b"2"]]

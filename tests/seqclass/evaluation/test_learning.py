@@ -27,7 +27,7 @@ from seqclass.evaluation.metrics import (
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.scaling import fit_scaling
 from seqclass.training import splits
-from seqclass.training.baselines import baseline_predictions
+from seqclass.training.baselines import baseline_predictions, summary_features
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_test, holdout_folds
@@ -258,6 +258,14 @@ def test_a_mostly_constant_channel_takes_its_standard_deviation() -> None:
     x = np.zeros((10, 10, 1), np.float32)
     x[0, 0] = 100
     assert fit_scaling(x).scale[0] == pytest.approx(9.95, rel=0.01)
+
+
+def test_summary_features_survive_holes_and_constants() -> None:
+    x = np.full((3, 6, 2), np.nan, np.float32)
+    x[0], x[1, 2] = 4.0, 1.0
+    features = summary_features(x)
+    assert features.shape == (3, 22)
+    assert np.isfinite(features).all()
 
 
 def test_baselines_learn_what_is_easy() -> None:

@@ -39,6 +39,20 @@ def test_pandas_reads_a_row_for_each_series_and_writes_labels_into_it(
     assert answers == [Answer(queue.questions[0].series_id, "down", "ann", THEN.isoformat())]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_an_empty_column_of_labels_is_text_and_takes_some(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"labels.{ending}"
+    for labels in ([math.nan, math.nan], [None, "up"]):
+        table = pd.DataFrame({"series_id": ["a", "b"], "label": labels})
+        table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+        if "up" in labels:
+            [answer] = read_answers(str(path), "ann", THEN, Limits())
+            assert answer[:2] == ("b", "up")
+        else:
+            with pytest.raises(ValueError, match="at least one label"):
+                read_answers(str(path), "ann", THEN, Limits())
+
+
 FORMULA = "=cmd|' /C calc'!A0"
 
 

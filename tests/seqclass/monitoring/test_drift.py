@@ -61,6 +61,11 @@ def test_every_measure_is_finite_and_in_range(old: np.ndarray, new: np.ndarray) 
     assert row["distance"] >= 0
 
 
+def test_a_number_that_nobody_has_is_no_drift() -> None:
+    row = compare_numbers("x", np.full(5, np.nan), np.ones(5))
+    assert (row["p_value"], row["shift"]) == (1.0, 0.0)
+
+
 def test_a_constant_that_becomes_another_is_drift() -> None:
     drift = judge_drift([compare_numbers("x", np.ones(40), np.full(40, 2.0))], DriftSpec())
     assert drift["drifted"] == ["x"]

@@ -190,6 +190,14 @@ def test_networks_begin_with_members_of_their_own_form() -> None:
             np.testing.assert_array_equal(weight, given)
 
 
+def test_a_form_that_no_member_has_begins_fresh() -> None:
+    weights = weights_by_network(classifier_of(build_network(2, PLAIN, 1, SMALL, 0)))
+    other = NetworkBuilder(2, 5, 1, replace(SMALL, units=9))
+    begun = other(9)
+    load_matching_weights(begun, weights, 0)
+    assert weights_digest(begun.get_weights()) == weights_digest(other(9).get_weights())
+
+
 @pytest.mark.system
 def test_the_file_loads_with_nothing_of_this_project(tmp_path: Path) -> None:
     x, scaling = gappy(), Scaling((0.5, -1.0), (2.0, 0.1))

@@ -120,6 +120,15 @@ def test_midi_bends_follow_a_contour() -> None:
     np.testing.assert_allclose(heard, expected, atol=0.005)
 
 
+def test_midi_names_its_raga_and_sets_its_bend_range() -> None:
+    messages = [
+        m for _, m in parsed(midi_file(line_of_svaras(np.zeros(3), np.ones(3)), 150.0, "Śrī"))
+    ]
+    assert b"\xff\x03" + "Śrī".encode() in messages
+    place = messages.index(bytes([0xB0, 6, BEND_SEMITONES]))
+    assert messages[place - 2 : place] == [bytes([0xB0, 101, 0]), bytes([0xB0, 100, 0])]
+
+
 @pytest.mark.parametrize(("tonic_hz", "height"), [(130.0, 0), (220.0, 16)])
 def test_the_sound_has_the_pitch_of_its_svara(tonic_hz: float, height: int) -> None:
     line = line_of_svaras(np.array([float(height)]), np.array([3.0]))

@@ -9,6 +9,7 @@ import pytest
 from seqclass.networks.classifier import probabilities_of
 from seqclass.networks.outputs import predict_all
 from seqclass.pipeline.replicas import weights_digest
+from seqclass.training import members as members_module
 from seqclass.training.auxiliary_weight import with_auxiliary
 from seqclass.training.learnt_rows import Auxiliary, Mixed, Rows
 from seqclass.training.members import (
@@ -180,6 +181,19 @@ def test_rows_that_say_nothing_get_little_weight_or_none() -> None:
         weights.append(mixed.auxiliary.weight if mixed.auxiliary else 0.0)
     assert min(weights) == 0.0, weights
     assert max(weights) < 0.5, weights
+
+
+def test_few_auxiliary_rows_beside_many_may_all_be_left_out_of_the_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(members_module, "MAX_CLOSED", 60)
+    training, other = training_of(songs(90, 1)), songs(1, 2)
+    training = replace(training, folds=training.folds[:1])
+    for unlucky in (replace(training, seed=seed) for seed in range(99)):
+        sample = at_weight(unlucky, other, 1.0).subsample()
+        if len(sample.rows) == len(sample.own):
+            break
+    assert with_auxiliary(unlucky, other).auxiliary is None
 
 
 def test_longer_auxiliary_series_train_beside_shorter_rows() -> None:

@@ -121,6 +121,15 @@ def test_sureness_of_a_member_does_not_change_its_weight() -> None:
     np.testing.assert_allclose(loud.weights, plain.weights, atol=0.02)
 
 
+def test_a_member_that_answered_a_part_of_the_rows_may_be_all_that_is_left() -> None:
+    y = np.arange(300) % 3
+    wrong, right = 6.0 * np.eye(3)[(y + 1) % 3], right_on(np.ones(100), y[:100], 0)
+    mixture = fit_mixture([wrong, right], y, always=[1])
+    assert mixture.weights == (0.0, 1.0)
+    assert mixture.logits([wrong, right]).shape == (100, 3)
+    assert np.isfinite(mixture.temperature)
+
+
 @pytest.fixture(scope="module")
 def three() -> list[keras.Model]:
     archs = (SMALL, replace(SMALL, kind="lstm"), replace(SMALL, units=3))

@@ -121,6 +121,12 @@ def test_the_first_rule_splits_groups_by_their_keys_alone(root: Root) -> None:
     assert select_rows(stored, TrainingSpec()).test.tolist() != before.tolist()
 
 
+def test_without_groups_all_rules_are_one(root: Root) -> None:
+    stored = store_series(root, n=200)
+    rows = [select_rows(stored, TrainingSpec(split_rule=rule)).test.tolist() for rule in (1, 2, 3)]
+    assert rows[0] == rows[1] == rows[2]
+
+
 def test_what_can_t_be_split_is_said_before_training(root: Root, seqclass: Command) -> None:
     groups = ["big"] * 40 + [f"g{i}" for i in range(2)] * 10
     labels = [("down", "up")[i % 2] for i in range(60)]

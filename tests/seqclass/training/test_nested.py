@@ -15,7 +15,7 @@ from seqclass.training.members import (
 )
 from seqclass.training.nested import nested_scores
 from seqclass.training.spec import MEMBERS, TrainingSpec
-from seqclass.training.splits import holdout_folds
+from seqclass.training.splits import MAX_NESTED, holdout_folds
 from tests.support.networks import lines, quiet
 
 
@@ -70,3 +70,20 @@ def test_closed_forms_choose_their_penalty_without_the_fold_that_they_answer() -
         assert second is not None
         np.testing.assert_allclose(second[is_own], first[is_own])
         assert not np.allclose(second[~is_own], first[~is_own])
+
+
+def test_no_row_is_answered_so_where_one_fold_or_old_weights_or_many_rows_do(
+    training: Training,
+) -> None:
+    scores = guesses(training, 0.9, 1)
+    assert nested_scores([fitted(0, scores)], training).shape == (5, 75, 3)
+    assert nested_scores([fitted(0, scores), fitted(1, scores[:30])], training).shape == (
+        2, 30, 3,
+    )  # fmt: skip
+    one_fold = [fitted(0, scores), fitted(1, scores[:15])]
+    assert not len(nested_scores(one_fold, training))
+    warm = replace(training, initial=[[np.zeros(1)]])
+    assert not len(nested_scores([fitted(0, scores)], warm))
+    n = MAX_NESTED + 1
+    many = training_of(Rows(np.zeros((n, 4, 1), np.float32), np.arange(n, dtype=np.int32) % 3))
+    assert not len(nested_scores([fitted(0, guesses(many, 0.9, 1))], many))
