@@ -1,149 +1,110 @@
-"""Stability studies: resumable, one row a run, the same table however they came about."""
+"""Stability studies: one row a run, each trained once, the same table however they came about."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from pydantic import TypeAdapter
 
+from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.study import missing_runs, summarise_study, train_run
+from seqclass.pipeline.training import train
 from seqclass.store.catalogue import verify_tree
+from seqclass.store.datasets import Dataset
 from seqclass.store.registry import open_model
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 from seqclass.store.studies import open_study
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.study_spec import StudySpec
 from tests.support.commands import Command
-from tests.support.stored import SMALL, store_series
-from tests.support.waiting import until
+from tests.support.stored import QUICK, SMALL, store_series
+
+SPEC = TypeAdapter(TrainingSpec).validate_python(SMALL)
+
+
+def studied(dataset: Dataset, spec: StudySpec) -> tuple[str, int]:
+    """A study's reference, and how many runs were trained for it."""
+    missing = missing_runs(dataset, spec)
+    for label, run in missing.items():
+        train_run(label, run, dataset)
+    return summarise_study(dataset, spec), len(missing)
 
 
 def rows_of(root: Root, ref: str) -> list[dict]:
     return pq.read_table(f"{open_study(root, ref).folder}/runs.parquet").to_pylist()
 
 
-def without_seconds(rows: list[dict]) -> list[dict]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
-
-
-def test_a_study_trains_every_seed_of_every_variant_once(
-    prefect: str, root: Root, seqclass_json: Callable[..., dict], seqclass: Command, small: Path
-) -> None:
-    store_series(root, n=90)
-    small.write_text(json.dumps({**SMALL, "members": ["convolutions"]}))
-    calm = {**SMALL, "members": ["convolutions"], "validation_fraction": 0.3}
-    (small.parent / "calm.json").write_text(json.dumps(calm))
-    recipes = f"{small},{small.parent / 'calm.json'}"
-    words = ("stability", "toy", "--recipes", recipes, "--architectures", "lstm")
-    first = seqclass_json(*words, "--seeds", 1)
-    assert first["trained"] == 2
-    again = seqclass_json(*words, "--seeds", 1)
-    assert (again["trained"], again["study"]) == (0, first["study"])
-    larger = seqclass_json(*words, "--seeds", 2)
-    assert larger["trained"] == 2
-    assert larger["study"] != first["study"]
-    rows = rows_of(root, larger["study"])
-    assert [(r["recipe"], r["architecture"], r["seed"]) for r in rows] == [
-        (recipe, "lstm", seed) for recipe in ("small", "calm") for seed in (0, 1)
+def test_a_study_trains_every_seed_of_every_variant_once(root: Root, seqclass: Command) -> None:
+    dataset = store_series(root, n=90)
+    recipes = {"quick": QUICK, "calm": replace(QUICK, validation_fraction=0.3)}
+    smaller, larger = (StudySpec(n, 0, ("lstm",), recipes) for n in (1, 2))
+    first, trained = studied(dataset, smaller)
+    assert trained == 2
+    assert studied(dataset, smaller) == (first, 0)
+    run, _ = sorted(Path(root.join("studies", "toy", "runs")).iterdir())
+    run.write_text('{"seed": 0, "accu')
+    assert studied(dataset, smaller) == (first, 1), "one whose record can't be read"
+    second, trained = studied(dataset, larger)
+    assert trained == 2
+    assert second != first
+    rows = rows_of(root, second)
+    assert [(row["recipe"], row["architecture"], row["seed"]) for row in rows] == [
+        (recipe, "lstm", seed) for recipe in recipes for seed in (0, 1)
     ]
     assert len({row["weights_sha256"] for row in rows}) >= 2
-    assert all(0.9 < v["spread"]["macro_f1"]["min"] <= 1 for v in larger["variants"])
-    page = Path(larger["report"]).read_text()
+    study = open_study(root, second)
+    variants = study.read_json("stability.json")["variants"]
+    assert all(0.9 < variant["spread"]["macro_f1"]["min"] <= 1 for variant in variants)
+    page = Path(study.folder, "report.html").read_text()
     assert page.count("<svg") == 1
-    assert all(f"{recipe}, lstm" in page for recipe in ("small", "calm"))
+    assert all(f"{recipe}, lstm" in page for recipe in recipes)
+    refresh(root, [second])
     assert "studies/toy/" in Path(root.join("index.html")).read_text()
     assert verify_tree(root)["bad"] == []
-    code, out, _ = seqclass("show", larger["study"])
-    assert code == 0
-    assert "passed" in out
+    code, out, _ = seqclass("show", second)
+    assert (code, "passed" in out) == (0, True)
 
 
 @pytest.mark.system
 def test_a_study_s_seeds_are_those_of_training_whose_manifest_says_what_decides_the_bits(
-    prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
+    root: Root,
 ) -> None:
-    store_series(root, n=150)
-    study = seqclass_json("stability", "toy", "--seeds", 2, "--recipes", small)
-    trained = seqclass_json("train", "toy", "--seeds", 2, "--spec", small)
+    dataset = store_series(root, n=150)
+    ref, _ = studied(dataset, StudySpec(2, 0, (), {"small": SPEC}))
+    model = open_model(root, train(root, "toy", spec=replace(SPEC, seeds=2))["model"])
     by_study, by_training = (
-        [(s["weights_sha256"], s["macro_f1"]) for s in seeds]
-        for seeds in (rows_of(root, study["study"]), trained["seeds"])
+        [(seed["weights_sha256"], seed["macro_f1"]) for seed in seeds]
+        for seeds in (rows_of(root, ref), model.read_json("stability.json")["seeds"])
     )
     assert by_study == by_training
-    manifest = open_model(root, "toy").manifest
-    assert set(manifest["numerics"]) == {
+    assert set(model.manifest["numerics"]) == {
         "threads", "onednn", "op_determinism", "kernel", "learning_code",
     }  # fmt: skip
-    assert {"python", "tensorflow-cpu", "keras", "numpy"} & set(manifest["software"])
-    assert {"cpu", "vector_flags", "cores"} <= set(manifest["machine"])
+    assert {"python", "tensorflow-cpu", "keras", "numpy"} & set(model.manifest["software"])
+    assert {"cpu", "vector_flags", "cores"} <= set(model.manifest["machine"])
 
 
 @pytest.mark.system
-def test_a_killed_study_goes_on_and_ends_with_the_same_table(
-    prefect: str,
-    root: Root,
-    tmp_path: Path,
-    seqclass_json: Callable[..., dict],
-    small: Path,
-) -> None:
-    store_series(root, n=90)
-    words = ["stability", "toy", "--seeds", "6", "--recipes", str(small)]
-    environment = {**os.environ, "SEQCLASS_STORAGE": root.path}
-    runs = Path(root.join("studies", "toy", "runs"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "seqclass.flows", *words], env=environment, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    until(lambda: process.poll() is not None or len(list(runs.glob("*.json"))) > 1)
-    assert process.poll() is None
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    done = {path: path.stat().st_mtime_ns for path in runs.glob("*.json")}
-    assert 2 <= len(done) < 6
-    assert not [v for v in root.names("studies", "toy") if v != "runs"]
-    finished = seqclass_json(*words)
-    assert finished["trained"] == 6 - len(done)
-    assert all(path.stat().st_mtime_ns == moment for path, moment in done.items())
-    other = open_root(tmp_path / "undisturbed")
-    store_series(other, n=90)
-    whole = seqclass_json(*words, "--root", other.path)
-    assert whole["study"] == finished["study"]
-    tables = [without_seconds(rows_of(r, whole["study"])) for r in (root, other)]
-    assert tables[0] == tables[1]
-    assert verify_tree(root)["bad"] == []
-
-
-@pytest.mark.system
-def test_a_record_that_can_t_be_read_is_trained_again(
-    prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
-) -> None:
-    store_series(root, n=90)
-    words = ("stability", "toy", "--seeds", 1, "--recipes", small)
-    seqclass_json(*words)
-    [run] = Path(root.join("studies", "toy", "runs")).iterdir()
-    run.write_text('{"seed": 0, "accu')
-    assert seqclass_json(*words)["trained"] == 1
-
-
-@pytest.mark.system
-def test_threads_are_part_of_the_fingerprint(
-    prefect: str, root: Root, seqclass_json: Callable[..., dict], small: Path
-) -> None:
+def test_threads_are_part_of_the_fingerprint(root: Root) -> None:
     """Stock layers sum in the same order with two threads, and the verdict says what changed."""
     store_series(root, n=130)
-    seqclass_json("train", "toy", "--seeds", 1, "--spec", small)
-    module = [sys.executable, "-m", "seqclass.flows"]
-    words = [*module, "reproduce", "toy", "--root", root.path, "--json"]
-    environment = {**os.environ, "SEQCLASS_THREADS": "2"}
-    found = subprocess.run(words, env=environment, capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
-    verdict = json.loads(found.stdout)
-    assert verdict["verdict"] in ("identical", "equivalent")
-    assert verdict["changed_fingerprint"] == ["threads"]
-    wrong = subprocess.run(
-        words, env={**os.environ, "SEQCLASS_THREADS": "two"}, capture_output=True, text=True
-    )
-    assert wrong.returncode == 2
-    assert "SEQCLASS_THREADS: expected a whole number" in wrong.stderr.splitlines()[-1]
+    train(root, "toy", spec=replace(SPEC, seeds=1))
+    words = [sys.executable, "-m", "flows", "reproduce", "toy", "--root", root.path, "--json"]
+
+    def reproduced(threads: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "SEQCLASS_THREADS": threads}
+        return subprocess.run(words, env=environment, capture_output=True, text=True)
+
+    process = reproduced("2")
+    assert process.returncode == 0, process.stderr
+    result = json.loads(process.stdout)
+    assert result["verdict"] in ("identical", "equivalent")
+    assert result["changed_fingerprint"] == ["threads"]
+    process = reproduced("two")
+    assert process.returncode == 2
+    assert "SEQCLASS_THREADS: expected a whole number" in process.stderr.splitlines()[-1]
