@@ -22,6 +22,8 @@ from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec
 
 MIN_PER_CLASS = 2
 """Series that every class needs for training: one to learn from, one to hold back."""
+LEAST_TOLD = 20
+"""Series from which on no value equals every label by chance."""
 
 
 class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -150,7 +152,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         ValueError
             If the labels do not match the series, there is only one class, a class has fewer than
             two series, or one is called ``"unknown"``, no series has a value or more than one step,
-            or ``X`` can be read in two ways.
+            ``X`` can be read in two ways, or one of its columns equals ``y``.
 
         Warns
         -----
@@ -170,6 +172,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         _check_series(given)
         labels = _labels(given.aligned("y", y), len(x))
         given.check_rows_are_series(labels)
+        _check_no_labels(x, labels)
         groups = given.aligned("groups", groups)
         if groups is not None:
             groups = _checked("groups", groups, len(x))
@@ -227,6 +230,18 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         """Keep the names of a wide table's columns, or compare them with those of ``fit``."""
         x = given.values if given.wide is None else given.wide
         validate_data(self, x, reset=reset, skip_check_array=True, ensure_2d=False)
+
+
+def _check_no_labels(x: np.ndarray, labels: np.ndarray) -> None:
+    """Raise ValueError if a value of each series is its label, as where a table holds both."""
+    if labels.dtype.kind not in "iuf" or len(x) < LEAST_TOLD:
+        return
+    steps, channels = np.nonzero((x == labels[:, None, None].astype(x.dtype)).all(axis=0))
+    if len(steps):
+        raise ValueError(
+            f"X: expected series without their labels, got y itself at step {steps[0]} of channel "
+            f"{channels[0]} (from 0); leave that column out"
+        )
 
 
 def _check_series(given: PaddedSeries) -> None:

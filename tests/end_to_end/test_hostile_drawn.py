@@ -32,7 +32,7 @@ def run(harm: Harm, root: Root) -> tuple[int, str, float, int]:
     """Exit code, errors, seconds of processor and the most memory of the command."""
     words = [*harm.words, *(["--name", "x"] if harm.words[0] in ("import", "generate") else [])]
     words += [] if harm.words[0] == "inspect" else ["--root", root.path]
-    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "flows", *words]
+    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "seqclass.flows", *words]
     process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     code, cpu_s, memory = json.loads(process.stdout)
     return code, process.stderr, cpu_s, memory

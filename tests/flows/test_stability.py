@@ -94,7 +94,16 @@ def test_threads_are_part_of_the_fingerprint(root: Root) -> None:
     """Stock layers sum in the same order with two threads, and the verdict says what changed."""
     store_series(root, n=130)
     train(root, "toy", spec=replace(SPEC, seeds=1))
-    words = [sys.executable, "-m", "flows", "reproduce", "toy", "--root", root.path, "--json"]
+    words = [
+        sys.executable,
+        "-m",
+        "seqclass.flows",
+        "reproduce",
+        "toy",
+        "--root",
+        root.path,
+        "--json",
+    ]
 
     def reproduced(threads: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "SEQCLASS_THREADS": threads}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -40,6 +41,18 @@ def test_labels_and_groups_that_do_not_suit_are_one_line(
         SequenceClassifier().fit(X, y, groups)
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_table_that_holds_its_labels_is_refused() -> None:
+    y = np.random.default_rng(1).integers(0, 3, 30)
+    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 8))).add_prefix("t").assign(target=y)
+    long = wide.drop(columns="target").stack().rename("value").reset_index()
+    long = long.set_axis(["series_id", "step", "value"], axis=1)
+    long["step"] = long["step"].str[1:].astype(int)
+    long["kind"] = y[long["series_id"]]
+    for table in (wide, long):
+        with pytest.raises(ValueError, match="X: expected series without their labels, got y"):
+            SequenceClassifier().fit(table, y)
 
 
 def test_series_without_any_value_are_one_line() -> None:
