@@ -70,6 +70,7 @@ def zipped() -> bytes:
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel workbook; save it as .xlsx"),
         (b"<!DOCTYPE html><table>", "a web page"),
     ],
+    ids=["gzip", "zip", "pdf", "xls", "html"],  # the first two hold the time
 )
 def test_what_no_reader_takes_is_told_what_it_is(tmp_path: Path, content: bytes, says: str) -> None:
     path = tmp_path / "a.csv"
