@@ -93,16 +93,3 @@ def test_a_dataset_that_a_version_learned_from_is_not_deleted(
     assert code == 2
     assert "learned from it; it stays" in err
     assert verify_tree(trained.root)["bad"] == []
-
-
-def test_the_command_says_what_trains_and_refuses_what_can_not(
-    trained: Model, seqclass: Command, small: Path
-) -> None:
-    store_songs(trained.root, "other", 40, 3)
-    options = ("--seeds", 1, "--spec", small)
-    code, _, err = seqclass("train", "real", "--auxiliary", "other", "--name", "m", *options)
-    assert code in (0, 1), err  # 1: the gate refuses it
-    assert "auxiliary: 40 series of datasets/other@" in err
-    code, _, err = seqclass("train", "real", "--auxiliary", "real", *options)
-    assert (code, err.count("\n")) == (2, 1)
-    assert "auxiliary: expected another dataset than datasets/real@" in err

@@ -12,7 +12,7 @@ from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import DECIDED, make_champion, store_champion, store_version
+from tests.support.stored import DECIDED, store_champion, store_version
 
 
 @pytest.fixture
@@ -70,13 +70,6 @@ def test_a_decision_that_no_entry_carries_out_counts_for_nothing(two: Root) -> N
             commit_retraining(two, folder, "m", sealed, NOW.replace(second=second), number)
         commit_retraining(two, folder, "m", {**DECIDED, "trusted": True}, NOW.replace(second=11))
     assert [found["entry"] for found in retrainings_of(two, "m")] == [None]
-
-
-def test_a_move_to_a_damaged_version_leaves_no_entry(two: Root) -> None:
-    flip(two, "v1", "model.keras")
-    with pytest.raises(DamagedError, match=r"models/m/v1/model\.keras"):
-        make_champion(two, "m", "v1", 9)
-    assert decisions(two) == 2
 
 
 @pytest.mark.parametrize("kind", ["lambda", "custom class", "no network", "pickle"])

@@ -30,10 +30,9 @@ exit $code
     ("size", "words"),
     [
         ("4m", ["up", "--port", "0"]),
-        ("4m", ["train", "toy"]),
         ("52m", ["generate", "signals", "--n-series", "400000"]),
     ],
-    ids=["up", "train", "while it is written"],
+    ids=["up", "while it is written"],
 )
 def test_a_full_disk_is_one_line_that_names_the_root(
     size: str, words: list[str], root: Root, prefect_home: Path

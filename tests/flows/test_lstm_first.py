@@ -1,59 +1,58 @@
 """Every training trains an LSTM, and everything that it says begins with it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from seqclass.evaluation.contribution import LSTM
+from seqclass.flows.cli.training_printing import show_training
+from seqclass.pipeline.generate import generate_dataset
+from seqclass.pipeline.training import train
+from seqclass.store.datasets import write_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
-from tests.support.commands import Command
+from seqclass.store.rows import from_dense
+from seqclass.synthesis.signals import SignalSpec
+from seqclass.training.spec import TrainingSpec
 
-ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "archive"
 
-
-@pytest.fixture(params=["author", "BME", "Trace", "noise"])
-def dataset(request: pytest.FixtureRequest, seqclass: Command, root: Root, tmp_path: Path) -> str:
-    """Series that cheap members solve, a few that they don't, and noise."""
-    name, path = request.param.lower(), ARCHIVE / f"{request.param}.npz"
-    words: tuple[object, ...] = ("generate", "signals", "--n-series", 600)
-    if name == "noise":
-        rng, path = np.random.default_rng(0), tmp_path / "noise.npz"
-        labels = np.array(["a", "b"])[rng.integers(0, 2, 30)]
-        np.savez(path, X=rng.normal(0, 1, (30, 60, 1)), y=labels)
-    if name != "author":
-        if not path.exists():
-            pytest.skip(f"no archive data: {name}")
-        words = ("import", path)
-    code, _, err = seqclass(*words, "--name", name, "--root", root.path)
-    assert code == 0, err
-    return name
+def store_noise(root: Root) -> None:
+    rng = np.random.default_rng(0)
+    table = pa.table({
+        "series_id": [f"s{i}" for i in range(30)], "label": rng.choice(["a", "b"], 30),
+        "n_steps": np.full(30, 60, np.int32),
+        "value": from_dense(rng.normal(0, 1, (30, 60)).astype(np.float32)),
+    })  # fmt: skip
+    write_dataset(root, "series", [table], {})
 
 
 @pytest.mark.system
+@pytest.mark.parametrize("kind", ["solved by cheap members", "noise"])
 def test_every_seed_of_a_training_with_defaults_trains_an_lstm(
-    dataset: str, seqclass: Command, root: Root
+    root: Root, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = seqclass("train", dataset, "--seeds", 2, "--root", root.path)
-    assert code in (0, 1), err
-    assert out.lstrip().startswith("LSTM alone")
-    model = open_model(root, f"{dataset}@v1")
+    if kind == "noise":
+        store_noise(root)
+    else:
+        generate_dataset("signals", SignalSpec(n_series=600), "series", root)
+    outcome = train(root, "series", spec=TrainingSpec(seeds=2))
+    show_training(root, outcome, False)
+    assert capsys.readouterr().out.lstrip().startswith("LSTM alone")
+    model = open_model(root, outcome["model"])
     stability = model.read_json("stability.json")
     history = pq.read_table(model.path("history.parquet")).to_pylist()
     for seed in stability["seeds"]:
-        [lstm] = [own for own in seed["members"] if own["name"] == LSTM]
+        [lstm] = [member for member in seed["members"] if member["name"] == LSTM]
         assert lstm["networks"] >= 1
         assert lstm["updates"] >= 100
         assert lstm["weight"] > 0
-        own = [p for p in history if (p["seed"], p["member"]) == (seed["seed"], LSTM)]
-        assert len(own) == lstm["updates"]
+        points = [p for p in history if (p["seed"], p["member"]) == (seed["seed"], LSTM)]
+        assert len(points) == lstm["updates"]
     lowest = min(seed["lstm"]["macro_f1"] for seed in stability["seeds"])
     assert stability["lstm"]["spread"]["macro_f1"]["min"] == lowest
-    told = json.loads(seqclass("show", dataset + "@v1", "--root", root.path, "--json")[1])
-    assert told["stability"]["lstm"] == stability["lstm"]
     assert model.read_json("metrics.json")["lstm"]["per_class"]
     page = Path(f"{model.folder}/report.html").read_text()
     assert page.index('id="lstm"') < page.index('id="committee"') < page.index('id="scores"')

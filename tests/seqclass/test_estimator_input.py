@@ -45,7 +45,9 @@ def test_labels_and_groups_that_do_not_suit_are_one_line(
 
 def test_a_table_that_holds_its_labels_is_refused() -> None:
     y = np.random.default_rng(1).integers(0, 3, 30)
-    wide = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 8))).add_prefix("t").assign(target=y)
+    wide = (
+        pd.DataFrame(np.random.default_rng(0).normal(size=(30, 8))).add_prefix("t").assign(target=y)
+    )
     long = wide.drop(columns="target").stack().rename("value").reset_index()
     long = long.set_axis(["series_id", "step", "value"], axis=1)
     long["step"] = long["step"].str[1:].astype(int)
