@@ -74,8 +74,8 @@ def test_a_bucket_s_folders_are_its_store_s(bucket: Root) -> None:
 
 
 def files(root: Root) -> dict[Path, bytes]:
-    found = (p for p in Path(root.path).rglob("*") if p.is_file() and not p.is_symlink())
-    return {path: path.read_bytes() for path in found}
+    paths = (p for p in Path(root.path).rglob("*") if p.is_file() and not p.is_symlink())
+    return {path: path.read_bytes() for path in paths}
 
 
 @pytest.mark.parametrize("link", ["", "done", "quarantine"])
@@ -127,11 +127,7 @@ def test_no_run_writes_or_moves_what_the_store_owns(
     assert files(linked) == before
 
 
-LOST = ("models/m/v1", "models/m/v2", "datasets/toy/*", "studies/toy/0*", "retrainings/m/*",
-        "scores/m/v1/toy/*")  # fmt: skip
-
-
-@pytest.mark.parametrize("place", LOST)
+@pytest.mark.parametrize("place", ["models/m/v1", "datasets/toy/*", "scores/m/v1/toy/*"])
 def test_a_version_that_has_lost_its_manifest_is_named_and_stays(
     root: Root, seqclass: Command, place: str
 ) -> None:
