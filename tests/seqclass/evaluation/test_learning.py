@@ -192,7 +192,7 @@ def test_a_row_keeps_its_side_when_a_dataset_grows(y: list[int], more: int) -> N
 @given(sizes=st.lists(st.integers(3, 8), min_size=2, max_size=6), seed=st.integers(0, 99))
 def test_small_classes_train_and_test(sizes: list[int], seed: int) -> None:
     y = np.repeat(np.arange(len(sizes)), sizes)
-    kept, held = assign_test(keys_of(np.array([f"s{i}" for i in range(len(y))])), y, 0.2, seed)
+    kept, held = assign_test(keys_of(np.array([f"s{i}" for i in range(len(y))])), y, 0.5, seed)
     assert np.bincount(y[kept], minlength=len(sizes)).min() >= 2
     assert np.bincount(y[held], minlength=len(sizes)).min() >= 1
 

@@ -139,7 +139,7 @@ HOSTILE: dict[str, tuple[str, str | bytes]] = {
     "'up' and 'down' for 'a'": ("a.csv", "series_id,label\na,up\na,down\n"),
     "a series_id and a label as text": ("a.json", json.dumps([task(["a"], annotation("up"))])),
     "labels given until now, 2026": ("a.json", json.dumps([task("a", annotation(
-        "up", created_at="2050-01-01T00:00:00Z"))])),
+        "up", created_at="2026-05-03T00:06:00Z"))])),
     "no list of objects": ("a.json", '{"a": 1}'),
     "that Label Studio exports": ("a.json", b"\x00\xff\x00"),
     "recursion": ("a.json", "[" * 200_000),
