@@ -1,11 +1,10 @@
-"""The docs: the commands, options, files and places that they name are there."""
+"""The docs and messages: the commands, options, files and places that they name are there."""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.main import get_command
 
 from benchmarks.__main__ import BENCHMARKS
@@ -31,17 +30,14 @@ PAGES = [
 SCRIPTS = "\n".join(path.read_text() for path in (REPOSITORY / "benchmarks").glob("*.py"))
 PLACES = (DATASETS, MODELS, SCORES, INBOX, RETRAININGS, STUDIES, PRUNINGS, UNFINISHED, STAGING,
           HOME, METRICS, POLICY, COMPARISONS, DIGESTS)  # fmt: skip
-each_page = pytest.mark.parametrize(
-    "page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY))
-)
 
 
 def commands(
     command: Any, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], set[str]]]:
     """Every command by its words, with its options."""
-    for name, own in getattr(command, "commands", {}).items():
-        yield from commands(own, (*words, name))
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*words, name))
     given = {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
     yield words, given | {"--help"}
 
@@ -63,10 +59,10 @@ def options_in(text: str) -> set[str]:
 def misnamed(line: str) -> set[str]:
     """Of a line with ``seqclass``: options that its command lacks, or the words of no command."""
     words = tuple(re.findall(r"[\w-]+", line)[:2])
-    known = next((COMMANDS[words[:n]] for n in (2, 1) if words[:n] in COMMANDS), None)
-    if known is None and line[:1].islower():
+    options = next((COMMANDS[words[:n]] for n in (2, 1) if words[:n] in COMMANDS), None)
+    if options is None and line[:1].islower():
         return set(words[:1])
-    return options_in(line.partition("#")[0]) - (known or COMMANDS[()])
+    return options_in(line.partition("#")[0]) - (options or COMMANDS[()])
 
 
 def calls(page: Path) -> list[str]:
@@ -82,40 +78,38 @@ def rooted(page: Path) -> list[str]:
 
 
 def benches(page: Path) -> list[str]:
-    found = re.findall(r"python -m benchmarks ((?:[a-z_]+ ?)+)", page.read_text())
-    return [name for line in found for name in line.split()]
+    lines = re.findall(r"python -m benchmarks ((?:[a-z_]+ ?)+)", page.read_text())
+    return [name for line in lines for name in line.split()]
 
 
-@pytest.mark.parametrize(("find", "least"), [(calls, 100), (rooted, 40), (benches, 10)])
-def test_there_is_much_to_hold_to(find: Callable[[Path], list[str]], least: int) -> None:
-    assert sum(len(find(page)) for page in PAGES) >= least
+def everywhere(find: Callable[[Path], list[str]], least: int) -> list[tuple[str, str]]:
+    """What all pages name, with the page; at least as much, or the search is wrong."""
+    named = [(page.name, name) for page in PAGES for name in find(page)]
+    assert len(named) >= least
+    return named
 
 
-@each_page
-def test_commands_and_their_options_are_there(page: Path) -> None:
-    assert [line for line in calls(page) if misnamed(line)] == []
+def test_commands_and_their_options_are_there() -> None:
+    assert [call for call in everywhere(calls, 100) if misnamed(call[1])] == []
+    assert misnamed("train mine --no-such")
+    assert misnamed("nonsense mine")
 
 
-@each_page
-def test_an_option_that_stands_alone_is_one_of_ours(page: Path) -> None:
-    alone = set().union(*(options_in(span) for span in spans(page) if span.startswith("--")))
-    left = alone - set().union(*COMMANDS.values())
-    assert [option for option in left if f'"{option}"' not in SCRIPTS] == []
+def test_an_option_that_stands_alone_is_one_of_ours() -> None:
+    ours = set().union(*COMMANDS.values())
+    alone = [(page.name, option) for page in PAGES for span in spans(page)
+             if span.startswith("--") for option in options_in(span)]  # fmt: skip
+    left = [(page, option) for page, option in alone if option not in ours]
+    assert [(page, option) for page, option in left if f'"{option}"' not in SCRIPTS] == []
 
 
-@each_page
-def test_files_of_this_project_are_there(page: Path) -> None:
-    assert [path for path in rooted(page) if not list(REPOSITORY.glob(path))] == []
-
-
-@each_page
-def test_benchmarks_and_targets_are_there(page: Path) -> None:
-    text, makefile = page.read_text(), (REPOSITORY / "Makefile").read_text()
-    assert set(benches(page)) <= set(BENCHMARKS)
-    modules = re.findall(r"python -m benchmarks\.(\w+)", text)
-    assert [
-        name for name in modules if not (REPOSITORY / "benchmarks" / f"{name}.py").exists()
-    ] == []
+def test_files_benchmarks_and_targets_are_there() -> None:
+    assert [path for path in everywhere(rooted, 40) if not list(REPOSITORY.glob(path[1]))] == []
+    assert [name for name in everywhere(benches, 10) if name[1] not in BENCHMARKS] == []
+    text = "\n".join(page.read_text() for page in PAGES)
+    modules = {path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")}
+    assert set(re.findall(r"python -m benchmarks\.(\w+)", text)) <= modules
+    makefile = (REPOSITORY / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     assert set(re.findall(r"`make ([a-z-]+)`", text)) <= targets
 
@@ -125,8 +119,10 @@ def test_the_stores_page_names_every_place() -> None:
     assert [place for place in PLACES if place not in tree] == []
 
 
-@pytest.mark.parametrize(
-    "line", ["train mine --no-such", "nonsense mine", "generate signals --ragas A1", "--no-such"]
-)
-def test_what_is_not_there_is_seen(line: str) -> None:
-    assert misnamed(line)
+def test_messages_name_commands_and_options_that_are_there() -> None:
+    sources = [path for folder in ("flows", "tasks", "seqclass")
+               for path in (REPOSITORY / folder).rglob("*.py")]  # fmt: skip
+    named = [(path.name, call) for path in sources
+             for call in re.findall(r"'seqclass ([a-z-]+[^'\n]*)", path.read_text())]  # fmt: skip
+    assert len(named) > 10
+    assert [call for call in named if misnamed(call[1])] == []
