@@ -27,6 +27,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 from seqclass.store.staging import TARGET, commit, staging
+from tests.support.places import REPOSITORY
 
 HOLD = """
 import sys
