@@ -26,7 +26,6 @@ from seqclass.store.datasets import (
     write_rows,
 )
 from seqclass.store.root import DamagedError, Root, open_root
-from seqclass.store.rows import from_dense, to_dense
 from tests.support.places import NOW
 from tests.support.stored import store_series
 
@@ -82,22 +81,6 @@ def test_series_are_read_part_by_part_as_from_an_array(
     np.testing.assert_array_equal(parts[2:20], whole[2:20])
     np.testing.assert_array_equal(parts[np.array([9, 1, 30, 1])], whole[[9, 1, 30, 1]])
     assert stored.group_sizes() == [8] * 8 + [6]
-
-
-def test_row_groups_without_wanted_rows_are_not_read(
-    root: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(row_groups, "ROW_GROUP_ROWS", 4)
-    stored = write_dataset(root, "r", [ragged([3] * 20)], {}, NOW)
-    read, plain = list[int](), pq.ParquetFile.read_row_group
-
-    def counted(self: pq.ParquetFile, group: int, **options: object) -> pa.Table:
-        read.append(group)
-        return plain(self, group, **options)
-
-    monkeypatch.setattr(pq.ParquetFile, "read_row_group", counted)
-    stored.values(np.array([1, 2, 13]))
-    assert read == [0, 3]
 
 
 @settings(max_examples=10)
@@ -295,13 +278,6 @@ def test_impossible_events_are_refused(root: Root, start: list, stop: list, prob
         write_dataset(root, "r", [with_event(start, stop)], {}, NOW)
     with pytest.raises(ValueError, match="event_start alone"):
         write_dataset(root, "r", [with_event(start, stop).drop_columns(["event_stop"])], {}, NOW)
-
-
-def test_equal_lengths_become_an_array_without_a_copy() -> None:
-    lists = from_dense(np.arange(12, dtype=np.float32).reshape(3, 4))
-    dense = to_dense(pa.chunked_array([lists]), 4)
-    assert dense.base is not None
-    assert dense.__array_interface__["data"][0] == lists.flatten().buffers()[1].address
 
 
 def test_row_groups_are_bounded_by_values_for_long_series(

@@ -2,39 +2,70 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from s3fs import S3FileSystem
 
 from seqclass.pipeline.prometheus import metrics_text
-from seqclass.store.inbox import arrivals, inbox_url, look_at
+from seqclass.store.inbox import arrivals, inbox_of, inbox_states, inboxes, look_at, put_away
 from seqclass.store.root import Root, open_root
+from tests.support.commands import CountRequests
 from tests.support.places import NOW
 from tests.support.rights import ordinary_rights
 
-
-def test_a_look_at_an_arrival_is_one_request(bucket: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    inbox, asked, call = open_root(inbox_url(bucket, "toy")), list[str](), S3FileSystem._call_s3
-    bucket.fs.pipe_file(inbox.join("a.csv"), b"rows")
-
-    async def counted(fs: S3FileSystem, method: str, *words: Any, **more: Any) -> Any:
-        asked.append(method)
-        return await call(fs, method, *words, **more)
-
-    monkeypatch.setattr(S3FileSystem, "_call_s3", counted)
-    found = look_at(inbox, "a.csv")
-    assert found is not None
-    assert (found.name, found.stamp[0]) == ("a.csv", 4)
-    assert asked == ["head_object"]
+PAGE, TAKEN = 20, 50
+"""How many files one answer of a listing holds, and more of them than two answers hold."""
 
 
-def test_an_inbox_is_found_whatever_the_root_s_address_ends_in(bucket: Root) -> None:
-    bucket.fs.pipe_file(bucket.join("inbox", "toy", "a.csv"), b"rows")
-    for url in (bucket.url, f"{bucket.url}/"):
-        store = open_root(url)
-        assert [file.name for file in arrivals(open_root(inbox_url(store, "toy")))] == ["a.csv"]
-        assert b'seqclass_inbox_files{dataset="toy"} 1.0' in metrics_text(store, NOW)
+@pytest.fixture
+def inbox(bucket: Root) -> Root:
+    """Two files that wait, and others that do not."""
+    inbox = inbox_of(bucket, "toy")
+    others = (".hidden.csv", "half.csv.part", "quarantine/bad.csv", "done/0.csv")
+    inbox.fs.pipe({inbox.join(name): b"rows" for name in (*others, "00000.csv", "new.csv")})
+    return inbox
+
+
+def names_in(inbox: Root) -> list[str]:
+    return [arrival.name for arrival in arrivals(inbox)]
+
+
+def test_however_many_were_taken_one_request_lists_what_waits(
+    inbox: Root, bucket: Root, requests_of: CountRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(PAGE))
+    inbox.fs.pipe({inbox.join("done", f"{number:05d}.csv"): b"x" for number in range(TAKEN)})
+    assert requests_of(lambda: inbox.fs.find(inbox.join("done"))) >= 3
+    assert names_in(inbox) == ["00000.csv", "new.csv"]
+    assert requests_of(lambda: arrivals(inbox)) == 1
+    assert requests_of(lambda: look_at(inbox, "new.csv")) == 1
+    for name in ("a", "b", "c"):
+        bucket.fs.pipe_file(bucket.join("inbox", name, "1.csv"), b"x")
+    assert requests_of(lambda: inbox_states(bucket)) == 1 + 4 + 1
+    states = inbox_states(bucket)
+    assert {name: len(state.files) for name, state in states.items()} == {
+        "a": 1, "b": 1, "c": 1, "toy": 2
+    }  # fmt: skip
+    assert [state.aside for state in states.values()] == [0, 0, 0, 1]
+
+
+def test_a_listed_file_is_the_one_that_is_put_away(inbox: Root) -> None:
+    [first, second] = arrivals(inbox)
+    assert put_away(inbox, first, "0" * 64, "done")
+    inbox.fs.pipe_file(inbox.join(second.name), b"changed")
+    assert not put_away(inbox, second, "0" * 64, "done")
+    assert names_in(inbox) == [second.name]
+
+
+def test_a_bucket_shows_what_a_folder_shows(inbox: Root, root: Root, bucket: Root) -> None:
+    Path(root.join("inbox", "toy", "done")).mkdir(parents=True)
+    for name in ("00000.csv", "new.csv", ".hidden.csv", "half.csv.part", "done/1.csv"):
+        Path(root.join("inbox", "toy", name)).write_text("x")
+    assert names_in(inbox_of(root, "toy")) == names_in(inbox)
+    assert inboxes(root) == inboxes(bucket) == ["toy"]
+    assert arrivals(open_root(f"{bucket.url}/nowhere")) == []
+    slashed = open_root(f"{bucket.url}/")
+    assert names_in(inbox_of(slashed, "toy")) == names_in(inbox)
+    assert b'seqclass_inbox_files{dataset="toy"} 2.0' in metrics_text(slashed, NOW)
 
 
 def test_an_inbox_that_may_not_be_read_is_left_out_of_the_metrics(root: Root) -> None:
@@ -52,5 +83,5 @@ def test_an_inbox_that_may_not_be_read_is_left_out_of_the_metrics(root: Root) ->
 
 def inbox_counts(root: Root) -> set[str]:
     """Names of the inboxes whose files the metrics count."""
-    found = re.findall(r'seqclass_inbox_files{dataset="(.*)"} 1', metrics_text(root, NOW).decode())
-    return set(found)
+    text = metrics_text(root, NOW).decode()
+    return set(re.findall(r'seqclass_inbox_files{dataset="(.*)"} 1', text))

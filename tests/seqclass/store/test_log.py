@@ -1,17 +1,18 @@
 """The log of a model: numbered entries, each with the digest of the one before; none is lost."""
 
+import contextlib
 import hashlib
 import json
 import os
-import subprocess
-import sys
+import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from seqclass.pipeline.promote import promote_version
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.log import (
     OvertakenError,
@@ -23,23 +24,30 @@ from seqclass.store.log import (
     read_log,
 )
 from seqclass.store.registry import MoveReason, champion_of, move_champion, write_refusal
-from seqclass.store.root import DamagedError, Damages, Root, manifest_digest
+from seqclass.store.root import DamagedError, Damages, Root, manifest_digest, open_root
 from tests.support.commands import Command
-from tests.support.places import NOW, REPOSITORY
+from tests.support.places import NOW
 from tests.support.stored import make_champion, store_champion
 
 WRITTEN = ["register", "promote", "register", "promote", "register", "promote", "rollback",
            "refuse"]  # fmt: skip
 
 
-@pytest.fixture
-def moved(root: Root) -> Root:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A root with three registrations, four moves and a refusal at the end."""
+    root = open_root(tmp_path_factory.mktemp("made") / "tree")
     for number in range(3):
         store_champion(root, "m", number)
     back = MoveReason("me", "back", {}, NOW.replace(second=3))
     move_champion(next_turn(root, "m"), "v2", back, what="rollback")
     write_refusal(next_turn(root, "m"), "v1", MoveReason("me", "worse", {}, NOW.replace(second=4)))
+    return root
+
+
+@pytest.fixture
+def moved(made: Root, root: Root) -> Root:
+    shutil.copytree(made.path, root.path)
     return root
 
 
@@ -193,26 +201,19 @@ def test_time_never_runs_backwards(moved: Root) -> None:
     assert times == sorted(times)
 
 
-PROMOTER = """
-import sys
-from datetime import UTC, datetime, timedelta
-from seqclass.store.root import open_root
-from seqclass.pipeline.promote import promote_version
-root, first = open_root(sys.argv[1]), int(sys.argv[2])
-for turn in range(4):
-    now = datetime.now(UTC) + timedelta(microseconds=first)
-    promote_version(root, f"m@v{(first + turn) % 3 + 1}", "at once", True, now)
-"""
-
-
 def test_the_order_of_the_log_is_the_order_of_the_moves(moved: Root) -> None:
-    """Two processes promote at once, each with a time that it took before its turn."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    running = [
-        subprocess.Popen([sys.executable, "-c", PROMOTER, moved.path, str(k)], env=environment)
-        for k in range(2)
-    ]
-    assert [process.wait(timeout=120) for process in running] == [0, 0]
+    """Three processes promote at once, each with a time that it took before its turn."""
+    children = []
+    for first in range(3):
+        if not (child := os.fork()):
+            with contextlib.suppress(BaseException):
+                for turn in range(4):
+                    now, version = datetime.now(UTC), f"m@v{(first + turn) % 3 + 1}"
+                    promote_version(moved, version, "at once", True, now)
+                os._exit(0)
+            os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 3
     assert bad(moved) == {}
     moves = [entry for entry in read_log(moved, "m") if entry["what"] in ("promote", "rollback")]
     assert len(moves) > 8

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
 from seqclass.store.quarantine import REASON, Quarantine, damaged_quarantines
 from seqclass.store.root import Root
@@ -14,17 +13,19 @@ def rows(*ids: str) -> pa.Table:
     return pa.table({"series_id": list(ids), "x": [float(len(i)) for i in ids]})
 
 
-def settled(root: Root, *tables: pa.Table, work: str = "w") -> Quarantine:
-    found = Quarantine(root, root.join(".staging", work))
+def set_aside(root: Root, *tables: pa.Table) -> str | None:
+    """The place of rows that are put into a quarantine."""
+    quarantine = Quarantine(root, root.join(".staging", "w"))
     for table in tables:
-        found.add(table, [f"why {i}" for i in table["series_id"].to_pylist()])
-    found.close()
-    found.commit("toy")
-    return found
+        quarantine.add(table, [f"why {i}" for i in table["series_id"].to_pylist()])
+    quarantine.close()
+    quarantine.commit("toy")
+    return quarantine.place
 
 
 def test_rows_keep_their_reasons_over_several_tables(root: Root) -> None:
-    place = settled(root, rows("a", "bb"), rows("c")).place
+    """Of which one has its columns in another order."""
+    place = set_aside(root, rows("a", "bb"), rows("c").select(["x", "series_id"]))
     assert place is not None
     stored = pq.read_table(place)
     assert stored["series_id"].to_pylist() == ["a", "bb", "c"]
@@ -32,36 +33,19 @@ def test_rows_keep_their_reasons_over_several_tables(root: Root) -> None:
     assert damaged_quarantines(root, "toy") == (1, [])
 
 
-def test_columns_in_another_order_are_the_same(root: Root) -> None:
-    turned = rows("b").select(["x", "series_id"])
-    place = settled(root, rows("a"), turned).place
-    assert pq.read_table(str(place))["series_id"].to_pylist() == ["a", "b"]
-
-
-def test_nothing_set_aside_leaves_nothing(root: Root) -> None:
-    assert settled(root).place is None
+def test_the_same_rows_have_one_file_others_another_and_none_no_file(root: Root) -> None:
+    assert set_aside(root) is None
     assert damaged_quarantines(root, "toy") == (0, [])
-    assert root.names("datasets", "toy") == []
-
-
-def test_the_same_rows_have_one_file_and_others_another(root: Root) -> None:
-    first = settled(root, rows("a"), work="1").place
-    again = settled(root, rows("a"), work="2").place
-    other = settled(root, rows("b"), work="3").place
-    assert first == again != other
+    assert set_aside(root, rows("a")) == set_aside(root, rows("a")) != set_aside(root, rows("b"))
     assert damaged_quarantines(root, "toy")[0] == 2
 
 
-@pytest.mark.parametrize("harm", ["changed", "renamed", "a folder"])
-def test_what_is_not_what_its_name_says_is_named(root: Root, harm: str) -> None:
-    place = Path(str(settled(root, rows("a")).place))
-    if harm == "changed":
-        place.write_bytes(place.read_bytes()[:-1] + b"?")
-    elif harm == "renamed":
-        place = place.rename(place.with_name("0" * 16 + ".parquet"))
-    else:
-        place.unlink()
-        place.mkdir()
+def test_what_is_not_what_its_name_says_is_named(root: Root) -> None:
+    changed, renamed, replaced = (Path(str(set_aside(root, rows(i)))) for i in "abc")
+    changed.write_bytes(changed.read_bytes()[:-1] + b"?")
+    renamed = renamed.rename(renamed.with_name("0" * 16 + ".parquet"))
+    replaced.unlink()
+    replaced.mkdir()
     count, bad = damaged_quarantines(root, "toy")
-    assert count == 1
-    assert [one["path"] for one in bad] == [str(place)]
+    assert count == 3
+    assert {item["path"] for item in bad} == {str(changed), str(renamed), str(replaced)}

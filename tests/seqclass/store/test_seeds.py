@@ -34,15 +34,14 @@ def test_a_kept_seed_is_restored_with_its_files(kept: Root, tmp_path: Path) -> N
     assert restore_seed(kept, "other", places(tmp_path)) is None
 
 
-@pytest.mark.parametrize("name", ["seed-3.npy", "manifest.json"])
-def test_a_damaged_seed_is_trained_again(kept: Root, tmp_path: Path, name: str) -> None:
-    Path(kept.join("unfinished", "k", name)).write_bytes(b"else")
-    assert restore_seed(kept, "k", places(tmp_path)) is None
-    assert kept.names("unfinished") == []
-
-
-def test_a_seed_that_lacks_a_file_is_trained_again(kept: Root, tmp_path: Path) -> None:
-    assert restore_seed(kept, "k", places(tmp_path, *NAMES, "seed-3.history.parquet")) is None
+@pytest.mark.parametrize("name", ["seed-3.npy", "manifest.json", "seed-3.history.parquet"])
+def test_a_seed_that_is_damaged_or_lacks_a_file_is_trained_again(
+    kept: Root, tmp_path: Path, name: str
+) -> None:
+    needed = NAMES if name == "manifest.json" else {*NAMES, name}
+    if name != "seed-3.history.parquet":
+        Path(kept.join("unfinished", "k", name)).write_bytes(b"else")
+    assert restore_seed(kept, "k", places(tmp_path, *needed)) is None
     assert kept.names("unfinished") == []
 
 
