@@ -1,30 +1,26 @@
 """The benchmark of first champions: what it draws, and how it counts."""
 
 import numpy as np
-import pytest
 
 from benchmarks.first_champions import CASES, drawn, summary
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "-" in case and "2000" not in case])
-def test_a_draw_has_as_many_series_as_its_name_says(
-    case: str, request: pytest.FixtureRequest
-) -> None:
-    if case.partition("-")[0] in ("BME", "Trace"):
-        request.getfixturevalue("shared_data")
-    x, y, kept, held = drawn(case, 3)
-    assert len(x) == len(y) == int(case.partition("-")[2])
-    assert sorted([*kept, *held]) == list(range(len(y)))
-    assert x.ndim == 3
-    again, other = drawn(case, 3), drawn(case, 4)
-    np.testing.assert_array_equal(x, again[0])
-    assert not np.array_equal(x, other[0])
+def test_a_draw_has_as_many_series_as_its_name_says() -> None:
+    cases = [case for case in CASES if case.partition("-")[0] not in ("BME", "Trace")]
+    for case in [case for case in cases if case.endswith(("-40", "-200"))]:
+        x, y, kept, held = drawn(case, 3)
+        assert len(x) == len(y) == int(case.partition("-")[2])
+        assert sorted([*kept, *held]) == list(range(len(y)))
+        assert x.ndim == 3
+        again, other = drawn(case, 3), drawn(case, 4)
+        np.testing.assert_array_equal(x, again[0])
+        assert not np.array_equal(x, other[0])
 
 
 def test_shuffled_labels_are_the_same_labels_elsewhere() -> None:
     x, y, *_ = drawn("shuffled-200", 0)
-    own, meant, *_ = drawn("author-200", 0)
-    np.testing.assert_array_equal(x, own)
+    same, meant, *_ = drawn("author-200", 0)
+    np.testing.assert_array_equal(x, same)
     assert np.bincount(y).tolist() == np.bincount(meant).tolist()
     assert (y != meant).mean() > 0.5
 
