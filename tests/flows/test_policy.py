@@ -13,15 +13,13 @@ from prefect.logging import disable_run_logger
 from seqclass.flows.cli.model_commands import RetrainingOptions
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
-from seqclass.pages.index_pages import write_all
 from seqclass.pipeline.apply_policy import apply_policy
 from seqclass.pipeline.training import retrain
 from seqclass.policies import policy_of, set_policy
-from seqclass.store.approvals import ask
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
-from seqclass.store.log import next_turn, read_log
-from seqclass.store.registry import MoveReason, champion_of
+from seqclass.store.log import read_log
+from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root
 from seqclass.tasks.retraining import find_due
 from seqclass.training.spec import TrainingSpec
@@ -212,17 +210,3 @@ def test_a_policy_for_all_models_is_set_at_once(
     assert [policy_of(root, name) for name in ("press", "toy")] == [None, None]
     shown = seqclass_json("policy", "--all", "--set", written(tmp_path, {"owner": "ann"}))
     assert [entry["policy"]["owner"] for entry in shown["policies"]] == ["ann", "ann"]
-
-
-def test_open_questions_are_listed_with_age_and_owner(
-    kept: Root, seqclass_json: Callable[..., dict]
-) -> None:
-    assert seqclass_json("models", "--open")["questions"] == []
-    until = datetime(2100, 1, 1, tzinfo=UTC)
-    ask(next_turn(kept, "toy"), "v1", MoveReason("me", "not worse", {}), until)
-    [question] = seqclass_json("models", "--open")["questions"]
-    assert (question["model"], question["owner"]) == ("models/toy@v1", "ann")
-    assert 0 <= question["age_s"] < 600
-    index = json.loads(Path(write_all(kept)).with_name("index.json").read_text())
-    assert index["models"]["toy"]["awaits"]["owner"] == "ann"
-    assert "Open questions" in Path(kept.join("index.html")).read_text()

@@ -1,9 +1,5 @@
 """Stability studies: one row a run, each trained once, the same table however they came about."""
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,33 +83,3 @@ def test_a_study_s_seeds_are_those_of_training_whose_manifest_says_what_decides_
     }  # fmt: skip
     assert {"python", "tensorflow-cpu", "keras", "numpy"} & set(model.manifest["software"])
     assert {"cpu", "vector_flags", "cores"} <= set(model.manifest["machine"])
-
-
-@pytest.mark.system
-def test_threads_are_part_of_the_fingerprint(root: Root) -> None:
-    """Stock layers sum in the same order with two threads, and the verdict says what changed."""
-    store_series(root, n=130)
-    train(root, "toy", spec=replace(SPEC, seeds=1))
-    words = [
-        sys.executable,
-        "-m",
-        "seqclass.flows",
-        "reproduce",
-        "toy",
-        "--root",
-        root.path,
-        "--json",
-    ]
-
-    def reproduced(threads: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "SEQCLASS_THREADS": threads}
-        return subprocess.run(words, env=environment, capture_output=True, text=True)
-
-    process = reproduced("2")
-    assert process.returncode == 0, process.stderr
-    result = json.loads(process.stdout)
-    assert result["verdict"] in ("identical", "equivalent")
-    assert result["changed_fingerprint"] == ["threads"]
-    process = reproduced("two")
-    assert process.returncode == 2
-    assert "SEQCLASS_THREADS: expected a whole number" in process.stderr.splitlines()[-1]

@@ -239,27 +239,6 @@ def test_hidden_and_unfinished_names_and_folders_are_left_and_other_kinds_go_asi
     assert outcome["files"][0]["reason"].startswith("notes.txt: expected a file ending in")
 
 
-def test_a_prefix_of_another_store_is_swept_too(root: Root, inbox: Root) -> None:
-    away = open_root(f"memory://drop-{os.getpid()}")
-    away.fs.makedirs(away.path)
-    for name, first in (("a", 0), ("b", 0), ("c", 9)):
-        local = drop(inbox, f".{name}.parquet", rows(first))
-        away.fs.put_file(str(local), away.join(f"{name}.parquet"))
-    away.fs.pipe_file(away.join("half.parquet"), b"PAR1")
-    away.fs.pipe_file(away.join("odd.txt"), b"odd\n")
-    swept = sweep(root, away)
-    [odd] = [file["reason"] for file in swept["files"] if file["file"] == "odd.txt"]
-    [place] = [name for name in away.names("quarantine") if name.endswith("-odd.txt")]
-    assert f"got '{away.url}/quarantine/{place}'" in odd
-    files = became(swept)
-    assert files.pop("half.parquet") == "quarantined"
-    assert files.pop("odd.txt") == "quarantined"
-    assert files == {"a.parquet": "added", "b.parquet": "repeated", "c.parquet": "added"}
-    assert sorted(folder(away, "done")) == ["a.parquet", "b.parquet", "c.parquet"]
-    assert away.names() == ["done", "quarantine"]
-    assert len(ids(root)) == 68
-
-
 @pytest.fixture
 def meddle(inbox: Root, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Somebody does something at the n-th look at a file."""

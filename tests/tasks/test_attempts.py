@@ -1,6 +1,6 @@
 """Tries at a retraining: counted before they begin, spaced, and given up with a decision."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
 
 SPEC = RetrainSpec(tries=2)
-HOURS = {0, 2, 4, 5, 6, 12, 21, 22, 23}
 
 
 @pytest.fixture
@@ -43,14 +42,14 @@ def news(root: Root, now: datetime = NOW, spec: RetrainSpec = SPEC) -> NewData:
 
 def attempt(root: Root, now: datetime, spec: RetrainSpec = SPEC, error: str = "") -> Any:
     """A try, which fails where there is an error and else is killed; what it decides."""
-    found, turn = news(root, now, spec), RetrainRun("toy", spec, now, root)
-    assert found.waiting is None
+    new_data, turn = news(root, now, spec), RetrainRun("toy", spec, now, root)
+    assert new_data.waiting is None
     with disable_run_logger():
         try:
-            begin_try(found, turn)
+            begin_try(new_data, turn)
         except ChildProcessError as exhausted:
             error = str(exhausted)
-        return note_failure(found, error, turn) if error else None
+        return note_failure(new_data, error, turn) if error else None
 
 
 def later(seconds: float) -> datetime:
@@ -106,30 +105,23 @@ def test_further_rows_are_another_retraining(waiting: Root) -> None:
     store_series(waiting, n=120)
     assert news(waiting, later(700)).waiting is None
     assert attempt(waiting, later(700), error="no memory") is None
-    found = read_attempt(waiting, "toy")
-    assert found is not None
-    assert (found.tries, found.error) == (1, "no memory")
+    attempted = read_attempt(waiting, "toy")
+    assert attempted is not None
+    assert (attempted.tries, attempted.error) == (1, "no memory")
 
 
-@pytest.mark.parametrize(
-    ("hours", "quiet"), [((22, 6), {22, 23, 0, 2, 4, 5}), ((4, 5), {4}), ((5, 4), HOURS - {4})]
-)
-def test_nothing_begins_in_quiet_hours_but_by_hand(
-    waiting: Root, hours: tuple[int, int], quiet: set[int]
+def test_nothing_begins_in_quiet_hours_but_by_hand_and_tries_are_counted_on_after_them(
+    waiting: Root,
 ) -> None:
-    spec = RetrainSpec(quiet_hours=hours)
-    for hour in HOURS:
-        assert spec.is_quiet(hour) == (hour in quiet), hour
-    late = NOW.replace(hour=min(quiet)) + timedelta(days=1)
-    why = news(waiting, late, spec).waiting
-    assert why == f"quiet hours from {hours[0]} to {hours[1]} (UTC)"
-    assert news(waiting, late, RetrainSpec(quiet_hours=hours, again=True)).waiting is None
-
-
-def test_tries_are_counted_on_after_quiet_hours(waiting: Root) -> None:
+    for hours, quiet in (((22, 6), {22, 23, 0, 5}), ((4, 5), {4}), ((5, 4), {*range(24)} - {4})):
+        spec = RetrainSpec(quiet_hours=hours)
+        assert [hour for hour in quiet if not spec.is_quiet(hour)] == []
+    assert not RetrainSpec(quiet_hours=(22, 6)).is_quiet(6)
     assert attempt(waiting, NOW, error="no memory") is None
-    quiet = RetrainSpec(tries=2, quiet_hours=(NOW.hour, NOW.hour + 1))
-    assert "quiet hours" in str(news(waiting, later(600), quiet).waiting)
+    hours = NOW.hour, NOW.hour + 1
+    spec = RetrainSpec(tries=2, quiet_hours=hours)
+    assert news(waiting, later(600), spec).waiting == f"quiet hours from {hours[0]} to 4 (UTC)"
+    assert news(waiting, later(600), replace(spec, again=True)).waiting is None
     decided = attempt(waiting, later(3600), error="no memory")
     assert decided["decision"] == "failed"
 
@@ -143,19 +135,18 @@ def test_what_is_overdue_is_what_nobody_is_at(waiting: Root) -> None:
         assert not overdue_tries(waiting, later(FIRST_WAIT_S))
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.write_text("{"),
-        lambda path: path.write_text('{"champion": 3}'),
-        lambda path: path.write_text(path.read_text().replace(NOW.isoformat(), "now")),
-        lambda path: path.write_text(path.read_text().replace("+00:00", "")),
-        lambda path: path.write_text(path.read_text().replace('"tries": 1', '"tries": 2000')),
-    ],
-)
-def test_a_damaged_attempt_is_none(waiting: Root, damage: Callable[[Path], object]) -> None:
+def test_a_damaged_attempt_is_none(waiting: Root) -> None:
     write_attempt(waiting, "toy", Attempt("models/toy@v1", "d", 1, NOW.isoformat()))
-    damage(Path(waiting.join("retrainings", "toy", "attempt.json")))
-    assert read_attempt(waiting, "toy") is None
-    assert not overdue_tries(waiting, datetime.now(UTC))
-    assert verify_tree(waiting)["bad"] == []
+    path = Path(waiting.join("retrainings", "toy", "attempt.json"))
+    sound = path.read_text()
+    for damaged in (
+        "{",
+        '{"champion": 3}',
+        sound.replace(NOW.isoformat(), "now"),
+        sound.replace("+00:00", ""),
+        sound.replace('"tries": 1', '"tries": 2000'),
+    ):
+        path.write_text(damaged)
+        assert read_attempt(waiting, "toy") is None, damaged
+        assert not overdue_tries(waiting, datetime.now(UTC))
+        assert verify_tree(waiting)["bad"] == []

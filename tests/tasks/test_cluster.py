@@ -19,10 +19,8 @@ from pydantic import TypeAdapter
 import seqclass.pipeline.generate
 from seqclass.flows.generation import generate_signals
 from seqclass.flows.scoring import score_dataset
-from seqclass.flows.stability import study_stability
 from seqclass.flows.training import train_classifier
 from seqclass.pipeline.candidates import learning_fingerprint
-from seqclass.pipeline.study import train_run
 from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
@@ -30,8 +28,6 @@ from seqclass.synthesis.signals import SignalSpec
 from seqclass.tasks.compute.cluster import ClusterRunner, check_same
 from seqclass.tasks.compute.runner import RUNNER, scheduler_of, task_runner
 from seqclass.training.spec import TrainingSpec
-from seqclass.training.study_spec import StudySpec
-from seqclass.workers import end_workers, pids
 from tests.support.buckets import ACCESS
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL, store_series
@@ -41,22 +37,16 @@ SEEDS, PARTITIONS = 3, 5
 SPEC = TypeAdapter(TrainingSpec).validate_python({**SMALL, "seeds": SEEDS})
 
 
-@pytest.mark.parametrize(
-    ("given", "address"),
-    [
+def test_a_scheduler_is_named_as_dask_names_it_or_refused() -> None:
+    for given, address in (
         ("dask://10.0.0.7:8786", "tcp://10.0.0.7:8786"),
         ("tls://scheduler.fleet:8786", "tls://scheduler.fleet:8786"),
         ("dask://[::1]:1", "tcp://[::1]:1"),
-    ],
-)
-def test_a_scheduler_is_named_as_dask_names_it(given: str, address: str) -> None:
-    assert scheduler_of("--runner", given) == address
-
-
-@pytest.mark.parametrize("given", ["", "dask://x", "http://x:1", "dask://u@x:1", "dask://x:1/y"])
-def test_another_address_is_refused(given: str) -> None:
-    with pytest.raises(ValueError, match=r"--runner: expected dask://HOST:PORT"):
-        scheduler_of("--runner", given)
+    ):
+        assert scheduler_of("--runner", given) == address
+    for given in ("", "dask://x", "http://x:1", "dask://u@x:1", "dask://x:1/y"):
+        with pytest.raises(ValueError, match=r"--runner: expected dask://HOST:PORT"):
+            scheduler_of("--runner", given)
 
 
 def test_a_worker_that_would_train_other_bits_is_refused() -> None:
@@ -177,24 +167,6 @@ def test_a_worker_that_is_killed_is_no_loss(
     assert killed
     assert weights == by_itself[1]
     until(lambda: states_of(flow_run) == ["Completed"] * SEEDS)
-
-
-@pytest.mark.system
-@pytest.mark.timeout(900)
-def test_runs_of_a_study_are_trained_once(
-    prefect: str, two_workers: Cluster, tmp_path: Path
-) -> None:
-    root, spec = open_root(tmp_path / "spread"), StudySpec(2, 0, (), {"small": SPEC})
-    dataset = store_series(root, n=90)
-    study = spread(study_stability)
-    first = study("toy", spec, root.url)
-    assert (first["trained"], study("toy", spec, root.url)["trained"]) == (2, 0)
-    end_workers()
-    before = pids()
-    [variant] = spec.variants()
-    one = TypeAdapter(TrainingSpec).validate_python({**SMALL, "seeds": 1, "first_seed": 1})
-    train_run(variant.label(1), one, dataset)
-    assert pids() == before, "a run that is stored is not trained again"
 
 
 @pytest.mark.system

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ import seqclass.store.log
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec, Rules
 from seqclass.pipeline.compare import verdict_of
-from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
@@ -84,17 +83,6 @@ def test_a_killed_decision_is_none_and_is_made_once_by_the_next_run(
     [record] = retrainings_of(two, "toy")
     assert read_log(two, "toy")[-1]["number"] == record["entry"]
     assert verify_tree(two)["bad"] == []
-
-
-def test_a_hand_after_a_killed_decision_starts_from_the_champion(
-    two: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with killed_at("before the log", monkeypatch):
-        assert in_a_child(lambda: apply_verdict(two, VERDICT)) == signal.SIGKILL
-    moved = promote_version(two, "toy@v2", "why", now=LATER + timedelta(hours=1))
-    assert (moved["from"], moved["to"], champion_of(two, "toy")) == ("v1", "v2", "v2")
-    assert roll_back(two, "toy", "no", LATER + timedelta(hours=2))["to"] == "v1"
-    assert decided(two) == ["promote", "rollback"]
 
 
 def test_a_retraining_that_meets_another_decision_decides_again_and_leaves_one_record(

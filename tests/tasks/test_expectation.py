@@ -1,21 +1,16 @@
 """How long a training is expected to take."""
 
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.pipeline.expectation import (
-    BEFORE_S,
     Outlook,
     Size,
-    after_s,
     announce,
     announced,
     expected_bytes,
@@ -32,6 +27,7 @@ COUNTS = ((3, 60_000), (1, 2000), (1, 20), (1, 20_000))
 SIZES = st.builds(Size, *(st.integers(*ends) for ends in COUNTS))
 
 
+@settings(max_examples=25)
 @given(SIZES, st.integers(1, 9))
 def test_more_to_do_takes_no_less(size: Size, seeds: int) -> None:
     low, high = expected_seconds(size, SPEC)
@@ -42,48 +38,19 @@ def test_more_to_do_takes_no_less(size: Size, seeds: int) -> None:
     assert (again[0] >= low, again[1] >= high) == (True, True)
 
 
-@given(SIZES)
-def test_what_is_not_trained_is_not_waited_for(size: Size) -> None:
-    low, high = expected_seconds(size, replace(SPEC, members=("convolutions", "steps")))
-    assert low == high
-    least, budget = expected_seconds(size, replace(SPEC, budget_s=20.0))
-    assert budget <= max(least, BEFORE_S + after_s(size, SPEC) + 20)
-    assert least > low, "the LSTM is trained however short time is"
-
-
 TIME = r"\d[\d.]* (s|min|h)"
 
 
-def test_what_is_usual_is_told_first_and_the_most_as_a_bound() -> None:
-    said = announce(Size(300, 100, 1, 75), SPEC)
-    form = rf"expect about {TIME} \({TIME} at most, .*--budget SECONDS.*\): seeds 1, \d+ at a time"
-    assert re.fullmatch(form, said)
-
-
-def test_a_budget_is_named_only_where_it_would_help() -> None:
-    closed = replace(SPEC, members=("convolutions",))
-    said = announce(Size(300, 100, 1, 75), closed)
-    assert re.fullmatch(rf"expect about {TIME} \({TIME} at most\): seeds 1, \d+ at a time", said)
-    assert "--budget" not in announce(Size(300, 100, 1, 75), replace(SPEC, budget_s=900.0))
-
-
-def test_the_machine_is_measured_with_as_many_threads_as_seeds_train_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    meet, sort = threading.Barrier(3, timeout=30), np.sort
-
-    def sort_together(*given: Any, **more: Any) -> Any:
-        meet.wait()
-        return sort(*given, **more)
-
-    monkeypatch.setattr("seqclass.pipeline.expectation.MEASURED_S", 0)
-    monkeypatch.setattr("numpy.sort", sort_together)
-    monkeypatch.setattr("seqclass.pipeline.expectation.at_once", lambda: 3)
-    announce(Size(300, 100, 1, 75), replace(SPEC, seeds=5))  # would break the barrier otherwise
-
-
-def test_an_announcement_is_for_one_training() -> None:
-    words = announce(Size(300, 100, 1, 75), SPEC)
+def test_what_is_usual_is_told_first_and_the_most_and_a_budget_where_it_would_help() -> None:
+    size, closed = Size(300, 100, 1, 75), replace(SPEC, members=("convolutions",))
+    ends = r": seeds 1, \d+ at a time"
+    assert re.fullmatch(
+        rf"expect about {TIME} \({TIME} at most, .*--budget SECONDS.*\){ends}", announce(size, SPEC)
+    )
+    assert re.fullmatch(rf"expect about {TIME} \({TIME} at most\){ends}", announce(size, closed))
+    assert "--budget" not in announce(size, replace(SPEC, budget_s=900.0))
+    announced()
+    words = announce(size, SPEC)
     outlooks = announced(), announced()
     assert [outlook and outlook.words for outlook in outlooks] == [words, None]
 
@@ -132,15 +99,12 @@ def test_the_window_is_as_large_as_memory_allows() -> None:
     assert longest is not None
     assert SPEC.min_window <= longest < 2 * SPEC.min_window
     assert fit_window(MANY, replace(SPEC, window=None), 0).window is None
-
-
-def test_few_rows_are_held_at_once_however_little_is_free() -> None:
     assert fit_window(Size(20_000, 100, 1, 100), SPEC, 0) == SPEC
 
 
 def test_memory_is_told_with_the_window_that_it_holds() -> None:
-    said = memory_line(MANY, SPEC, 3 * GIB)
-    assert re.fullmatch(r"memory: about [\d.]+ GiB in one process, 3.0 GiB are free; .*", said)
-    assert said.endswith("the LSTM reads 10,000,000 rows in windows of 262,144")
+    line = memory_line(MANY, SPEC, 3 * GIB)
+    assert re.fullmatch(r"memory: about [\d.]+ GiB in one process, 3.0 GiB are free; .*", line)
+    assert line.endswith("the LSTM reads 10,000,000 rows in windows of 262,144")
     assert "windows" not in memory_line(Size(300, 100, 1, 75), SPEC, GIB)
     assert expected_bytes(MANY, WINDOW) == expected_bytes(MANY._replace(rows=10**9), WINDOW)
