@@ -55,6 +55,7 @@ def test_a_missing_tensorflow_is_named_before_anything_starts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.setattr("seqclass.workers._templates", [])
     processes = Workers(1)
     for needs_it in (runtime.tensorflow.__wrapped__, processes.start):
         with pytest.raises(ValueError, match="TensorFlow: expected it to be installed"):

@@ -6,12 +6,7 @@ from typing import Any, Literal, NotRequired
 import pytest
 from typing_extensions import TypedDict
 
-<<<<<<< HEAD:tests/seqclass/store/test_validation.py
 from seqclass.store.validation import Time, problem_of
-from tests.support.stored_files import keys_of
-=======
-from seqclass.store.validation import Time, problem_of
->>>>>>> f71bdfe7 (Keep one proof of what small stores and facts promise):tests/seqclass/store/test_conformity.py
 
 
 class Part(TypedDict):

@@ -191,7 +191,7 @@ def test_few_auxiliary_rows_beside_many_may_all_be_left_out_of_the_sample(
     training = replace(training, folds=training.folds[:1])
     for unlucky in (replace(training, seed=seed) for seed in range(99)):
         sample = at_weight(unlucky, other, 1.0).subsample()
-        if len(sample.rows) == len(sample.own):
+        if len(sample.rows) == len(sample.primary):
             break
     assert with_auxiliary(unlucky, other).auxiliary is None
 
