@@ -265,9 +265,10 @@ def _write_version(
     stored = read_page_record(root, f"{folder}/{version}.json", DatasetProfile)
     try:
         shown = stored or profile(open_dataset(root, f"{summary.name}@{version}"))
-    except (DamagedError, OSError) as error:
-        note(bad, f"{folder}/{version}", error)
-        return None
+    except (ValueError, OSError) as error:
+        if version in committed_versions(root, summary.name):
+            note(bad, f"{folder}/{version}", DamagedError(str(error)))
+        return None  # or it was taken back: another process was first
     content, is_newest = record_bytes(shown), version == summary.newest
     if stored is None:
         write_pages(root, [(f"{folder}/{version}.json", content)], durable=False)
