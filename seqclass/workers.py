@@ -29,7 +29,14 @@ from weakref import WeakSet
 
 from rich.console import Console
 
-from seqclass.runtime import check_tensorflow, environment, kernel, tensorflow, threads
+from seqclass.runtime import (
+    check_tensorflow,
+    environment,
+    kernel,
+    renew_kernel,
+    tensorflow,
+    threads,
+)
 from seqclass.store.capacity import GIB, capacity
 
 PROCESS_BYTES = GIB
@@ -103,6 +110,7 @@ class _Process:
         self.pipe, theirs = connection.Pipe()
         with theirs:
             template.fork(theirs.fileno())
+        self.pipe.send({**os.environ, **environment()})
         self.pid: int | None = None
         self.is_idle = True
         self._handle: int | None = None
@@ -364,9 +372,19 @@ def serve_forks(handle: int) -> None:
 
 
 def _serve(handle: int) -> None:
-    """Answer calls in a worker process until the other end of its pipe is closed."""
+    """Answer calls in a worker process until the other end of its pipe is closed.
+
+    First comes the environment of the process that asks, which may differ from the template's.
+    """
     global _parent
     _parent = connection.Connection(handle)
+    try:
+        environ = _parent.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+    os.environ.clear()
+    os.environ.update(environ)
+    renew_kernel()
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(_parent, requests), daemon=True).start()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -59,6 +59,18 @@ def test_a_killed_process_fails_its_call_alone(worker: Workers) -> None:
     assert worker.call(tell_and_answer, "found") == "found"
 
 
+def test_a_new_process_has_the_present_environment(
+    worker: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.call(os.getpid)
+    monkeypatch.setenv("SEQCLASS_THREADS", "2")
+    monkeypatch.delenv("PATH")
+    another = Workers(1)
+    names = ("SEQCLASS_THREADS", "PATH")
+    assert [another.call(os.getenv, name) for name in names] == ["2", None]
+    another.end()
+
+
 def test_where_a_job_fails_the_others_are_ended() -> None:
     two = Workers(2)
     with pytest.raises(ValueError, match=r"^no\b"):
