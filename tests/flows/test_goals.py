@@ -45,8 +45,8 @@ def trained(root: Root) -> Callable[..., Model]:
     """Train two seeds with these options of the command."""
 
     def call(**options: Any) -> Model:
-        chosen = TrainingOptions(**{"seeds": 2, **options}).chosen()
-        spec = replace(chosen, members=QUICK.members)
+        asked = TrainingOptions(**{"seeds": 2, **options}).selected()
+        spec = replace(asked, members=QUICK.members)
         return open_model(root, train(root, "rare", spec=spec)["model"])
 
     return call
