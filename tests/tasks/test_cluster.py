@@ -28,6 +28,7 @@ from seqclass.synthesis.signals import SignalSpec
 from seqclass.tasks.compute.cluster import ClusterRunner, check_same
 from seqclass.tasks.compute.runner import RUNNER, scheduler_of, task_runner
 from seqclass.training.spec import TrainingSpec
+from seqclass.workers import end_workers
 from tests.support.buckets import ACCESS
 from tests.support.clusters import Cluster, cluster
 from tests.support.stored import SMALL, store_series
@@ -190,6 +191,7 @@ def test_a_bucket_holds_what_a_folder_holds(
 ) -> None:
     alone, weights = by_itself
     store_series(bucket, n=90)
+    end_workers()  # the next ones know the bucket
     assert trained(bucket, spread(train_classifier))[1] == weights
     data = files_of_series(tmp_path / "new", bucket)
     there = answers(bucket, data, spread(score_dataset))
