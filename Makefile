@@ -21,8 +21,9 @@ install: .venv/installed
 	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
 	@rm -f $@
 	@echo "downloading about 670 MB of packages, once per machine"
-	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@echo "compiling the LSTM kernel, once per machine"
 	@$(BIN)/python -c "from seqclass.networks.kernel import compile_kernel; compile_kernel()"
 	@echo "preparing Prefect's database, once per machine"
@@ -117,5 +118,5 @@ releasable:
 
 .venv-release/installed: requirements.lock
 	$(PYTHON) -m venv --clear .venv-release
-	$(RELEASE)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(RELEASE)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
 	@touch $@
