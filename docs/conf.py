@@ -26,8 +26,12 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 
 
-def add_commands(app: Any, page: str, source: list[str]) -> None:
-    """Append what every command's ``--help`` says to their page."""
+def add_generated(app: Any, page: str, source: list[str]) -> None:
+    """Append what every command's ``--help`` says, and the keys of stored files, to their pages."""
+    if page == "docs/stored-files":
+        from tests.support.stored_files import tables
+
+        source[0] += tables()
     if page == "docs/commands":
         words = [sys.executable, "-m", "typer", "seqclass.flows.__main__", "utils", "docs"]
         found = subprocess.run(  # noqa: S603 - our own words
@@ -38,4 +42,4 @@ def add_commands(app: Any, page: str, source: list[str]) -> None:
 
 def setup(app: Any) -> None:
     """What Sphinx calls."""
-    app.connect("source-read", add_commands)
+    app.connect("source-read", add_generated)

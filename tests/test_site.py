@@ -38,7 +38,10 @@ def test_every_page_is_there_and_loads_nothing_from_elsewhere(site: Path) -> Non
         assert not re.search(r"(?:@import|url\(['\"]?)\s*['\"]?(?:https?:)?//", file.read_text())
 
 
-def test_commands_and_python_names_are_taken_from_the_code(site: Path) -> None:
+def test_commands_python_names_and_stored_keys_are_taken_from_the_code(site: Path) -> None:
+    stored = (site / "docs" / "stored-files.html").read_text()
+    assert "unfinished/&lt;digest&gt;/manifest.json" in stored
+    assert 'id="decisionrecord"' in stored
     commands = (site / "docs" / "commands.html").read_text()
     for word in ("seqclass-train", "seqclass-generate-ragas", "--force"):
         assert word in commands

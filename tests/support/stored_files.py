@@ -1,6 +1,6 @@
-"""Every stored JSON file with the type of its record, and the page of the docs that lists them.
+"""Every stored JSON file with the type of its record, and what each key means.
 
-``python -m tests.support.stored_files`` writes ``docs/stored-files.md`` and their JSON Schemas.
+``python -m tests.support.stored_files`` writes their JSON Schemas; the docs' site has tables.
 """
 
 import ast
@@ -167,8 +167,7 @@ COMMON = {
 OTHERS = (INBOX, STAGING, ".service")
 """Folders whose JSON is the user's, or work in hand."""
 LISTS, OBJECTS, UNIONS = (list, tuple, Sequence), (dict, Mapping), (Union, UnionType)
-PAGE = REPOSITORY / "docs" / "stored-files.md"
-SCHEMAS = PAGE.with_suffix(".schema.json")
+SCHEMAS = REPOSITORY / "docs" / "stored-files.schema.json"
 WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false",
          NoneType: "null", Any: "anything"}  # fmt: skip
 
@@ -305,9 +304,9 @@ def _table(kind: Any) -> Iterator[str]:
         yield f"| `{key}` | {kind_told} | {said.get(key, '')} |"
 
 
-def page() -> str:
-    """The page of the docs."""
-    lines = [INTRODUCTION]
+def tables() -> str:
+    """The tables of all files and of the parts of their records, in Markdown."""
+    lines = list[str]()
     heads = dict[Any, list[str]]()
     for place, kind in STORED_FILES.items():
         heads.setdefault(kind, []).append(place)
@@ -321,13 +320,19 @@ def page() -> str:
 
 
 def schemas() -> str:
-    """The JSON Schema of each file, by its place."""
+    """The JSON Schema of each file, by its place, with the meaning of each key."""
     kinds = list(dict.fromkeys(STORED_FILES.values()))
-    found, shared = TypeAdapter.json_schemas(
-        [(str(at), "validation", TypeAdapter(kind)) for at, kind in enumerate(kinds)]
-    )
-    files = {place: found[str(kinds.index(kind)), "validation"]
-             for place, kind in STORED_FILES.items()}  # fmt: skip
+    numbered = [(str(number), "validation", TypeAdapter(kind)) for number, kind in enumerate(kinds)]
+    refs, shared = TypeAdapter.json_schemas(numbered)
+    for kind in (*kinds, *inner_records()):
+        record = shared["$defs"][kind.__name__]
+        record["description"] = summary_of(kind).replace("``", "`")
+        for key, meaning in meanings(kind).items():
+            record["properties"][key].pop("title", None)
+            record["properties"][key]["description"] = meaning.replace("``", "`")
+    files = {
+        place: refs[str(kinds.index(kind)), "validation"] for place, kind in STORED_FILES.items()
+    }
     return json.dumps({"files": files, **shared}, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -342,15 +347,5 @@ def inner_records() -> list[Any]:
     return sorted(seen, key=lambda kind: kind.__name__)
 
 
-INTRODUCTION = """\
-# Stored files
-
-What each JSON file of a [root](../storage/README.md) holds. This page is made from the types by \
-which the code writes and reads these files: `python -m tests.support.stored_files` writes it, and \
-a test compares it with them. [`stored-files.schema.json`](stored-files.schema.json) has the JSON \
-Schema of each file. A file may hold further keys, which readers skip. Optional keys are \
-missing where they say nothing."""
-
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
     SCHEMAS.write_text(schemas(), encoding="utf-8")

@@ -11,13 +11,11 @@ from seqclass.store.root import Root
 from tests.support.places import NOW
 from tests.support.small_roots import store_all
 from tests.support.stored_files import (
-    PAGE,
     SCHEMAS,
     STORED_FILES,
     inner_records,
     keys_of,
     meanings,
-    page,
     schemas,
     summary_of,
     type_of,
@@ -90,8 +88,7 @@ def test_every_key_has_a_meaning() -> None:
         assert not keys_of(kind).keys() - explained, kind
 
 
-def test_the_page_is_current() -> None:
-    assert PAGE.read_text() == page(), "'python -m tests.support.stored_files' writes it"
+def test_the_schemas_are_current() -> None:
     assert SCHEMAS.read_text() == schemas(), "'python -m tests.support.stored_files' writes it"
     names = [kind.__name__ for kind in TYPES]
     assert sorted(set(names)) == sorted(names)
