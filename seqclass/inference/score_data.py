@@ -166,7 +166,6 @@ def _score_partition(
     """Score a partition and seal the answers."""
     root = scores.root
     with staging(root, f"scores-{scores.model}") as workspace:
-        root.fs.makedirs(workspace, exist_ok=True)
         path = partition.path
         if not partition.is_stored:
             path = _as_wide_parquet(path, workspace, root, share.columns, share.limits)

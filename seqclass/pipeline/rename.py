@@ -180,7 +180,6 @@ def _copy_version(root: Root, old: Reference, new: Reference) -> None:
         references = model.read_json("metrics.json")["references"]
         cards = version_files(new.name, sealed, now, references)
     with staging(root, f"rename-{new.name}") as staged:
-        root.fs.makedirs(staged, exist_ok=True)
         for entry in sealed["files"]:
             if (name := entry["path"]) in cards:
                 root.fs.pipe_file(f"{staged}/{name}", cards[name].encode())

@@ -105,7 +105,6 @@ def summarise_study(dataset: Dataset, spec: StudySpec) -> str:
     summaries = [summary for summary, _ in results]
     runs = [row for _, rows in results for row in rows]
     with staging(root, "study") as workspace:
-        root.fs.makedirs(workspace, exist_ok=True)
         with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
             pq.write_table(pa.Table.from_pylist(runs), file)
         summary = json.dumps({"variants": summaries}, indent=2, ensure_ascii=False)

@@ -84,7 +84,6 @@ class RequestLog:
         answers = [as_scores(answered.answers, part, served.scorer) for answered, part in pairs]
         scores = pa.concat_tables(answers)
         with staging(root, f"scores-{served.name}") as workspace:
-            root.fs.makedirs(workspace, exist_ok=True)
             for file, table in ((SERIES_FILE, pa.concat_tables(parts)), (TABLE, scores)):
                 with root.fs.open(f"{workspace}/{file}", "wb") as sink:
                     pq.write_table(table, sink, compression="zstd")

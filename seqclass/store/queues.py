@@ -63,7 +63,6 @@ def _seal(
     now: datetime,
 ) -> None:
     with staging(root, parts[0]) as folder:
-        root.fs.makedirs(folder, exist_ok=True)
         for file, table in files.items():
             with root.fs.open(f"{folder}/{file}", "wb") as sink:
                 pq.write_table(table, sink, compression="zstd")

@@ -124,7 +124,6 @@ def commit_retraining(
     entry: number of the entry of the log that is to carry the decision out.
     """
     with staging(root, f"retraining-{model}") as folder:
-        root.fs.makedirs(folder, exist_ok=True)
         for path in root.fs.find(workspace) if root.fs.exists(workspace) else ():
             root.fs.cp_file(path, f"{folder}/{path.rpartition('/')[2]}")
         manifest = {

@@ -2,7 +2,6 @@
 
 import contextlib
 import difflib
-import fcntl
 import hashlib
 import json
 import os
@@ -376,8 +375,6 @@ def _temporary(path: str, content: bytes, durable: bool = True) -> Iterator[str]
     written = f"{folder}/.{name}.{uuid.uuid4().hex[:8]}"
     try:
         with open(written, "wb") as file:
-            with contextlib.suppress(OSError):  # some network file systems lock nothing
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(content)
             file.flush()
             if durable:

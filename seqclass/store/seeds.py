@@ -26,7 +26,6 @@ UNFINISHED = "unfinished"
 def keep_seed(root: Root, key: str, paths: list[str], record: Mapping[str, Any]) -> None:
     """Keep copies of a seed's files beside its record; an existing seed stays."""
     with staging(root, f"seed-{key}") as folder:
-        root.fs.makedirs(folder, exist_ok=True)
         names = [path.rpartition("/")[2] for path in paths]
         for path, name in zip(paths, names, strict=True):
             root.fs.cp_file(path, f"{folder}/{name}")

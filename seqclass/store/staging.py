@@ -7,7 +7,6 @@ there is told from damage.
 """
 
 import contextlib
-import fcntl
 import os
 import time
 import uuid
@@ -32,13 +31,14 @@ STAGING, TARGET = ".staging", ".target"
 def staging(root: Root, purpose: str) -> Iterator[str]:
     """Provide a private folder for work in progress; it is removed at the end unless committed."""
     folder = root.join(STAGING, f"{int(time.time())}-{purpose}-{uuid.uuid4().hex[:8]}")
-    with contextlib.ExitStack() as stack:
-        if root.is_local:
-            stack.callback(os.close, _claim(folder))
-        stack.callback(_remove, root, folder)
-        _own_staging.append((root, folder))
-        stack.callback(_own_staging.remove, (root, folder))
+    if root.is_local:
+        os.makedirs(folder)
+    _own_staging.append((root, folder))
+    try:
         yield folder
+    finally:
+        _own_staging.remove((root, folder))
+        _remove(root, folder)
 
 
 _own_staging: list[tuple[Root, str]] = []
@@ -49,17 +49,6 @@ def discard_staging() -> None:
     for root, folder in _own_staging:
         with contextlib.suppress(OSError):
             _remove(root, folder)
-
-
-def _claim(folder: str) -> int:
-    """Create a folder that appears under its name already locked by this process."""
-    unlocked = f"{folder}.new"
-    os.makedirs(unlocked)
-    handle = os.open(unlocked, os.O_RDONLY)
-    with contextlib.suppress(OSError):  # some network file systems lock no folders
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.rename(unlocked, folder)
-    return handle
 
 
 def _remove(root: Root, folder: str) -> None:

@@ -241,8 +241,7 @@ DEEDS = {
 def sweep_all(root: Root) -> None:
     """Sweep as if all that nobody holds were old enough."""
     with pytest.MonkeyPatch.context() as patch:
-        for age in ("LEFTOVER_AGE_S", "DRAFT_AGE_S"):
-            patch.setattr(seqclass.store.garbage, age, -1)
+        patch.setattr(seqclass.store.garbage, "LEFTOVER_AGE_S", -1)
         collect_garbage(root)
 
 

@@ -9,7 +9,6 @@ from seqclass.store.catalogue import verify_tree
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.layout import check_free, check_inbox
 from seqclass.store.root import DamagedError, Root, open_root
-from seqclass.store.staging import remove
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.commands import Command
 from tests.support.records import store_every_record
@@ -158,19 +157,3 @@ def test_rows_of_a_lost_version_are_neither_pruned_nor_written_over(
     with pytest.raises(DamagedError, match=r"manifest\.json in a folder that was sealed"):
         store_series(root, n=20)
     assert files(root) == before
-
-
-def test_what_a_killed_removal_leaves_is_swept(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
-    store_every_record(root)
-    with monkeypatch.context() as patch:
-        patch.setattr(root.fs, "rm", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            remove(root, "studies", "toy", "0" * 16)
-    assert verify_tree(root)["bad"] == []
-    collect_garbage(root)
-    assert root.names(".staging") == []
-    assert not root.exists("studies", "toy", "0" * 16)
-
-
-def interrupted(*_: object, **__: object) -> None:
-    raise KeyboardInterrupt
