@@ -1,7 +1,6 @@
 """Lists of the datasets and models of a storage tree, and checks of the tree."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -9,7 +8,7 @@ from typing import cast
 from typing_extensions import TypedDict
 
 from seqclass.store.datasets import committed_versions
-from seqclass.store.dependencies import cited_by, cited_in_log, removed_refs, uncited
+from seqclass.store.dependencies import removed_refs
 from seqclass.store.format_version import format_problems
 from seqclass.store.layout import Parts, area_of, sealed_folders, strangers
 from seqclass.store.log import LOG, chain_problems, entries_of, registered_by
@@ -23,17 +22,16 @@ from seqclass.store.manifests import (
 from seqclass.store.metadata_cache import keep_facts, listing_tags, read_facts
 from seqclass.store.models import CLAIM, REPORT, model_versions
 from seqclass.store.quarantine import damaged_quarantines
-from seqclass.store.queues import LABELS, QUEUES
 from seqclass.store.record_types import ListedVersions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import CHAMPION, champion_of, removed_versions
-from seqclass.store.retrainings import RETRAININGS
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,
     Damages,
     Root,
     check_file,
+    entries,
     note,
     read_bytes,
     read_manifest,
@@ -41,7 +39,6 @@ from seqclass.store.root import (
 )
 from seqclass.store.scores import SCORES
 from seqclass.store.states import KINDS
-from seqclass.store.studies import STUDIES
 from seqclass.store.validation import problem_of
 
 LIST = "models.json"
@@ -150,71 +147,46 @@ def verify_tree(root: Root, ref: str | None = None) -> Verified:
     Returns the number of files that were checked and, for each bad one, its path and problem.
     """
     bad = Damages() if ref else format_problems(root)
-    folders = _version_folders(root, ref)
-    if ref is not None and not folders:
+    places = _places(root, ref)
+    if ref is not None and not places:
         raise ValueError(
             f"REF: expected a dataset or model of this root, got {ref!r}; "
             "'seqclass datasets' and 'seqclass models' list them"
         )
-    parts = [root.parts_of(folder) for folder in folders]
-    checked = sum(verify_folder(root, folder, bad) for folder in folders)
-    for name in sorted({name for kind, name, _ in parts if kind == DatasetRef.kind}):
+    checked = sum(verify_folder(root, root.join(*place), bad) for place in places)
+    areas = {place[:2] for place in places}
+    for _, name in sorted(area for area in areas if area[0] == DatasetRef.kind):
         n_files, damaged = damaged_quarantines(root, name)
         checked, bad = checked + n_files, bad + damaged
-    scores = _score_folders(root, ref)
-    checked += sum(verify_folder(root, folder, bad) for folder in scores)
-    removed = removed_refs(root)
-    logs = {(kind, name) for kind, name, _ in parts if kind in KINDS}
+    logs = {area for area in areas if area[0] in KINDS}
     logs |= set() if ref else {(kind, name) for kind in KINDS for name in root.names(LOG, kind)}
+    removed = removed_refs(root)
     for kind, name in sorted(logs):
         checked += _verify_log(root, kind, name, removed, bad)
-    sealed = [tuple(root.parts_of(folder)) for folder in folders + scores]
-    bad += _verify_citations(root, sealed, removed)
-    areas = {area_of(tuple(root.parts_of(folder))) for folder in folders + scores} if ref else {()}
-    for area in sorted(areas):
+    for area in sorted({area_of(place) for place in places} if ref else {()}):
         bad += strangers(root, *area)
     return {"checked": checked, "bad": bad}
 
 
-def _version_folders(root: Root, ref: str | None) -> list[str]:
-    kind_wanted, name_wanted, version_wanted = _parts(ref)
+def _places(root: Root, ref: str | None) -> list[Parts]:
+    """Return the sealed folders of a reference, or all; scores are of the model that gave them."""
+    wanted_kind, _, rest = (ref or "").rpartition("/")
+    wanted = ModelRef.parse(rest)
+    version = "" if wanted.version == CHAMPION else wanted.version
+    kinds = {"": [*SEALED_TYPES], ModelRef.kind: [ModelRef.kind, SCORES]}
     return [
-        root.join(kind, name, version)
-        for kind in ("datasets", "models", STUDIES, RETRAININGS, QUEUES, LABELS)
-        if kind_wanted in ("", kind)
-        for _, name, version in sealed_folders(root, kind)
-        if name_wanted in ("", name)
-        and (version == version_wanted or _abbreviates(version_wanted, version))
+        place
+        for kind in kinds.get(wanted_kind, [wanted_kind])
+        if kind in SEALED_TYPES
+        for place in sealed_folders(root, kind)
+        if wanted.name in ("", place[1])
+        and (version in ("", place[2]) or _abbreviates(version, place[2]))
     ]
 
 
-def _score_folders(root: Root, ref: str | None) -> list[str]:
-    """Return the folders of scores; scores belong to the model that gave them."""
-    kind, name, version = _parts(ref)
-    if kind not in ("", "models"):
-        return []
-    places = [place for place in sealed_folders(root, SCORES) if name in ("", place[1])]
-    return [root.join(*place) for place in places if version in ("", place[2])]
-
-
 def _abbreviates(prefix: str, version: str) -> bool:
-    """Check whether ``prefix`` begins a digest; a model's number is never abbreviated."""
-    return not prefix or (version.startswith(prefix) and not version.startswith("v"))
-
-
-def _parts(ref: str | None) -> tuple[str, str, str]:
-    kind, _, rest = (ref or "").rpartition("/")
-    reference = ModelRef.parse(rest)
-    return kind, reference.name, "" if reference.version == CHAMPION else reference.version
-
-
-def _verify_citations(root: Root, places: Sequence[Parts], removed: set[str]) -> Damages:
-    """Return references of sealed folders to missing items."""
-    bad = Damages()
-    for place in places:
-        if manifest := readable(root, root.join(*place), SEALED_TYPES[place[0]]):
-            bad += uncited(root, root.join(*place, MANIFEST), cited_by(place, manifest), removed)
-    return bad
+    """Check whether a text begins a digest; a model's number is never abbreviated."""
+    return version.startswith(prefix) and not version.startswith("v")
 
 
 def verify_folder(root: Root, folder: str, bad: Damages) -> int:
@@ -231,8 +203,10 @@ def verify_folder(root: Root, folder: str, bad: Damages) -> int:
             bad.append({"path": f"{folder}/{entry['path']}", "problem": str(error)})
     drawn = [REPORT] if root.parts_of(folder)[0] == ModelRef.kind else []
     listed = [MANIFEST, CLAIM, *drawn, *(entry["path"] for entry in manifest["files"])]
-    for path in _unlisted(root, folder, re.compile("|".join(map(re.escape, listed)))):
-        bad.append({"path": path, "problem": "expected only what the manifest names"})
+    for path in entries(root, folder):
+        name = path.rpartition("/")[2]
+        if not name.startswith(".") and name not in listed:
+            bad.append({"path": path, "problem": "expected only what the manifest names"})
     return 1 + len(manifest["files"])
 
 
@@ -242,14 +216,17 @@ def _verify_log(root: Root, kind: str, name: str, removed: set[str], bad: Damage
     Returns the number of its entries. A version of the last day may still be registered.
     """
     damaged = Damages()
-    entries = entries_of(root, name, damaged, kind)
-    records, n_files = [entry.record for entry in entries], len(entries) + len(damaged)
-    cited = cited_in_log(records, name, kind)
-    bad += uncited(root, root.join(LOG, kind, name), cited, removed)
-    if problems := chain_problems(root, name, kind, entries, damaged):
+    log = entries_of(root, name, damaged, kind)
+    digests = registered_by([entry.record for entry in log])
+    for version in digests:
+        if f"{kind}/{name}@{version}" not in removed and not root.exists(kind, name, version):
+            problem = "expected a version that the log registers, it is missing; restore it"
+            bad.append({"path": root.join(kind, name, version), "problem": problem})
+    n_files = len(log) + len(damaged)
+    if problems := chain_problems(root, name, kind, log, damaged):
         bad += problems
         return n_files
-    digests, since = registered_by(records), datetime.now(UTC) - timedelta(days=1)
+    since = datetime.now(UTC) - timedelta(days=1)
     versions = model_versions if kind == ModelRef.kind else committed_versions
     for version in versions(root, name):
         path = root.join(kind, name, version, MANIFEST)
@@ -272,12 +249,3 @@ def _digest_at(root: Root, path: str) -> str:
         return hashlib.sha256(read_bytes(root, path)).hexdigest()
     except (DamagedError, OSError):  # the version's own check tells of it
         return ""
-
-
-def _unlisted(root: Root, folder: str, expected: re.Pattern[str]) -> list[str]:
-    """Return visible entries of a folder under unexpected names."""
-    paths = [path.rstrip("/") for path in root.fs.ls(folder, detail=False)]
-    names = [(path, path.rpartition("/")[2]) for path in paths]
-    return [
-        path for path, name in names if not name.startswith(".") and not expected.fullmatch(name)
-    ]

@@ -1,15 +1,15 @@
-"""References between stored items: the versions that a sealed folder or a log names."""
+"""References between stored items: the versions that a sealed folder names."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
 from seqclass.store.layout import Parts
 from seqclass.store.manifests import ModelDescription, known_dataset
-from seqclass.store.record_types import LogEntry, Pruning
+from seqclass.store.record_types import Pruning
 from seqclass.store.references import DatasetRef, ModelRef, Reference
-from seqclass.store.root import DamagedError, Damages, Root, read_record
+from seqclass.store.root import DamagedError, Root, read_record
 
 PRUNINGS = "prunings"
 VERSIONS = {DatasetRef.kind: r"[0-9a-f]{16}", ModelRef.kind: r"v\d+"}
@@ -37,23 +37,9 @@ def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
     return references + (_read(ModelRef, f"{place[1]}@{champion}") if champion else [])
 
 
-def cited_in_log(entries: Sequence[LogEntry], name: str, kind: str) -> list[Reference]:
-    """Return the versions of a model or a dataset that the entries of its log name."""
-    versions = {entry.get(key) for entry in entries for key in ("from", "to", "candidate")}
-    of_kind = ModelRef if kind == ModelRef.kind else DatasetRef
-    return _read(of_kind, *(f"{name}@{version}" for version in sorted(map(str, versions))))
-
-
 def _read(kind: type[Reference], *texts: object) -> list[Reference]:
     read = [kind.parse(text) for text in dict.fromkeys(texts) if isinstance(text, str)]
     return [r for r in read if r.name and re.fullmatch(VERSIONS[kind.kind], r.version)]
-
-
-def missing(root: Root, cited: Sequence[Reference], removed: set[str]) -> Iterator[str]:
-    """Yield the references whose target is missing, unless it was removed on purpose."""
-    for reference in cited:
-        if str(reference) not in removed and not root.exists(*reference.parts):
-            yield str(reference)
 
 
 def removals(root: Root) -> Iterator[Pruning]:
@@ -66,11 +52,3 @@ def removals(root: Root) -> Iterator[Pruning]:
 def removed_refs(root: Root) -> set[str]:
     """Return all that ``prune`` and ``delete`` have removed, from their records."""
     return {ref for record in removals(root) for ref in record["removed"]}
-
-
-def uncited(root: Root, citer: str, cited: Sequence[Reference], removed: set[str]) -> Damages:
-    """Return a problem for each reference whose target is missing, under the file that holds it."""
-    return [
-        {"path": citer, "problem": f"refers to {ref}, which is missing; restore it from a copy"}
-        for ref in missing(root, cited, removed)
-    ]

@@ -10,10 +10,8 @@ import pytest
 
 from seqclass.pipeline.promote import promote_version
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.dependencies import cited_by
 from seqclass.store.layout import AGAIN, KEPT, SEALED, is_sealed, place_of
-from seqclass.store.references import DatasetRef
-from seqclass.store.registry import champion_of, open_model
+from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root, open_root
 from tests.support.small_roots import store_all
 from tests.support.store_commands import COMMANDS, LATER, SLOW_COMMANDS
@@ -216,16 +214,6 @@ def test_what_was_done_is_not_done_over_a_damage(whole: Path, tmp_path: Path) ->
     assert worsened(used, tmp_path, edit, where, again) == []
 
 
-def test_a_dataset_that_a_version_learnt_from_is_named_where_it_is_missing(
-    whole: Path, tmp_path: Path
-) -> None:
-    with damaged(whole, tmp_path, (), lambda *_: None) as root:
-        ref = open_model(root, "m@v1").manifest["dataset"]
-        shutil.rmtree(root.join(*DatasetRef.parse(ref).parts))
-        problems = {item["path"]: item["problem"] for item in verify_tree(root)["bad"]}
-        assert f"refers to {ref}" in problems[root.join("models", "m", "v1", "manifest.json")]
-
-
 @pytest.mark.parametrize("name", ["score", "label"])
 def test_nothing_is_sealed_behind_a_link(whole: Path, tmp_path: Path, name: str) -> None:
     place = {"score": ("scores", "m"), "label": ("labels", "m")}[name]
@@ -241,14 +229,3 @@ def test_no_champion_moves_to_a_link(whole: Path, tmp_path: Path) -> None:
         with pytest.raises(DamagedError, match="expected a folder, got a symbolic link"):
             promote_version(root, "m@v1", "why", True, LATER)
         assert champion_of(root, "m") == "v2"
-
-
-def test_a_manifest_refers_to_versions_and_to_nothing_else() -> None:
-    digest = "0123456789abcdef"
-    model = {"dataset": f"datasets/toy@{digest}", "spec": {"warm_start": "models/m@v1"},
-             "dataset_source": {"chosen_from": f"datasets/all@{digest}"}}  # fmt: skip
-    assert [*map(str, cited_by(("models", "m", "v2"), model))] == [
-        f"datasets/toy@{digest}", f"datasets/all@{digest}", "models/m@v1",
-    ]  # fmt: skip
-    retraining = {"dataset": "toy", "champion": "v2", "challenger": None}
-    assert [*map(str, cited_by(("retrainings", "m", "x"), retraining))] == ["models/m@v2"]
