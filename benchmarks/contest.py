@@ -63,8 +63,9 @@ def contest(
     The LSTM's answer is that of its seeds' mean log-probability, as ``train --ensemble`` registers
     it; each seed's own macro F1 is told too.
     """
+    from seqclass.evaluation.intervals import accuracy_of, lead_of
     from seqclass.evaluation.metrics import label_scores, scores
-    from seqclass.evaluation.votes import accuracy_of, lead_of, set_scores
+    from seqclass.ragas.votes import set_scores
     from seqclass.training.ngrams import fit_symbol_models
 
     models = fit_symbol_models(train.x, train.y, train.channels, 0)
@@ -102,7 +103,8 @@ def contest(
 
 def set_leads(found: dict[str, np.ndarray], y: np.ndarray, codes: dict[str, np.ndarray]) -> Row:
     """The LSTM's lead over each baseline within each set."""
-    from seqclass.evaluation.votes import lead_of, within_set
+    from seqclass.evaluation.intervals import lead_of
+    from seqclass.ragas.votes import within_set
 
     leads: Row = {}
     for name, members in codes.items():
@@ -116,7 +118,7 @@ def confusion_of(found: dict[str, np.ndarray], test: Rows, members: tuple[str, .
     """Rows true and columns answered, within a set of classes."""
     from sklearn.metrics import confusion_matrix
 
-    from seqclass.evaluation.votes import within_set
+    from seqclass.ragas.votes import within_set
 
     if not members or not set(members) <= set(test.classes):
         return None

@@ -54,9 +54,9 @@ def read_pieces(path: Path) -> list[Piece]:
 
 def windows(pieces: list[Piece], width: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
     """Windows ``(n, width, 1)`` of all pieces, NaN behind short ones, and the piece of each."""
-    from seqclass.evaluation.votes import VotingSpec, sliding_windows
+    from seqclass.ragas.votes import sliding_windows
 
     x = np.full((len(pieces), max(len(p.letters) for p in pieces), 1), np.nan, dtype=np.float32)
     for row, piece in enumerate(pieces):
         x[row, : len(piece.letters), 0] = piece.letters
-    return sliding_windows(x, VotingSpec(width, hop))
+    return sliding_windows(x, width, hop)

@@ -24,8 +24,9 @@ def orders(per_raga: int, lengths: tuple[int, ...]) -> list[Cell]:
 
 
 def _orders(per_raga: int, n_notes: int) -> Row:
-    from seqclass.evaluation.votes import accuracy_of, lead_of, set_scores, within_set
+    from seqclass.evaluation.intervals import accuracy_of, lead_of
     from seqclass.ragas.raga_table import SETS
+    from seqclass.ragas.votes import set_scores, within_set
 
     options = {"ragas": ("all", "Sri without PDNP"), "n_notes": (n_notes, n_notes)}
     train, test = draw(TRAIN_SEED, per_raga, **options), draw(TEST_SEED, TEST_PER_RAGA, **options)

@@ -102,7 +102,7 @@ def transfer(options: argparse.Namespace) -> list[Cell]:
 
 
 def _transfer(data: Path, drawn: Drawn) -> Row:
-    from seqclass.evaluation.votes import accuracy_of
+    from seqclass.evaluation.intervals import accuracy_of
 
     pieces = read_pieces(data / "geethams.jsonl")
     ragas = tuple(sorted({piece.raga for piece in pieces}))
@@ -147,7 +147,8 @@ def train_all(train: Rows, seeds: range) -> tuple[dict[str, Any], list[Row]]:
 
 def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> Row:
     """What each hears in pieces: window by window, by vote, and by the windows' mean log-score."""
-    from seqclass.evaluation.votes import accuracy_of, lead_of, names_of, vote
+    from seqclass.evaluation.intervals import accuracy_of, lead_of
+    from seqclass.ragas.votes import names_of, vote
 
     x, owners = windows(pieces, WINDOW, HOP)
     truth = np.array([classes.index(piece.raga) for piece in pieces])

@@ -26,7 +26,6 @@ from seqclass.flows.cli import (
     server_commands,
     serving_commands,
     training_commands,
-    voting_commands,
 )
 from seqclass.flows.cli.command_line import (
     BAD_INPUT,
@@ -115,7 +114,6 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         scoring_commands.score,
         serving_commands.serve,
         serving_commands.export,
-        voting_commands.vote,
     ),
     "Keep": (
         model_commands.retrain,

@@ -20,15 +20,13 @@ class Plugin:
     formats: a tuple of kinds of files (``seqclass.store.formats.file_format.Format``).
     generators: a dict of generators by name (``seqclass.generators.Generator``). commands: a dict
     of tuples of commands by their group of ``seqclass --help``; those of the group ``generate`` are
-    below that command, each named ``generate_NAME``. class_sets: a dict of functions by the name
-    that ``vote --sets`` takes; each returns the sets of a model's classes that are easily confused.
-    baselines: a function that fits baselines (``seqclass.training.baselines.Fit``).
+    below that command, each named ``generate_NAME``. baselines: a function that fits baselines
+    (``seqclass.training.baselines.Fit``).
     """
 
     formats: str | None = None
     generators: str | None = None
     commands: str | None = None
-    class_sets: str | None = None
     baselines: str | None = None
 
 

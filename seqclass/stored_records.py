@@ -1,4 +1,4 @@
-"""Types of the records that a version, a study, a vote and a retraining store.
+"""Types of the records that a version, a study and a retraining store.
 
 Manifests are in ``store.manifests``; docs/stored-files.md says which file holds which record.
 """
@@ -10,10 +10,10 @@ from typing_extensions import TypedDict
 from seqclass.evaluation.contribution import Contribution, MemberRecord
 from seqclass.evaluation.decisions import AbstentionScores
 from seqclass.evaluation.goals import GoalScores
+from seqclass.evaluation.intervals import Accuracy
 from seqclass.evaluation.leaks import Leaks
 from seqclass.evaluation.lstm_alone import LstmScores
 from seqclass.evaluation.metrics import FullScores
-from seqclass.evaluation.votes import Accuracy, Lead, SetAccuracy
 from seqclass.monitoring.decide import Evidence
 from seqclass.monitoring.first_champion import FirstEvidence
 from seqclass.monitoring.quality import QualityChange
@@ -244,53 +244,3 @@ class StudySummary(TypedDict):
     """The result of a study. variants: the spread of each recipe's seeds."""
 
     variants: list[VariantSummary]
-
-
-class PieceAccuracy(Accuracy):
-    """Accuracy on pieces, where unknown counts as wrong.
-
-    unknown: number of unknowns. answered: accuracy of the others.
-    """
-
-    unknown: int
-    answered: Accuracy
-
-
-class Voter(TypedDict):
-    """Accuracy of the model or of a baseline.
-
-    windows: on single windows. pieces: on whole pieces. others_unknown: share of the pieces of
-    other classes that are unknown. sets: on windows within each named set.
-    """
-
-    windows: Accuracy
-    pieces: PieceAccuracy
-    others_unknown: Accuracy
-    sets: dict[str, SetAccuracy]
-
-
-class Poll(TypedDict):
-    """The result of a vote.
-
-    model: the version that voted. dataset: the version with the pieces. trained_on: the dataset
-    that trained the model. kind: what a piece is. voting: the ``VotingSpec``. windows: number of
-    windows. pieces: number of pieces. trained_rows: number of series that are left out, since they
-    trained the model. of_other_classes: number of pieces by class, of classes that the model does
-    not have. who: accuracy by voter. leads: lead of the model over each baseline. tonics: the
-    model's accuracy on pieces that are recordings, by how their tonic is known: given, or from the
-    drone. answers: a row per piece, with the answer of each baseline under its name.
-    """
-
-    model: str
-    dataset: str
-    trained_on: str
-    kind: str
-    voting: dict[str, float]
-    windows: int
-    pieces: int
-    trained_rows: int
-    of_other_classes: dict[str, int]
-    who: dict[str, Voter]
-    leads: dict[str, Lead]
-    tonics: dict[str, Accuracy]
-    answers: list[dict[str, Any]]

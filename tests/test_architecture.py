@@ -35,7 +35,8 @@ SEQCLASS = {
     "export": "store inference runtime series network_process",
     "labelling": "store screening inference monitoring evaluation",
     "pages": "store monitoring evaluation labelling auxiliary_rows stored_records",
-    "ragas": "store synthesis generators evaluation inference pages plugins",
+    "ragas": "store synthesis generators evaluation inference pages plugins pipeline row_split "
+    "runtime workers series networks",
     "bars": "",
     "pipeline": "store screening labelling pages plugins generators bars evaluation inference "
     "monitoring training networks row_split auxiliary_rows stored_records workers runtime policies "
@@ -64,7 +65,7 @@ TOP = ("seqclass", "tasks", "flows")
 SOURCES = [path for top in TOP for path in sorted((REPOSITORY / top).rglob("*.py"))]
 PREFECT = ("seqclass.flows", "seqclass.tasks")
 """The layers above the library."""
-COMMANDS = {"seqclass.ragas.commands"}
+COMMANDS = {"seqclass.ragas.commands", "seqclass.ragas.voting_commands"}
 """Commands of a plug-in: they use what ``seqclass.flows.cli`` has for all commands."""
 PLUGINS = {"seqclass.ragas"}
 LIBRARY = {f"seqclass.{room}" for room in SEQCLASS} - PLUGINS
@@ -88,7 +89,10 @@ ALLOWED = {
         "seqclass.settings_files",
         "seqclass.plugins",
     },
-    "seqclass.ragas.commands": LIBRARY | PLUGINS | {"seqclass.flows.cli"},
+    "seqclass.ragas.voting_commands": LIBRARY | PLUGINS | {"seqclass.flows.cli"},
+    "seqclass.ragas.commands": LIBRARY
+    | PLUGINS
+    | {"seqclass.flows.cli", "seqclass.ragas.voting_commands"},
 }
 """Every room, and the rooms that it may import beside itself."""
 

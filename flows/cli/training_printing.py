@@ -15,9 +15,9 @@ from seqclass.store.root import Damages, Root, printable
 
 if TYPE_CHECKING:
     from seqclass.evaluation.goals import GoalScores
+    from seqclass.evaluation.intervals import Accuracy
     from seqclass.evaluation.leaks import Leaks
     from seqclass.evaluation.lstm_alone import LstmSpread
-    from seqclass.evaluation.votes import Accuracy
     from seqclass.labelling.truth import Truth
     from seqclass.monitoring.decide import FinalVerdict
     from seqclass.monitoring.first_champion import FirstEvidence

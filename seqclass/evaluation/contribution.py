@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from typing_extensions import TypedDict
 
+from seqclass.evaluation.intervals import Lead, lead_of, mean_lead
 from seqclass.evaluation.metrics import HIGHEST, row_losses, seed_scores
-from seqclass.evaluation.votes import Lead, lead_of, mean_lead
 
 LSTM: Final = "conv-lstm"
 """The member that every training trains, and that reports name."""

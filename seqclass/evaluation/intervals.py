@@ -5,12 +5,83 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from typing_extensions import TypedDict
 
 if TYPE_CHECKING:  # SciPy takes a fifth of a second, which an import of files would pay
     from scipy.sparse import csr_array
 
 AT_ONCE = 50
 """Draws of a bootstrap that are held at once."""
+
+
+class Accuracy(TypedDict):
+    """A share of right answers with its 95% interval; both are null if there are no rows."""
+
+    rows: int
+    accuracy: float | None
+    interval: list[float] | None
+
+
+class Lead(TypedDict):
+    """The lead of one classifier over another. lead: positive if it is better."""
+
+    lead: float
+    interval: list[float]
+
+
+def accuracy_of(right: np.ndarray, owners: np.ndarray | None = None) -> Accuracy:
+    """Return rows, accuracy and its 95% interval (Wilson 1927) of right answers ``(n,)`` bool.
+
+    owners: ``(n,)``, the thing that each row is part of, such as the piece of a window (None: rows
+    are independent). Parts of one piece are right or wrong together, so the interval is that of the
+    effective sample size (Korn and Graubard 1998).
+    """
+    n = len(right)
+    if n == 0:
+        return {"rows": 0, "accuracy": None, "interval": None}
+    share = float(np.mean(right))
+    telling = n if owners is None else effective_sample_size(right, owners)
+    return {"rows": n, "accuracy": share, "interval": list(wilson(share, telling))}
+
+
+def lead_of(right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = None) -> Lead:
+    """Return the accuracy of ``right`` minus that of ``other``, with a 95% interval.
+
+    right, other: ``(n,)`` bool, of the same rows; owners: as for ``accuracy_of``. The interval is
+    that of the mean of paired differences, by Student's t with one degree of freedom less than
+    there are owners. A single owner shows nothing, so its interval includes every lead.
+    """
+    return mean_lead(right.astype(float) - other.astype(float), 1.0, owners)
+
+
+def mean_lead(gaps: np.ndarray, bound: float, owners: np.ndarray | None = None) -> Lead:
+    """Return the mean of paired differences ``(n,)`` with its 95% interval, as in ``lead_of``.
+
+    bound: most that a difference can be.
+    """
+    error, freedom = clustered_error(gaps, owners)
+    lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else np.inf
+    return {"lead": lead, "interval": [max(lead - margin, -bound), min(lead + margin, bound)]}
+
+
+def effective_sample_size(right: np.ndarray, owners: np.ndarray) -> float:
+    """Return the number of independent rows that estimate the share of right ones as precisely.
+
+    It is at most the number of rows, and at most that of owners if all rows are right or all wrong.
+    """
+    n, share = len(right), float(np.mean(right))
+    error, freedom = clustered_error(right.astype(float), owners)
+    if not freedom:
+        return 1.0
+    alone = share * (1 - share)
+    worth = min(alone / error**2 if error else n, n) if alone else freedom + 1
+    return worth * float(_quantile(np.inf) / _quantile(freedom)) ** 2
+
+
+def _quantile(freedom: float) -> float:
+    from scipy.special import ndtri, stdtrit
+
+    return float(stdtrit(freedom, 0.975) if np.isfinite(freedom) else ndtri(0.975))
 
 
 def wilson(share: float, n: float, confidence: float = 0.95) -> tuple[float, float]:

@@ -29,11 +29,11 @@ from seqclass.evaluation.decisions import (
     reasons_of,
 )
 from seqclass.evaluation.goals import goal_name
+from seqclass.evaluation.intervals import Accuracy, accuracy_of
 from seqclass.evaluation.lstm_alone import lstm_scores
 from seqclass.evaluation.metrics import FullScores, Truth, label_scores, seed_scores
 from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.rule_choice import scores_by_goal
-from seqclass.evaluation.votes import Accuracy, accuracy_of
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import Answered, evidence_of
 from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of, stability_gate

@@ -22,6 +22,7 @@ from seqclass.flows.cli.dataset_printing import print_facts
 from seqclass.flows.cli.option_groups import Place, SpreadPlace, TonicOption, check_tonic
 from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
 from seqclass.flows.cli.spec_files import PARSERS, read_spec_file
+from seqclass.ragas.voting_commands import vote
 from seqclass.store.root import open_root, printable
 
 if TYPE_CHECKING:
@@ -234,4 +235,4 @@ def read_ragas(path: str) -> "tuple[Raga, ...]":
         raise ValueError(f"--ragas {path}: {error}") from error
 
 
-COMMANDS = {"generate": (generate_ragas,), "Ragas": (listen, name_raga)}
+COMMANDS = {"generate": (generate_ragas,), "Answer": (vote,), "Ragas": (listen, name_raga)}

@@ -8,7 +8,6 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.decisions import UNKNOWN
-from seqclass.evaluation.votes import VotingSpec, sliding_windows
 from seqclass.inference.loaded_model import LoadedModel
 from seqclass.ragas.definitions import folded
 from seqclass.ragas.distributions import CONTOURS
@@ -19,6 +18,7 @@ from seqclass.ragas.recording_page import USUAL, PageContent, line_of, recording
 from seqclass.ragas.recordings.hearing import RATE_HZ, RecordingFacts
 from seqclass.ragas.sound import Line
 from seqclass.ragas.svaras import PLACES
+from seqclass.ragas.votes import sliding_windows
 from seqclass.store.datasets import open_dataset
 from seqclass.store.formats import ColumnNames, Limits, names_of
 from seqclass.store.formats.facts import Listener
@@ -155,7 +155,7 @@ def _tonics(of: ContourModel, facts: RecordingFacts) -> list[tuple[float, float]
 def _windows(of: ContourModel, song: HeardSong, tonic_hz: float) -> np.ndarray:
     """Return windows ``(windows, width, 1)`` above a tonic, half overlapping."""
     cents = _model_cents(of, song, tonic_hz)[None, :, None].astype(np.float32)
-    return sliding_windows(cents, VotingSpec(of.width, max(of.width // 2, 1)))[0]
+    return sliding_windows(cents, of.width, max(of.width // 2, 1))[0]
 
 
 def _model_cents(of: ContourModel, song: HeardSong, tonic_hz: float) -> np.ndarray:

@@ -6,6 +6,5 @@ PLUGIN = Plugin(
     formats="seqclass.ragas.recordings.recording_format:FORMATS",
     generators="seqclass.ragas.raga_tables:GENERATORS",
     commands="seqclass.ragas.commands:COMMANDS",
-    class_sets="seqclass.ragas.raga_table:CLASS_SETS",
     baselines="seqclass.ragas.distributions:fit_pitch",
 )

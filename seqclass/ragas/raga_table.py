@@ -316,6 +316,3 @@ def allied_sets(classes: list[str]) -> dict[str, tuple[str, ...]]:
         if name[0] in "AB"
     }
     return {name: ragas for name, ragas in members.items() if len(ragas) > 1}
-
-
-CLASS_SETS = {"allied": allied_sets}

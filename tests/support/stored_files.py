@@ -28,6 +28,7 @@ from seqclass.pages.records import (
     Drawings,
     ModelSummary,
 )
+from seqclass.ragas.votes import Poll
 from seqclass.store.format_version import FormatRecord
 from seqclass.store.inbox import INBOX
 from seqclass.store.manifests import SEALED_TYPES, SeedManifest
@@ -45,7 +46,6 @@ from seqclass.store.validation import Time
 from seqclass.stored_records import (
     DataReport,
     Metrics,
-    Poll,
     RunRecord,
     Stability,
     StudySummary,

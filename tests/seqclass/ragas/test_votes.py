@@ -1,27 +1,31 @@
 """Votes: pieces answered by their windows, beside baselines."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from seqclass.evaluation.votes import UNDECIDED, VotingSpec, accuracy_of
-from seqclass.flows.cli.voting_commands import show_votes
+from seqclass.evaluation.intervals import accuracy_of
 from seqclass.pipeline.training import train
-from seqclass.pipeline.vote import (
+from seqclass.ragas.votes import (
     OURS,
-    PollSpec,
-    _labels,
-    _leads,
-    _summaries,
-    _Truth,
+    UNDECIDED,
+    VotingSpec,
     hold_vote,
+    judge_voters,
+    names_of,
+    pieces_of,
+    set_scores,
+    sliding_windows,
     tonic_accuracies,
     unseen_rows,
+    vote,
 )
+from seqclass.ragas.voting_commands import show_votes
 from seqclass.row_split import select_rows
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.models import Model
@@ -70,9 +74,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Root:
 def test_windows_of_unseen_pieces_vote_beside_both_baselines(
     trained: Root, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spec = PollSpec(VotingSpec(16, 4), {"circles": ("fifths", "fourths")})
-    path = hold_vote("circles", "songs", spec, trained)
-    result = json.loads(Path(path).read_text())
+    sets = {"circles": ("fifths", "fourths")}
+    result, path = hold_vote(trained, "circles", "songs", VotingSpec(16, 4), sets)
     assert undeclared(trained) == []
     assert result["pieces"] == 8
     assert result["of_other_classes"] == {"chromatic": 2}
@@ -110,7 +113,7 @@ def test_rows_of_training_do_not_vote_and_a_dataset_of_them_is_refused(tmp_path:
     root = open_root(tmp_path / "tree")
     circles = store_circles(root, "circles", 60, 16, list(STEPS))
     model, split = trained_on(circles), select_rows(circles, TrainingSpec())
-    assert unseen_rows(root, model, circles, circles.labels()).tolist() == split.test.tolist()
+    assert unseen_rows(model, circles, circles.labels()).tolist() == split.test.tolist()
     [table] = circles.tables()
     learned = table.take(split.train)
     names = pa.array(["of a trained group", "new"])
@@ -119,13 +122,13 @@ def test_rows_of_training_do_not_vote_and_a_dataset_of_them_is_refused(tmp_path:
     for column, values in (("series_id", names), ("group", groups)):
         added = added.set_column(added.column_names.index(column), column, values)
     later = write_dataset(root, "circles", [pa.concat_tables([learned, added])], {"n": 1}, NOW)
-    rows = unseen_rows(root, model, later, later.labels())
+    rows = unseen_rows(model, later, later.labels())
     assert later.labels()["series_id"].take(rows).to_pylist() == ["new"]
     other = write_dataset(root, "others", [learned], {"n": 2}, NOW)
-    assert len(unseen_rows(root, model, other, other.labels())) == len(learned)
+    assert len(unseen_rows(model, other, other.labels())) == len(learned)
     same = write_dataset(root, "circles", [learned], {"n": 3}, NOW)
     with pytest.raises(ValueError, match="was not trained on") as refusal:
-        unseen_rows(root, model, same, same.labels())
+        unseen_rows(model, same, same.labels())
     assert "\n" not in str(refusal.value)
 
 
@@ -138,41 +141,46 @@ def test_rows_chosen_for_a_retraining_are_known_by_the_name_they_came_from(root:
     learned = part.labels().take(select_rows(part, TrainingSpec()).train)["series_id"].to_pylist()
     for dataset in (whole, part):
         labels = dataset.labels()
-        unseen = labels.take(unseen_rows(root, model, dataset, labels))["series_id"].to_pylist()
+        unseen = labels.take(unseen_rows(model, dataset, labels))["series_id"].to_pylist()
         assert unseen
         assert not set(unseen) & set(learned)
 
 
 def test_a_piece_has_the_label_of_those_of_its_series_that_have_one() -> None:
-    piece_of_row = np.array([0, 0, 1, 1, 2, 2])
-    table = pa.table({"label": ["a", None, None, "b", None, None]})
-    assert _labels(table, piece_of_row, 3, "songs") == ["a", "b", None]
-    for labels in (["a", "b"], ["a", None, "b"]):
-        with pytest.raises(ValueError, match="one label for all series of a group"):
-            _labels(pa.table({"label": labels}), np.zeros(len(labels), int), 1, "songs")
+    groups, ids = ["x", "x", "y", "y", "z", None], list("abcdef")
+    table = pa.table(
+        {"series_id": ids, "group": groups, "label": ["a", None, None, "b", None, None]}
+    )
+    pieces, piece_of_row = pieces_of(table, "songs")
+    assert pieces == {"f": None, "x": "a", "y": "b", "z": None}
+    assert piece_of_row.tolist() == [1, 1, 2, 2, 3, 0]
+    torn = table.slice(0, 3).set_column(2, "label", pa.array(["a", "b", None]))
+    with pytest.raises(ValueError, match="one label for all series of a group"):
+        pieces_of(torn, "songs")
 
 
 def test_pieces_without_a_label_count_as_nothing_and_those_of_other_classes_apart() -> None:
     scores = {OURS: np.log([[0.9, 0.1], [0.6, 0.4], [0.9, 0.1], [0.9, 0.1]])}
-    votes = {OURS: (np.array([0, UNDECIDED, UNDECIDED, 0]), np.ones(4))}
-    codes, strange = np.array([0, -1, -1, -1]), np.array([False, True, False, False])
-    summary = _summaries(scores, votes, _Truth(codes, strange, np.arange(4)), {})[OURS]
-    assert summary["others_unknown"] == accuracy_of(np.array([True]))
-    assert summary["pieces"]["rows"] == 1
+    answers, y = {OURS: np.array([0, UNDECIDED, UNDECIDED, 0])}, np.array([0, -1, -1, -1])
+    strange = np.array([False, True, False, False])
+    voter = judge_voters(scores, answers, y, strange, np.arange(4), {})["who"][OURS]
+    assert voter["others_unknown"] == accuracy_of(np.array([True]))
+    assert voter["pieces"]["rows"] == 1
 
 
 def test_intervals_of_windows_are_over_pieces() -> None:
-    owners = np.repeat(np.arange(8), 50)
-    ours = np.log(np.where(np.repeat(np.arange(8) < 6, 50)[:, None], [0.9, 0.1], [0.1, 0.9]))
-    other = np.log(np.where(np.repeat(np.arange(8) < 5, 50)[:, None], [0.9, 0.1], [0.1, 0.9]))
-    lead = _leads({OURS: ours, "bigram": other}, np.zeros(8, int), owners)["bigram"]
+    owners, sets = np.repeat(np.arange(8), 50), {"pair": np.array([0, 1])}
+    ours, other = (
+        np.log(np.where(np.repeat(np.arange(8) < n, 50)[:, None], [0.9, 0.1], [0.1, 0.9]))
+        for n in (6, 5)
+    )
+    y, strange, answers = np.zeros(8, int), np.zeros(8, bool), {OURS: np.zeros(8, int)}
+    judged = judge_voters({OURS: ours, "bigram": other}, answers, y, strange, owners, sets)
+    lead, voter = judged["leads"]["bigram"], judged["who"][OURS]
     assert lead["lead"] == pytest.approx(1 / 8)
     assert lead["interval"][0] < 0, "that is a single piece of eight"
-    truth = _Truth(np.zeros(8, int), np.zeros(8, bool), owners)
-    votes, sets = {OURS: (np.zeros(8, int), np.ones(8))}, {"pair": np.array([0, 1])}
-    row = _summaries({OURS: ours}, votes, truth, sets)[OURS]
-    assert row["windows"]["interval"] == row["sets"]["pair"]["interval"]
-    assert np.ptp(row["windows"]["interval"]) > 0.4
+    assert voter["windows"]["interval"] == voter["sets"]["pair"]["interval"]
+    assert np.ptp(voter["windows"]["interval"]) > 0.4
 
 
 def test_recordings_are_told_apart_by_how_their_tonic_is_known(root: Root) -> None:
@@ -186,3 +194,46 @@ def test_recordings_are_told_apart_by_how_their_tonic_is_known(root: Root) -> No
     assert shares == {"given": (1, 1.0), "drone": (2, 0.5)}
     dataset.manifest["recordings"] = []
     assert tonic_accuracies(dataset, pieces, codes, codes) == {}
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=5),
+    window=st.integers(2, 12),
+    hop=st.integers(1, 12),
+)
+def test_windows_cover_every_step_of_their_piece_and_no_other(
+    lengths: list[int], window: int, hop: int
+) -> None:
+    x = np.full((len(lengths), 40, 1), np.nan, dtype=np.float32)
+    for piece, length in enumerate(lengths):
+        x[piece, :length, 0] = 100 * piece + np.arange(length)
+    windows, owners = sliding_windows(x, window, min(hop, window))
+    for piece, length in enumerate(lengths):
+        inside = windows[owners == piece]
+        assert set(inside[np.isfinite(inside)]) == set(100 * piece + np.arange(length))
+        assert all(np.isfinite(part).sum() == min(window, length) for part in inside)
+
+
+def test_most_votes_win_where_enough_of_them_agree() -> None:
+    answers = np.array([0, 0, 1, 2, 2, 1, 1, 2])
+    owners = np.array([0, 0, 0, 1, 1, 1, 1, 2])
+    winners, share = vote(answers, owners, 3, 0.6)
+    assert winners.tolist() == [0, UNDECIDED, 2]
+    assert share == pytest.approx([2 / 3, 0.5, 1.0])
+    assert vote(answers, owners, 3, 0.0)[0].tolist() == [0, 1, 2]
+    assert names_of(winners, ["a", "b", "c"]) == ["a", "unknown", "c"]
+
+
+def test_a_set_is_scored_on_its_own_rows_and_its_own_answers() -> None:
+    scores = np.log(np.array([[0.3, 0.2, 0.5], [0.3, 0.2, 0.5], [0.1, 0.8, 0.1], [0, 0, 1]]) + 1e-9)
+    sets = set_scores(scores, np.array([0, 1, 1, 2]), {"pair": np.array([0, 1])})
+    assert sets["pair"]["rows"] == 3
+    assert sets["pair"]["chance"] == 0.5
+    assert sets["pair"]["accuracy"] == pytest.approx(2 / 3)
+    assert sets["pair"]["open"] == pytest.approx(1 / 3)
+
+
+def test_impossible_votes_are_refused() -> None:
+    for wrong in ({"window": 1}, {"hop": 0}, {"agreement": 1.5}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            VotingSpec(**wrong)

@@ -1,4 +1,4 @@
-"""Votes of windows and scores of named sets of classes."""
+"""Intervals of shares and of leads, whose rows may be parts of larger units."""
 
 import numpy as np
 import pytest
@@ -6,53 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_1samp
 
-from seqclass.evaluation.votes import (
-    UNDECIDED,
-    VotingSpec,
-    accuracy_of,
-    lead_of,
-    names_of,
-    set_scores,
-    sliding_windows,
-    vote,
-)
-
-
-@given(
-    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=5),
-    window=st.integers(2, 12),
-    hop=st.integers(1, 12),
-)
-def test_windows_cover_every_step_of_their_piece_and_no_other(
-    lengths: list[int], window: int, hop: int
-) -> None:
-    x = np.full((len(lengths), 40, 1), np.nan, dtype=np.float32)
-    for piece, length in enumerate(lengths):
-        x[piece, :length, 0] = 100 * piece + np.arange(length)
-    windows, owners = sliding_windows(x, VotingSpec(window, min(hop, window)))
-    for piece, length in enumerate(lengths):
-        inside = windows[owners == piece]
-        assert set(inside[np.isfinite(inside)]) == set(100 * piece + np.arange(length))
-        assert all(np.isfinite(part).sum() == min(window, length) for part in inside)
-
-
-def test_most_votes_win_where_enough_of_them_agree() -> None:
-    answers = np.array([0, 0, 1, 2, 2, 1, 1, 2])
-    owners = np.array([0, 0, 0, 1, 1, 1, 1, 2])
-    winners, share = vote(answers, owners, 3, 0.6)
-    assert winners.tolist() == [0, UNDECIDED, 2]
-    assert share == pytest.approx([2 / 3, 0.5, 1.0])
-    assert vote(answers, owners, 3, 0.0)[0].tolist() == [0, 1, 2]
-    assert names_of(winners, ["a", "b", "c"]) == ["a", "unknown", "c"]
-
-
-def test_a_set_is_scored_on_its_own_rows_and_its_own_answers() -> None:
-    scores = np.log(np.array([[0.3, 0.2, 0.5], [0.3, 0.2, 0.5], [0.1, 0.8, 0.1], [0, 0, 1]]) + 1e-9)
-    sets = set_scores(scores, np.array([0, 1, 1, 2]), {"pair": np.array([0, 1])})
-    assert sets["pair"]["rows"] == 3
-    assert sets["pair"]["chance"] == 0.5
-    assert sets["pair"]["accuracy"] == pytest.approx(2 / 3)
-    assert sets["pair"]["open"] == pytest.approx(1 / 3)
+from seqclass.evaluation.intervals import accuracy_of, lead_of
 
 
 def test_a_lead_is_paired_by_rows() -> None:
@@ -85,9 +39,6 @@ def test_windows_that_say_the_same_count_as_their_pieces_do() -> None:
     low, high = accuracy_of(np.repeat(right, 50), owners)["interval"]
     once = accuracy_of(right)["interval"]
     assert low <= once[0] < once[1] <= high
-    within = set_scores(np.eye(2)[np.repeat(right, 50) * 1], np.ones(500, int),
-                        {"pair": np.array([0, 1])}, owners)["pair"]  # fmt: skip
-    assert within["interval"] == [low, high]
 
 
 def test_intervals_over_pieces_hold_the_truth_as_often_as_they_say() -> None:
@@ -111,9 +62,3 @@ def test_one_piece_alone_says_next_to_nothing() -> None:
     once = accuracy_of(np.ones(1, bool))["interval"]
     assert accuracy_of(np.ones(40, bool), alone)["interval"] == pytest.approx(once)
     assert accuracy_of(np.ones(0, bool), np.zeros(0, int))["interval"] is None
-
-
-def test_impossible_votes_are_refused() -> None:
-    for wrong in ({"window": 1}, {"hop": 0}, {"agreement": 1.5}):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
-            VotingSpec(**wrong)

@@ -1,0 +1,139 @@
+"""Command ``seqclass vote``, and its output."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seqclass.flows.cli.command_line import DatasetArgument, ModelArgument, prepare_step
+from seqclass.flows.cli.option_groups import Place
+from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.flows.cli.spec_files import read_spec_file
+
+if TYPE_CHECKING:
+    from seqclass.evaluation.intervals import Accuracy
+    from seqclass.ragas.votes import Poll, Sets
+
+
+@dataclass(frozen=True)
+class VotingOptions:
+    """Options for cutting pieces into windows, and for classes that are scored separately."""
+
+    window: Annotated[
+        int | None, typer.Option(help="Steps of a window (default: the model's longest series).")
+    ] = None
+    hop: Annotated[
+        int | None, typer.Option(help="Steps between windows (default: a quarter window).")
+    ] = None
+    agreement: Annotated[
+        float, typer.Option(help="Share of the votes that an answer needs, else unknown.")
+    ] = 0.6
+    sets: Annotated[
+        str | None,
+        typer.Option(help="Classes to score apart: a JSON file of named lists, or: allied."),
+    ] = None
+
+
+def vote(
+    model: ModelArgument, dataset: DatasetArgument, options: VotingOptions, place: Place
+) -> None:
+    """Answer whole pieces by the votes of their windows.
+
+    Two baselines answer the same pieces.
+    """
+    from seqclass.ragas.votes import VotingSpec, hold_vote
+    from seqclass.runtime import set_environment
+    from seqclass.store.datasets import open_dataset
+    from seqclass.store.registry import open_model
+
+    store = place.store()
+    version, ref = open_model(store, model), open_dataset(store, dataset).ref
+    sets = sets_of(options.sets, version.manifest["classes"])
+    longest = open_dataset(store, version.manifest["dataset"]).manifest["n_steps"][1]
+    width = max(longest, 2) if options.window is None else options.window
+    hop = max(width // 4, 1) if options.hop is None else options.hop
+    voting = VotingSpec(width, hop, options.agreement)
+    prepare_step(store)
+    set_environment()
+    poll, path = hold_vote(store, version.ref, ref, voting, sets)
+    if place.as_json:
+        print_json({**poll, "out": path})
+    else:
+        show_votes(poll, path)
+
+
+def sets_of(text: str | None, classes: list[str]) -> "Sets":
+    """Return the sets of classes to score apart: none, the allied ragas, or those of a file."""
+    if text is None:
+        return {}
+    if text == "allied":
+        from seqclass.ragas.raga_table import allied_sets
+
+        return allied_sets(classes)
+    content = read_spec_file("--sets", text)
+    if not isinstance(content, dict) or not all(map(_is_list_of_names, content.values())):
+        raise ValueError(
+            f'--sets {text}: expected an object like {{"low": ["a", "b"]}} with at least two '
+            f"classes in each list, got {str(content)[:60]!r}; correct it"
+        )
+    for name, members in content.items():
+        if strange := [member for member in members if member not in classes]:
+            raise ValueError(
+                f"--sets: expected classes of the model ({', '.join(classes)}), got {strange[0]!r} "
+                f"in {name!r}; correct the file"
+            )
+    return {name: tuple(members) for name, members in content.items()}
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(n, str) for n in value)
+
+
+def show_votes(poll: "Poll", path: str) -> None:
+    """Print answers by piece, accuracies of the voters, and the leads of the model."""
+    typer.echo(f"{poll['kind']}: {poll['model']}, trained on {poll['trained_on']}")
+    if poll["trained_rows"]:
+        typer.echo(f"{poll['trained_rows']} series that the model was trained on are left out")
+    voters = {who.replace("_", " "): row for who, row in poll["who"].items()}
+    baselines = [*poll["who"]][1:]
+    answers = new_table("piece", "label", "windows", "answer", "agreement", *[*voters][1:])
+    for row in poll["answers"]:
+        add_row(answers,
+            row["piece"], row["label"] or "", str(row["windows"]), row["answer"],
+            f"{row['agreement']:.2f}", *(row[who] for who in baselines),
+            style="bold" if row["answer"] == row["label"] else "",
+        )  # fmt: skip
+    print_table(answers)
+    accuracies = new_table(f"{poll['kind']}, accuracy of", "windows", "over pieces", "pieces", "",
+                           "unknown", "of the answered")  # fmt: skip
+    for who, voter in voters.items():
+        pieces = voter["pieces"]
+        add_row(accuracies, who, *cells(voter["windows"]), *cells(pieces), str(pieces["unknown"]),
+                cells(pieces["answered"])[0])  # fmt: skip
+    print_table(accuracies)
+    sets = new_table("windows within a set", "rows", "chance", *voters)
+    for name, first in next(iter(voters.values()))["sets"].items():
+        add_row(sets, name, f"{first['rows']:,}", f"{first['chance']:.2f}",
+                *(" ".join(cells(voter["sets"][name])) for voter in voters.values()))  # fmt: skip
+    if sets.row_count:
+        print_table(sets)
+    for way, accuracy in poll["tonics"].items():
+        share, interval = cells(accuracy)
+        typer.echo(f"tonic {way}: {share} of {accuracy['rows']} recordings {interval}")
+    if names := ", ".join(poll["of_other_classes"]):
+        typer.echo(f"of classes that the model does not know, so not scored: {names}")
+    for who, lead in poll["leads"].items():
+        low, high = lead["interval"]
+        typer.echo(
+            f"windows: {lead['lead']:+.4f} against the {who.replace('_', ' ')}, 95% interval over "
+            f"pieces {low:+.4f} to {high:+.4f}"
+        )
+    typer.echo(f"all answers: {path}")
+
+
+def cells(score: "Accuracy") -> tuple[str, str]:
+    """Return the cells of an accuracy and its interval."""
+    if score["interval"] is None:
+        return "-", ""
+    low, high = score["interval"]
+    return f"{score['accuracy']:.4f}", f"{low:.3f}..{high:.3f}"
