@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, TypeVar
 
 from seqclass.store.record_types import DatasetLogEntry, LogDecision, LogEntry, ModelLogEntry
@@ -213,11 +212,7 @@ def read_entry(root: Root, name: str, file: str, kind: str = MODELS) -> Entry:
         )
     if file != (expected := entry_name(record["number"])):
         raise DamagedError(f"{path}: expected the name {expected}, it was edited or renamed")
-    return Entry(path, _digest(content), record["number"], record)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return Entry(path, hashlib.sha256(content).hexdigest(), record["number"], record)
 
 
 def actor() -> str:
@@ -259,7 +254,7 @@ def chain_problems(
         breaks += _break(root.join(LOG, kind, name), before, entry)
     named = {item["path"] for item in damaged}
     bad = damaged + [item for item in breaks if item["path"] not in named]
-    return bad + _backwards(entries) + _unfounded(entries, kind)
+    return bad + _unfounded(entries, kind)
 
 
 def _break(folder: str, before: Entry | None, entry: Entry) -> Damages:
@@ -269,30 +264,14 @@ def _break(folder: str, before: Entry | None, entry: Entry) -> Damages:
     """
     number, digest = (before.number, before.digest) if before else (0, BEFORE_THE_FIRST)
     if entry.number > number + 1:
-        return [_gone(folder, number + 1, entry.number - 1)]
+        first, last = number + 1, entry.number - 1
+        which = f"entry {first}" if first == last else f"entries {first} to {last}"
+        problem = f"expected {which}, not to be found"
+        return [{"path": f"{folder}/{entry_name(first)}", "problem": problem}]
     if entry.record["previous"] == digest:
         return []
     problem = f"expected the digest that entry {entry.number} holds, it was edited"
     return [{"path": (before or entry).path, "problem": problem}]
-
-
-def _gone(folder: str, first: int, last: int) -> dict[str, str]:
-    """Return missing entries, named at the place of the first."""
-    which = f"entry {first}" if first == last else f"entries {first} to {last}"
-    path = f"{folder}/{entry_name(first)}"
-    return {"path": path, "problem": f"expected {which}, not to be found"}
-
-
-def _backwards(entries: list[Entry]) -> Damages:
-    """Return entries that are earlier than the one before."""
-    return [
-        {"path": entry.path,
-         "problem": f"expected a time from {before.record['time']} on, that of entry "
-                    f"{before.number}, got {entry.record['time']}"}
-        for before, entry in pairwise(entries)
-        if datetime.fromisoformat(entry.record["time"])
-        < datetime.fromisoformat(before.record["time"])
-    ]  # fmt: skip
 
 
 def _unfounded(entries: list[Entry], kind: str) -> Damages:

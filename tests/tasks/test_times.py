@@ -1,9 +1,7 @@
 """Times are those of the acts: of a move, a commit and a decision, whenever their work began."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -12,12 +10,12 @@ from seqclass.pipeline.detection import find_new_data
 from seqclass.pipeline.promote import roll_back
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import became_newest, write_dataset
-from seqclass.store.log import entry_name, next_turn, read_log
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.registry import MoveReason, champion_since, move_champion, tenures_of
 from seqclass.store.retrainings import retrainings_of
-from seqclass.store.root import Damages, Root, manifest_digest
+from seqclass.store.root import Damages, Root
 from tests.support.places import NOW
-from tests.support.stored import newest_entry_of, store_series
+from tests.support.stored import store_series
 from tests.support.verdicts import REFUSED, VERDICT, apply_verdict, store_two
 
 
@@ -51,18 +49,6 @@ def test_a_clock_that_is_behind_makes_no_entry_earlier_than_the_one_before(root:
     assert times == sorted(times)
     assert ahead in times
     assert verify_tree(root)["bad"] == []
-
-
-def test_verify_names_an_entry_that_runs_backwards(root: Root) -> None:
-    store_two(root)
-    last = next_turn(root, "toy")
-    early = {"number": last.number, "previous": last.previous, "what": "policy", "from": "v1",
-             "to": "v1", "actor": "me", "reason": "", "evidence": {},
-             "state": last.state, "time": (NOW - timedelta(seconds=1)).isoformat()}  # fmt: skip
-    path = Path(newest_entry_of(root, "toy")).with_name(entry_name(last.number))
-    path.write_text(json.dumps({**early, "sha256": manifest_digest(early)}))
-    [bad] = [one for one in verify_tree(root)["bad"] if one["path"].endswith(path.name)]
-    assert bad["problem"].startswith("expected a time from 2026-01-02T03:04:05")
 
 
 def test_a_dataset_is_created_when_it_is_committed(root: Root) -> None:
