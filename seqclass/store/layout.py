@@ -121,46 +121,37 @@ def strangers(root: Root, *area: str) -> Damages:
         {"path": root.join(*parts), "problem": problem}
         for top in tops
         if root.exists(*top)
-        for parts, problem in _odd(root, top)
+        for parts, _, problem in _walk(root, top)
+        if problem
     ]
-
-
-def _odd(root: Root, parts: Parts) -> Iterator[tuple[Parts, str]]:
-    """Yield problems of a file or folder; sealed folders are left to their manifest."""
-    place, path = place_of(parts), root.join(*parts)
-    if place and place.how in (WORK, OTHERS):
-        return
-    if root.is_local and os.path.islink(path):
-        yield parts, "expected a file or folder of the store, got a symbolic link"
-    elif not parts[-1].startswith(".") and (place is None or place.how != SEALED):
-        yield from _odd_file_or_folder(root, parts, place)
-
-
-def _odd_file_or_folder(
-    root: Root, parts: Parts, place: Place | None
-) -> Iterator[tuple[Parts, str]]:
-    path = root.join(*parts)
-    is_folder, is_way = root.fs.isdir(path), any(_leads(listed, parts) for listed in LAYOUT)
-    if place is not None and is_folder:
-        yield parts, "expected a file of the store, got a folder"
-    elif place is None and not (is_folder and is_way):
-        yield parts, "expected only what the store keeps there, nothing refers to it"
-    elif is_folder:
-        for entry in entries(root, path):
-            yield from _odd(root, (*parts, entry.rpartition("/")[2]))
 
 
 def within(root: Root, parts: Parts) -> Iterator[Parts]:
     """Yield places in a folder that are sealed or kept, sound or not; links are not followed."""
+    if root.exists(*parts):
+        for place, how, _ in _walk(root, parts):
+            if how in (SEALED, KEPT):
+                yield place
+
+
+def _walk(root: Root, parts: Parts) -> Iterator[tuple[Parts, str, str]]:
+    """Yield each place at or below a path, how it is stored, and its problem; both may be empty.
+
+    Links are not followed. What is below a sealed folder is left to its manifest.
+    """
     place, path = place_of(parts), root.join(*parts)
-    if root.is_local and os.path.islink(path):
-        return
-    if place is not None:
-        if place.how in (SEALED, KEPT) and root.fs.exists(path):
-            yield parts
-    elif any(_leads(listed, parts) for listed in LAYOUT):
+    if place and place.how in (WORK, OTHERS):
+        yield parts, place.how, ""
+    elif root.is_local and os.path.islink(path):
+        yield parts, "", "expected a file or folder of the store, got a symbolic link"
+    elif place:
+        is_wrong = place.how != SEALED and root.fs.isdir(path)
+        yield parts, place.how, "expected a file of the store, got a folder" if is_wrong else ""
+    elif any(_leads(listed, parts) for listed in LAYOUT) and root.fs.isdir(path):
         for entry in entries(root, path):
-            yield from within(root, (*parts, entry.rpartition("/")[2]))
+            yield from _walk(root, (*parts, entry.rpartition("/")[2]))
+    elif not parts[-1].startswith("."):
+        yield parts, "", "expected only what the store keeps there, nothing refers to it"
 
 
 def sealed_folders(root: Root, kind: str) -> Iterator[Parts]:

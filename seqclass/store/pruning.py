@@ -56,13 +56,15 @@ from seqclass.store.root import (
     read_manifest,
     remove_file,
 )
-from seqclass.store.scores import SCORES, score_folders
+from seqclass.store.scores import SCORES
 from seqclass.store.staging import remove
 from seqclass.store.states import DATASETS, DELETE, MODELS, PRUNE
-from seqclass.store.studies import RUNS, study_versions
+from seqclass.store.studies import RUNS
 
 PRUNINGS = "prunings"
 Reasons = dict[str, str]
+Young = Callable[..., str]
+"""Takes the names that lead to a folder; returns why it is too young to go, or an empty text."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,17 @@ def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
     """Return every version, dataset, score, study and done file, with its reason to stay."""
     since = now - timedelta(days=spec.days)
 
-    def young(folder: str) -> str:
-        return f"younger than {spec.days:g} days" if _created(root, folder) > since else ""
+    def young(*place: str) -> str:
+        try:
+            created = read_manifest(root, root.join(*place), Manifest)["created"]
+            is_young = datetime.fromisoformat(created) > since
+        except DamagedError:  # it is left to verify
+            is_young = True
+        return f"younger than {spec.days:g} days" if is_young else ""
 
     models = reasons_of_models(root, spec.rollbacks, young)
     datasets = reasons_of_datasets(root, models, young, spec.newest)
-    others = [*_scores(root, models, young), *_studies(root, young), *_files(root, since)]
+    others = [*_sealed_others(root, models, young), *_files(root, since)]
     left = [item for name in root.names(MODELS) if is_deleted(root, name)
             for item in _beside_versions(root, name)]  # fmt: skip
     every = [*left, *_items(root, models), *_items(root, datasets), *others]
@@ -214,7 +221,7 @@ def _items(root: Root, reasons: Reasons) -> Iterator[Item]:
         yield Item(ref, root.join(*reference_of(ref).parts), why)
 
 
-def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -> Reasons:
+def reasons_of_models(root: Root, rollbacks: int, young: Young) -> Reasons:
     """Return why each version stays, by its reference; empty without a reason."""
     reasons = Reasons()
     for name in root.names(MODELS):
@@ -224,9 +231,12 @@ def reasons_of_models(root: Root, rollbacks: int, young: Callable[[str], str]) -
         registry_reasons = _of_registry(root, name, rollbacks)
         for version in model_versions(root, name):
             place = ModelRef(name, version)
-            reasons[str(place)] = registry_reasons.get(version) or young(root.join(*place.parts))
+            reasons[str(place)] = registry_reasons.get(version) or young(*place.parts)
     for ref in [ref for ref, why in reasons.items() if why]:
-        while (ref := _began_with(root, ref)) in reasons and not reasons[ref]:
+        while manifest := _manifest(root, ref):
+            ref = str(manifest["spec"].get("warm_start"))
+            if reasons.get(ref) != "":
+                break
             reasons[ref] = "a version that stays began with its weights"
     return _with_doubt(root, reasons, reasons)
 
@@ -262,13 +272,8 @@ def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
     return {**reasons, **({champion: "champion"} if champion else {})}
 
 
-def _began_with(root: Root, ref: str) -> str:
-    manifest = _manifest(root, ref)
-    return str(manifest["spec"].get("warm_start")) if manifest else ""
-
-
 def reasons_of_datasets(
-    root: Root, models: Reasons, young: Callable[[str], str], keeps_newest: bool = True
+    root: Root, models: Reasons, young: Young, keeps_newest: bool = True
 ) -> Reasons:
     """Return why each dataset version stays if these model versions do."""
     needed = _needed(root, [ref for ref, why in models.items() if why])
@@ -281,7 +286,7 @@ def reasons_of_datasets(
             place = DatasetRef(name, version)
             latest = "the newest of its name" if str(place) == newest else ""
             kept = latest or needed.get(str(place), "")
-            reasons[str(place)] = kept or ("" if going else young(root.join(*place.parts)))
+            reasons[str(place)] = kept or ("" if going else young(*place.parts))
     return _with_doubt(root, reasons, models)
 
 
@@ -306,28 +311,14 @@ def _manifest(root: Root, ref: str) -> ModelManifest | None:
         return None
 
 
-def _created(root: Root, folder: str) -> datetime:
-    """Return when a folder was sealed; a damaged one counts as new, and is left to ``verify``."""
-    try:
-        return datetime.fromisoformat(read_manifest(root, folder, Manifest)["created"])
-    except DamagedError:
-        return datetime.fromisoformat("9999-01-01T00:00:00+00:00")
-
-
-def _scores(root: Root, models: Reasons, young: Callable[[str], str]) -> Iterator[Item]:
-    for name in root.names(SCORES):
-        for folder in score_folders(root, name):
-            parts = root.parts_of(folder)
-            kept = models.get(str(ModelRef(name, parts[2])), "") and young(folder)
-            yield Item("/".join(parts), folder, kept)
-
-
-def _studies(root: Root, young: Callable[[str], str]) -> Iterator[Item]:
-    for name in root.names(StudyRef.kind):
-        for version in study_versions(root, name):
-            place = StudyRef(name, version)
-            folder = root.join(*place.parts)
-            yield Item(str(place), folder, young(folder))
+def _sealed_others(root: Root, models: Reasons, young: Young) -> Iterator[Item]:
+    """Yield scores, which stay with their version while they are young, and studies."""
+    for kind in (SCORES, StudyRef.kind):
+        for place in sealed_folders(root, kind):
+            is_gone = kind == SCORES and not models.get(str(ModelRef(*place[1:3])))
+            is_gone = is_gone and root.exists(*place, MANIFEST)
+            ref = "/".join(place) if kind == SCORES else str(StudyRef(*place[1:]))
+            yield Item(ref, root.join(*place), "" if is_gone else young(*place))
 
 
 def _files(root: Root, since: datetime) -> Iterator[Item]:
@@ -357,7 +348,11 @@ def remove_items(
         items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
         items = _logged(root, items, spec, reason)
         going = [item for item in items if not item.why]
-        _note(root, going, reason, now)
+        if going:
+            record = {"time": now.isoformat(), "actor": actor(), "reason": reason,
+                      "removed": [item.ref for item in going]}  # fmt: skip
+            path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
+            create_file(root, path, json.dumps(record, indent=2).encode())
         for item in going:
             _remove(root, item, now)
     return items
@@ -386,14 +381,6 @@ def _log_removal(versions: list[str], spec: PruneSpec, reason: str, turn: Turn) 
     return {version: kept[version] for version in versions if version in kept}
 
 
-def _note(root: Root, going: list[Item], reason: str, now: datetime) -> None:
-    record = {"time": now.isoformat(), "actor": actor(), "reason": reason,
-              "removed": [item.ref for item in going]}  # fmt: skip
-    if going:
-        path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
-        create_file(root, path, json.dumps(record, indent=2).encode())
-
-
 def _is_version(ref: str, *kinds: str) -> bool:
     return "@" in ref and ref.partition("/")[0] in kinds
 
@@ -409,12 +396,8 @@ def _remove(root: Root, item: Item, now: datetime) -> None:
     remove(root, *root.parts_of(item.path))
     if is_dataset:
         forget_version(root, DatasetRef.parse(item.ref), parents, now)
-    elif _is_version(item.ref, MODELS):
-        _forget_pages(root, ModelRef.parse(item.ref).name)
-
-
-def _forget_pages(root: Root, name: str) -> None:
-    """Remove the pages of a model that has no version any more."""
-    for page in () if model_versions(root, name) else ("index.html", SUMMARY):
-        with contextlib.suppress(FileNotFoundError):
-            root.fs.rm(root.join(MODELS, name, page))
+    elif _is_version(item.ref, MODELS) and not model_versions(
+        root, name := ModelRef.parse(item.ref).name
+    ):
+        for page in ("index.html", SUMMARY):
+            remove_file(root, root.join(MODELS, name, page))

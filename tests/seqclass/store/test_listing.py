@@ -91,13 +91,13 @@ def test_a_list_that_is_kept_while_a_version_is_removed_names_it_no_more(
     for number in range(2):
         newest = store_version(filled, "m03", metrics=SCORES, dataset="datasets/d@1", refused=None)
         make_champion(filled, "m03", newest.version, number + 1)
-    note = pruning._note
+    note = pruning.create_file
 
     def keep_meanwhile(*words: Any) -> None:
         keep_list(filled)
         note(*words)
 
-    monkeypatch.setattr(pruning, "_note", keep_meanwhile)
+    monkeypatch.setattr(pruning, "create_file", keep_meanwhile)
     pruning.remove_items(filled, PruneSpec(days=0), [newer.ref], "why", NOW + timedelta(days=1))
     assert newer.version not in model_versions(filled, "m03")
     listed = {model["version"] for model in list_models(filled) if model["name"] == "m03"}

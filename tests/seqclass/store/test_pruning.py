@@ -362,7 +362,7 @@ def test_a_version_that_is_being_removed_becomes_champion_no_more(
     def killed(*_: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(pruning, "_note", killed)
+    monkeypatch.setattr(pruning, "create_file", killed)
     with pytest.raises(Killed):
         pruning.remove_items(lived, PruneSpec(0, 1), ["models/toy@v1"], "why", datetime.now(UTC))
     assert "v1" in model_versions(lived, "toy")
