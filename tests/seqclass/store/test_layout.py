@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.garbage import collect_garbage
 from seqclass.store.layout import check_free, check_inbox
 from seqclass.store.root import DamagedError, Root, open_root
 from tests.support.arrivals import drop, rows, sweep
@@ -124,22 +123,6 @@ def test_no_run_writes_or_moves_what_the_store_owns(
     with pytest.raises(ValueError, match="out: expected a place that the store"):
         score_dataset.fn("m", "toy", ScoringSpec(linked.join("models/m/v1/predictions.parquet")))
     assert files(linked) == before
-
-
-@pytest.mark.parametrize("place", ["models/m/v1", "datasets/toy/*", "scores/m/v1/toy/*"])
-def test_a_version_that_has_lost_its_manifest_is_named_and_stays(
-    root: Root, seqclass: Command, place: str
-) -> None:
-    store_every_record(root)
-    [path] = Path(root.path).glob(f"{place}/manifest.json")
-    path.rename(Path(root.path).with_name("kept.json"))
-    left = sorted(path.parent.iterdir())
-    collect_garbage(root)
-    assert str(path) in [item["path"] for item in verify_tree(root)["bad"]]
-    for words in (["prune", "--days", "0", "--yes"], ["pages"], ["rollback", "m"]):
-        seqclass(*words)
-    assert sorted(path.parent.iterdir())[: len(left)] == left
-    assert str(path) in [item["path"] for item in verify_tree(root)["bad"]]
 
 
 def test_rows_of_a_lost_version_are_neither_pruned_nor_written_over(
