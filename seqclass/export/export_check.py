@@ -17,8 +17,8 @@ MOST_ROWS = 500
 """Test rows that are compared at most."""
 LAST_BITS = (1, -1, 2, -2, 3, -3)
 """By how many float32 numbers values are moved, to see what rounding does to an answer."""
-STORED = {"label": "prediction", "answer": "answer", "reason": "reason"}
-"""Columns of ``decide``, and of a version's stored answers."""
+COMPARED = ("prediction", "answer", "reason")
+"""Columns of ``decide`` and of a version's stored answers that must be the same."""
 ROUNDING = 10
 """Largest difference that counts as rounding, in units of the one that the last bits of a series'
 values make in Keras: an export rounds at every operation, and in another order."""
@@ -62,11 +62,8 @@ def tested_rows(model: Model) -> Tested:
     rows = np.array([place[name] for name in stored["series_id"].to_pylist()])
     ascending = np.unique(rows)
     values = replace(dataset, is_checked=True).values(ascending, model.manifest["channels"])
-    answers = {
-        name: stored[column].to_pylist()
-        for name, column in STORED.items()
-        if column in stored.column_names
-    }
+    compared = [name for name in COMPARED if name in stored.column_names]
+    answers = {name: stored[name].to_pylist() for name in compared}
     probabilities = np.stack(stored["probabilities"].to_numpy()).astype(np.float32)
     return Tested(
         values[np.searchsorted(ascending, rows)], {**answers, "probabilities": probabilities}
@@ -128,7 +125,7 @@ def _agreement(
 ) -> Agreement:
     gaps = np.abs(mine["probabilities"] - expected["probabilities"]).max(axis=1)
     apart = gaps > TOLERANCE
-    for name in STORED.keys() & expected.keys():
+    for name in expected.keys() & set(COMPARED):
         apart |= np.array([a != b for a, b in zip(mine[name], expected[name], strict=True)])
     rows = np.flatnonzero(apart)
     if not len(rows):

@@ -184,11 +184,11 @@ def mlmodel(record: Mapping[str, Any], loader: Mapping[str, Any], created: str) 
     text, number, maybe = {"type": "string"}, {"type": "float"}, {"required": False}
     texts = {"type": "array", "items": text}
     outputs = [
-        {"name": "label", **text},
+        {"name": "prediction", **text},
         {"name": "answer", **text},
         {"name": "reason", **text, **maybe},
         {"name": "confidence", **number},
-        {"name": "p_value", **number, **maybe},
+        {"name": "familiarity", **number, **maybe},
         {"name": "possible", **texts, **maybe},
         {"name": "nearest", **texts, **maybe},
         *({"name": f"probability_{name}", **number} for name in record["classes"]),

@@ -28,28 +28,30 @@ Outputs = Mapping[str, np.ndarray]
 def decide(outputs: Outputs, record: Mapping[str, Any]) -> dict[str, Any]:
     """Return columns of answers from a network's outputs and ``model.json``.
 
-    ``label``: the class that the rule in ``decision`` chooses, by the probabilities after its
+    ``prediction``: the class that the rule in ``decision`` chooses, by the probabilities after its
     offsets or by expected costs; ``answer``: the same, or ``unknown`` with a ``reason``, which is
     ``unfamiliar`` (unlike all training series) or ``ambiguous`` (below the confidence, or unknown
     costs less); ``possible``: the classes that can't be ruled out; ``nearest``: ids of the training
     series that are most alike; ``probabilities (n, classes)`` before the offsets; ``confidence
-    (n,)`` of the label after them; ``p_value (n,)``.
+    (n,)`` of the prediction after them; ``familiarity (n,)``: p-value of being like the training
+    series.
     """
     rule, classes = record["decision"], record["classes"]
     probabilities, p_value = outputs["probabilities"], outputs["p_value"]
     codes, confidence, doubtful = _answers(probabilities, rule)
     strange = p_value <= rule["unfamiliar"]
-    labels = [classes[code] for code in codes.tolist()]
+    predictions = [classes[code] for code in codes.tolist()]
     reasons = [
         "unfamiliar" if unlike else "ambiguous" if unsure else None
         for unlike, unsure in zip(strange.tolist(), doubtful.tolist(), strict=True)
     ]
+    pairs = zip(predictions, reasons, strict=True)
     return {
-        "label": labels,
-        "answer": ["unknown" if why else name for name, why in zip(labels, reasons, strict=True)],
+        "prediction": predictions,
+        "answer": ["unknown" if reason else prediction for prediction, reason in pairs],
         "reason": reasons,
         "confidence": confidence.astype(np.float32),
-        "p_value": p_value,
+        "familiarity": p_value,
         "possible": _possible(probabilities, rule["possible"], classes),
         "nearest": _nearest(outputs["nearest"], record["references"]),
         "probabilities": probabilities,
@@ -59,7 +61,7 @@ def decide(outputs: Outputs, record: Mapping[str, Any]) -> dict[str, Any]:
 def _answers(
     probabilities: np.ndarray, rule: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return codes of the labels, their confidence, and whether they are ambiguous, ``(n,)``."""
+    """Return codes of predictions, their confidence, and whether they are ambiguous, ``(n,)``."""
     rows, n_classes = np.arange(len(probabilities)), probabilities.shape[1]
     if rule["costs"] is not None:
         expected = probabilities.astype(np.float64) @ np.array(rule["costs"])

@@ -242,14 +242,14 @@ def tensors_of(answers: Answers, names: tuple[str, ...], scorer: Scorer) -> dict
     return tensors
 
 
-def _labels(scorer: Scorer, answers: Answers) -> list[str]:
+def _predictions(scorer: Scorer, answers: Answers) -> list[str]:
     return [scorer.classes[code] for code in answers.codes.tolist()]
 
 
 def answers_in_words(scorer: Scorer, answers: Answers) -> list[str]:
     """Return the class of each series, or ``unknown``."""
-    pairs = zip(_labels(scorer, answers), answers.reasons, strict=True)
-    return [UNKNOWN if reason else label for label, reason in pairs]
+    pairs = zip(_predictions(scorer, answers), answers.reasons, strict=True)
+    return [UNKNOWN if reason else prediction for prediction, reason in pairs]
 
 
 def _nearest(scorer: Scorer, answers: Answers) -> list[list[str]]:
@@ -270,11 +270,11 @@ class Output(NamedTuple):
 OUTPUTS = {
     "probabilities": Output("FP32", lambda _, answers: answers.probabilities),
     "classes": Output("BYTES", lambda scorer, _: list(scorer.classes)),
-    "label": Output("BYTES", _labels),
+    "prediction": Output("BYTES", _predictions),
     "answer": Output("BYTES", answers_in_words),
     "reason": Output("BYTES", lambda _, answers: [reason or "" for reason in answers.reasons]),
     "confidence": Output("FP32", lambda _, answers: answers.confidence.astype(np.float32)),
-    "p_value": Output("FP32", lambda _, answers: answers.p_value),
+    "familiarity": Output("FP32", lambda _, answers: answers.p_value),
     "possible": Output("BOOL", _possible),
     "nearest": Output("BYTES", _nearest),
 }

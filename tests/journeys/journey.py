@@ -33,7 +33,7 @@ LONG = 12
 
 VOLATILE = re.compile(
     r"(^|_)(s|seconds|at|created|since|until|made|sha256|digest|bytes|actor|host|python|platform|"
-    r"cpu|checked|loss|ece|value|weights|port|pid|software|machine|numerics|files)$"
+    r"cpu|checked|loss|ece|value|familiarity|weights|port|pid|software|machine|numerics|files)$"
 )
 """Keys whose values are not compared: times, digests, sizes, accounts, very small numbers."""
 

@@ -86,13 +86,12 @@ def test_a_folder_answers_alone_as_is_stored(
         capture_output=True, text=True,
     )  # fmt: skip
     answers = json.loads(done.stdout)
-    for mine, name in (("label", "prediction"), ("answer", "answer"), ("reason", "reason"),
-                       ("possible", "possible"), ("nearest", "nearest")):  # fmt: skip
-        assert answers[mine] == stored[name].to_pylist(), name
+    for name in ("prediction", "answer", "reason", "possible", "nearest"):
+        assert answers[name] == stored[name].to_pylist(), name
     assert {*answers["reason"]} >= {None, "ambiguous"}
     assert np.allclose(answers["probabilities"], stored["probabilities"].to_pylist(), atol=1e-5)
     assert np.allclose(answers["confidence"], stored["confidence"], atol=1e-5)
-    assert np.allclose(answers["p_value"], stored["familiarity"], atol=1e-6)
+    assert np.allclose(answers["familiarity"], stored["familiarity"], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["onnx", pytest.param("savedmodel", marks=pytest.mark.system)])

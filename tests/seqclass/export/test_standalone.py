@@ -40,7 +40,7 @@ def test_answers_and_reasons_are_those_of_the_project(
         "decision": asdict(rule),
     }  # fmt: skip
     alone, expected = decide(outputs, record), answers_of(outputs, rule)
-    assert alone["label"] == [CLASSES[code] for code in expected.codes]
+    assert alone["prediction"] == [CLASSES[code] for code in expected.codes]
     assert alone["reason"] == list(expected.reasons)
     np.testing.assert_allclose(alone["confidence"], expected.confidence, rtol=1e-6)
     unknown = [answer == "unknown" for answer in alone["answer"]]

@@ -98,7 +98,7 @@ def test_answers_are_the_library_s_own(client: httpx.Client, library: StoredClas
         answers, x = outputs(client.post(INFER, json=asked([series]))), arrays([series])
         sent = np.array(answers["probabilities"], np.float32)
         np.testing.assert_array_equal(sent, library.predict_proba(x), err_msg=str(number))
-        assert answers["label"] == library.predict(x).tolist()
+        assert answers["prediction"] == library.predict(x).tolist()
         assert answers["answer"] == library.predict_or_unknown(x).tolist()
         assert [bool(reason) for reason in answers["reason"]] == [
             answer == "unknown" for answer in answers["answer"]
@@ -372,9 +372,9 @@ def test_a_new_champion_answers_between_two_requests(own_root: Root) -> None:
     def ask(client: httpx.Client) -> int:
         n = 0
         while not ended.is_set():
-            reply = client.post(INFER, json=asked(series, outputs=[{"name": "label"}]))
-            [label] = outputs(reply)["label"]
-            seen.add((reply.json()["model_version"].partition("-")[0], label))
+            reply = client.post(INFER, json=asked(series, outputs=[{"name": "prediction"}]))
+            [prediction] = outputs(reply)["prediction"]
+            seen.add((reply.json()["model_version"].partition("-")[0], prediction))
             n += 1
         return n
 

@@ -15,7 +15,8 @@ from tests.support.hostile_requests import HOSTILE, TENSOR, body
 def read(
     content: bytes, limits: RequestLimits | None = None, channels: tuple[str, ...] = ("x",)
 ) -> InferenceRequest:
-    return read_request(content, channels, ("probabilities", "label"), limits or RequestLimits())
+    outputs = "probabilities", "prediction"
+    return read_request(content, channels, outputs, limits or RequestLimits())
 
 
 @settings(max_examples=20)
@@ -47,9 +48,9 @@ def test_without_lengths_a_series_ends_at_its_last_value() -> None:
 
 
 def test_names_of_outputs_and_an_id_are_kept() -> None:
-    wanted = [{"name": "label"}, {"name": "label", "parameters": {"binary_data": False}}]
+    wanted = [{"name": "prediction"}, {"name": "prediction", "parameters": {"binary_data": False}}]
     request = read(orjson.dumps({"inputs": [TENSOR], "outputs": wanted, "id": "é"}))
-    assert (request.outputs, request.id) == (("label",), "é")
+    assert (request.outputs, request.id) == (("prediction",), "é")
 
 
 def test_a_hostile_body_is_refused_in_one_line() -> None:
