@@ -1,7 +1,7 @@
 """Lists of the datasets and models of a storage tree, and checks of the tree."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -63,44 +63,29 @@ def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
     In an object store, models that ``keep_list`` has listed and that have not changed since are
     taken from its list.
     """
-    unchanged = {} if root.is_local else _kept(root, listing_tags(root, LOG, "models"))
-    return [version for versions in _listed(root, unchanged, bad).values() for version in versions]
+    kept = {} if root.is_local else _kept(root, listing_tags(root, LOG, "models"))
+    names = root.names("models")
+    return [version for name in names
+            for version in kept.get(name) or _list_versions(root, name, bad)]  # fmt: skip
 
 
 def keep_list(root: Root) -> None:
     """Store a list of all model versions in an object store, so that few requests read it.
 
-    A folder of this machine needs none.
+    A folder of this machine needs none. Models are left out that are damaged, or whose log says
+    that a version is removed that is still there.
     """
     if root.is_local:
         return
-    tags, bad = listing_tags(root, LOG, "models"), Damages()
-    unchanged = _kept(root, tags)
-    listed = _listed(root, unchanged, bad)
-    damaged = {root.parts_of(item["path"])[1] for item in bad}
-    kept = {
-        name: {"tag": tags[name], "versions": versions}
-        for name, versions in listed.items()
-        if name in tags
-        and name not in damaged
-        and (name in unchanged or not _is_being_pruned(root, name, versions))
-    }
-    keep_facts(root, LIST, kept)
-
-
-def _listed(
-    root: Root, unchanged: Mapping[str, list[ListedModel]], bad: Damages | None
-) -> dict[str, list[ListedModel]]:
-    """Return the versions of each model; only the folders of changed ones are read."""
-    return {
-        name: unchanged[name] if name in unchanged else _list_versions(root, name, bad)
-        for name in root.names("models")
-    }
-
-
-def _is_being_pruned(root: Root, name: str, versions: Sequence[ListedModel]) -> bool:
-    """Check whether a version is listed that the log says is removed: its files are going."""
-    return not removed_versions(root, name).isdisjoint(listed["version"] for listed in versions)
+    tags = listing_tags(root, LOG, "models")
+    kept, facts = _kept(root, tags), {}
+    for name in tags:
+        bad = Damages()
+        versions = kept.get(name) or _list_versions(root, name, bad)
+        going = set() if name in kept or bad else removed_versions(root, name)
+        if versions and not bad and going.isdisjoint(listed["version"] for listed in versions):
+            facts[name] = {"tag": tags[name], "versions": versions}
+    keep_facts(root, LIST, facts)
 
 
 def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
@@ -115,23 +100,18 @@ def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
 
 
 def _list_versions(root: Root, name: str, bad: Damages | None) -> list[ListedModel]:
-    champion, listed = _champion_if_readable(root, name, bad), list[ListedModel]()
+    champion, listed = None, list[ListedModel]()
+    try:
+        champion = champion_of(root, name)
+    except DamagedError as error:
+        note(bad, root.join("models", name), error)
     for version in model_versions(root, name):
         folder = root.join("models", name, version)
         if manifest := readable(root, folder, ModelManifest, bad):
             facts = {**manifest, "name": name, "version": version, "champion": version == champion}
-            listed.append(
-                cast(ListedModel, {key: facts[key] for key in ListedModel.__annotations__})
-            )
+            shown = {key: facts[key] for key in ListedModel.__annotations__}
+            listed.append(cast(ListedModel, shown))
     return listed
-
-
-def _champion_if_readable(root: Root, name: str, bad: Damages | None = None) -> str | None:
-    try:
-        return champion_of(root, name)
-    except DamagedError as error:
-        note(bad, root.join("models", name), error)
-        return None
 
 
 class Verified(TypedDict):
@@ -173,6 +153,7 @@ def _places(root: Root, ref: str | None) -> list[Parts]:
     wanted_kind, _, rest = (ref or "").rpartition("/")
     wanted = ModelRef.parse(rest)
     version = "" if wanted.version == CHAMPION else wanted.version
+    is_digest = not version.startswith("v")  # which may be abbreviated
     kinds = {"": [*SEALED_TYPES], ModelRef.kind: [ModelRef.kind, SCORES]}
     return [
         place
@@ -180,13 +161,8 @@ def _places(root: Root, ref: str | None) -> list[Parts]:
         if kind in SEALED_TYPES
         for place in sealed_folders(root, kind)
         if wanted.name in ("", place[1])
-        and (version in ("", place[2]) or _abbreviates(version, place[2]))
+        and (version in ("", place[2]) or (is_digest and place[2].startswith(version)))
     ]
-
-
-def _abbreviates(prefix: str, version: str) -> bool:
-    """Check whether a text begins a digest; a model's number is never abbreviated."""
-    return version.startswith(prefix) and not version.startswith("v")
 
 
 def verify_folder(root: Root, folder: str, bad: Damages) -> int:

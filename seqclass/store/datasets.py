@@ -311,18 +311,13 @@ def log_newest(
 
 def check_parents(root: Root, name: str, version: str | None, parents: Sequence[str]) -> None:
     """Raise OvertakenParentError if the newest of the other versions is none of the parents."""
-    newest = _newest_but(root, name, version) if parents else None
+    others = [other for other in committed_versions(root, name) if other != version]
+    newest = latest_version(root, name, others) if others and parents else None
     if newest not in (*parents, None):
         raise OvertakenParentError(
             f"datasets/{name}: expected {', '.join(parents)} as the newest version, another "
             f"process has made {newest}; run the command again"
         )
-
-
-def _newest_but(root: Root, name: str, version: str | None) -> str | None:
-    """Return the newest of the other versions; None if there is no other."""
-    others = [other for other in committed_versions(root, name) if other != version]
-    return latest_version(root, name, others) if others else None
 
 
 def on_newest(work: Callable[[], Result]) -> Result:

@@ -64,19 +64,14 @@ def _content() -> bytes:
 
 def _way_out(root: Root) -> str:
     for name in root.names("datasets"):
-        versions = root.sealed_names("datasets", name)
-        if versions:
-            folder = root.address(root.join("datasets", name, _newest(root, name, versions)))
+        if versions := root.sealed_names("datasets", name):
+            newest = versions[-1]
+            with contextlib.suppress(ValueError):
+                latest = read_record(root, root.join("datasets", name, "latest.json"), dict)
+                newest = latest["version"] if latest.get("version") in versions else newest
+            folder = root.address(root.join("datasets", name, newest))
             return (
                 f"'seqclass import {folder} --name {name} --root NEW' carries rows and labels over "
                 "to a folder NEW; do so for each dataset, and train there"
             )
     return "choose another root"
-
-
-def _newest(root: Root, name: str, versions: list[str]) -> str:
-    with contextlib.suppress(ValueError):
-        latest = read_record(root, root.join("datasets", name, "latest.json"), dict)
-        if latest.get("version") in versions:
-            return str(latest["version"])
-    return versions[-1]

@@ -134,15 +134,10 @@ def _state(inbox: Root) -> InboxState | None:
     """Return the state of an inbox; None if this account may not read it."""
     try:
         entries = _entries(inbox)
-        names = _names_set_aside(inbox, entries)
+        names = inbox.names(QUARANTINE) if (QUARANTINE, None) in entries else []
     except PermissionError:
         return None
     return InboxState(_files(entries), sum(not name.endswith(REASON) for name in names))
-
-
-def _names_set_aside(inbox: Root, entries: list[tuple[str, Arrival | None]]) -> list[str]:
-    has_aside = any(name == QUARANTINE and arrival is None for name, arrival in entries)
-    return inbox.names(QUARANTINE) if has_aside else []
 
 
 def _listed(root: Root, *folder: str) -> list[tuple[str, dict[str, Any]]]:
@@ -199,11 +194,6 @@ def missing_end(inbox: Root, name: str) -> str | None:
         return form.missing_end(file, size) if form else None
 
 
-def _unfollowed(path: str, flags: int) -> int:
-    """Open a file without following a link or waiting for the writer of a pipe; for ``open``."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
 @contextlib.contextmanager
 def local_copy(inbox: Root, name: str) -> Iterator[str]:
     """Provide a path under which a file can be read on this machine."""
@@ -218,7 +208,8 @@ def local_copy(inbox: Root, name: str) -> Iterator[str]:
 
 def digest_of(path: str) -> str:
     """Return the SHA-256 of a local file, which must not be a link."""
-    with open(path, "rb", opener=_unfollowed) as file:
+    unfollowed = os.O_NOFOLLOW | os.O_NONBLOCK  # nor does it wait for the writer of a pipe
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | unfollowed)) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -1,6 +1,5 @@
 """Conversion of a Keras model to the bytes of a ``.keras`` file, and back in safe mode."""
 
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -20,23 +19,19 @@ def keras_bytes(model: Any) -> bytes:
 
 
 def keras_model(content: bytes, where: str) -> Any:
-    """Return the model from the bytes of a ``.keras`` file; see ``read_keras``."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.keras")
-        path.write_bytes(content)
-        return read_keras(str(path), where)
-
-
-def read_keras(path: str, where: str) -> Any:
-    """Read the model in a ``.keras`` file; DamagedError for anything but stock layers.
+    """Return the model from the bytes of a ``.keras`` file; DamagedError for anything but stock
+    layers.
 
     where: the origin of the file, which the error names.
     """
     import keras
 
     try:
-        _check_archive(path)
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.keras")
+            path.write_bytes(content)
+            _check_archive(path)
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         message = " ".join(str(error).split())[:200] or type(error).__name__
         raise DamagedError(
@@ -45,7 +40,7 @@ def read_keras(path: str, where: str) -> Any:
         ) from error
 
 
-def _check_archive(path: str) -> None:
+def _check_archive(path: Path) -> None:
     """Refuse an archive that holds more than a network, or that would unpack to a large one."""
     with zipfile.ZipFile(path) as archive:
         sizes = {member.filename: member.file_size for member in archive.infolist()}
@@ -53,5 +48,5 @@ def _check_archive(path: str) -> None:
     if strange := sorted(name for name in others if not name.startswith("assets/")):
         raise ValueError(f"expected no member {strange[0]!r:.80}")
     texts = sum(size for name, size in sizes.items() if name != "model.weights.h5")
-    if texts > MAX_TEXT_BYTES or sum(sizes.values()) > MAX_RATIO * os.path.getsize(path):
+    if texts > MAX_TEXT_BYTES or sum(sizes.values()) > MAX_RATIO * path.stat().st_size:
         raise ValueError(f"{sum(sizes.values()):,} bytes when unpacked")

@@ -289,19 +289,20 @@ class ScoresManifest(Manifest):
     software: dict[str, str]
 
 
-class RetrainingDescription(TypedDict):
-    """The data and the decision of a retraining.
+class RetrainingManifest(Manifest):
+    """The manifest of a retraining: its data and its decision.
 
-    dataset: the version that was newest. decision: what was decided. reasons: why. champion: the
-    champion at that time. challenger: the version that was trained, if one was. trusted: true if
-    labels that were doubted before count again. entry: number of the entry of the log that carries
-    the decision out, if it is about a challenger; without that entry the record counts for nothing.
-    settled: true if the new rows count as seen. new_rows: number of new rows.
-    seen: findings about these rows, in words. quality: accuracy on these rows, and before. drift:
-    the figures of each tested statistic. doubted: true if their labels are doubted. waited_s:
-    seconds from the newest rows to the decision.
+    name: the model's name. dataset: the version that was newest. decision: what was decided.
+    reasons: why. champion: the champion at that time. challenger: the version that was trained, if
+    one was. trusted: true if labels that were doubted before count again. entry: number of the
+    entry of the log that carries the decision out, if it is about a challenger; without that entry
+    the record counts for nothing. settled: true if the new rows count as seen. new_rows: number of
+    new rows. seen: findings about these rows, in words. quality: accuracy on these rows, and
+    before. drift: the figures of each tested statistic. doubted: true if their labels are doubted.
+    waited_s: seconds from the newest rows to the decision.
     """
 
+    name: str
     dataset: str
     decision: str
     reasons: list[str]
@@ -316,12 +317,6 @@ class RetrainingDescription(TypedDict):
     seen: list[str]
     doubted: bool
     waited_s: float
-
-
-class RetrainingManifest(Manifest, RetrainingDescription):
-    """The manifest of a retraining. name: the model's name."""
-
-    name: str
 
 
 class RetrainingRecord(RetrainingManifest):

@@ -2,14 +2,13 @@
 
 import json
 import re
-import tempfile
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from seqclass.store.fingerprint import fingerprint
-from seqclass.store.keras_files import read_keras
+from seqclass.store.keras_files import keras_bytes, keras_model
 from seqclass.store.log import Turn, actor, in_turn, registered
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
 from seqclass.store.record_types import LogDecision
@@ -106,7 +105,10 @@ def read_model(root: Root, name: str, version: str) -> Model:
 def commit_model(
     root: Root, workspace: str, name: str, description: ModelDescription, now: datetime
 ) -> Model:
-    """Seal the artifacts in a staged folder and give them the next free version number."""
+    """Seal the artifacts in a staged folder and give them the next free version number.
+
+    The number of a version that was removed is not given again.
+    """
     manifest = {
         "kind": "model",
         "name": name,
@@ -117,7 +119,9 @@ def commit_model(
     }
     digest = write_manifest(root, workspace, manifest)
     while True:
-        place = ModelRef(name, f"v{_last_number(root, name) + 1}")
+        taken = [*root.names("models", name), *registered(root, name, MODELS)]
+        numbers = [int(v[1:]) for v in taken if re.fullmatch(r"v\d+", v)]
+        place = ModelRef(name, f"v{max(numbers, default=0) + 1}")
         name_target(root, workspace, *place.parts)
         is_ours = claim_number(root, place, uuid.uuid4().bytes)
         if is_ours and commit(root, workspace, *place.parts):
@@ -149,12 +153,6 @@ def write_registration(
     in_turn(root, place.name, write)
 
 
-def _last_number(root: Root, name: str) -> int:
-    """Return the last number that was given, also to a version that was removed since."""
-    taken = [*root.names("models", name), *registered(root, name, MODELS)]
-    return max((int(v[1:]) for v in taken if re.fullmatch(r"v\d+", v)), default=0)
-
-
 def claim_number(root: Root, place: ModelRef, holder: bytes) -> bool:
     """Reserve a number in a store without an atomic rename of folders; False if another holder
     has it."""
@@ -169,16 +167,10 @@ def claim_number(root: Root, place: ModelRef, holder: bytes) -> bool:
 
 def save_keras(model: Any, root: Root, path: str) -> None:
     """Store a Keras model as one ``.keras`` file."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = f"{folder}/model.keras"
-        model.save(local)
-        root.fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        root.fs.put_file(local, path)
+    root.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    root.fs.pipe_file(path, keras_bytes(model))
 
 
 def load_keras(root: Root, path: str) -> Any:
     """Load a ``.keras`` file in Keras's safe mode; anything but stock layers is refused."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = f"{folder}/model.keras"
-        root.fs.get_file(path, local)
-        return read_keras(local, path)
+    return keras_model(root.fs.cat_file(path), path)

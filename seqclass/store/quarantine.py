@@ -74,18 +74,12 @@ def quarantined_before(root: Root, name: str) -> DuplicateIndex:
 
 def damaged_quarantines(root: Root, name: str) -> tuple[int, Damages]:
     """Count the files of a dataset's quarantine, and return those that don't match their names."""
-    paths = [root.join("datasets", name, QUARANTINE, file)
-             for file in root.names("datasets", name, QUARANTINE)]  # fmt: skip
-    bad = [
-        {"path": path, "problem": "expected the content that its name is the digest of"}
-        for path in paths
-        if not _is_sound(root, path)
-    ]
-    return len(paths), bad
-
-
-def _is_sound(root: Root, path: str) -> bool:
-    try:
-        return path.endswith(f"/{sha256_of(root, path)[:DIGITS]}.parquet")
-    except (DamagedError, OSError):
-        return False
+    files, bad = root.names("datasets", name, QUARANTINE), Damages()
+    for file in files:
+        path = root.join("datasets", name, QUARANTINE, file)
+        with contextlib.suppress(DamagedError, OSError):
+            if file == f"{sha256_of(root, path)[:DIGITS]}.parquet":
+                continue
+        problem = "expected the content that its name is the digest of"
+        bad.append({"path": path, "problem": problem})
+    return len(files), bad

@@ -38,8 +38,8 @@ def write_queue(
 ) -> None:
     """Seal questions about the rows of a dataset."""
     entry = f"{now.strftime(STAMP)}-{uuid.uuid4().hex[:4]}"
-    file, record = {QUESTIONS: questions}, {"kind": "queue", "name": name, **description}
-    _seal(root, (QUEUES, name, entry), file, record, now)
+    record = {"kind": "queue", "name": name, **description}
+    _seal(root, (QUEUES, name, entry), QUESTIONS, questions, record, now)
 
 
 def write_labels(
@@ -52,20 +52,20 @@ def write_labels(
     """Seal the answers of people under a model's name and a digest; the first ones stay."""
     name, digest = place
     record = {"kind": "labels", "name": name, **description}
-    _seal(root, (LABELS, name, digest), {ANSWERS: answers}, record, now)
+    _seal(root, (LABELS, name, digest), ANSWERS, answers, record, now)
 
 
 def _seal(
     root: Root,
     parts: tuple[str, str, str],
-    files: Mapping[str, pa.Table],
+    file: str,
+    table: pa.Table,
     description: Mapping[str, Any],
     now: datetime,
 ) -> None:
     with staging(root, parts[0]) as folder:
-        for file, table in files.items():
-            with root.fs.open(f"{folder}/{file}", "wb") as sink:
-                pq.write_table(table, sink, compression="zstd")
+        with root.fs.open(f"{folder}/{file}", "wb") as sink:
+            pq.write_table(table, sink, compression="zstd")
         manifest = {**description, "created": now.isoformat()}
         write_manifest(root, folder, {**manifest, "files": describe_folder(root, folder)})
         commit(root, folder, *parts)

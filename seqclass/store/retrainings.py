@@ -60,25 +60,20 @@ def read_retraining(root: Root, folder: str, bad: Damages | None = None) -> Retr
     None also for a decision that no entry of the log carries out, since its run was killed before.
     """
     manifest = readable(root, folder, RetrainingManifest, bad)
-    if manifest is None or not _is_carried_out(root, folder, manifest, bad):
+    if manifest is None:
         return None
-    return {**manifest, "folder": folder}
-
-
-def _is_carried_out(
-    root: Root, folder: str, manifest: RetrainingManifest, bad: Damages | None
-) -> bool:
+    record: RetrainingRecord = {**manifest, "folder": folder}
     if manifest["entry"] is None:
-        return True
+        return record
     _, model, name = root.parts_of(folder)
     file = entry_name(manifest["entry"])
-    if not root.exists(LOG, "models", model, file):
-        return False
     try:
-        return read_entry(root, model, file).record.get("retraining") == name
+        is_there = root.exists(LOG, "models", model, file)
+        is_carried_out = is_there and read_entry(root, model, file).record.get("retraining") == name
     except DamagedError as error:
         note(bad, folder, error)
-        return False
+        return None
+    return record if is_carried_out else None
 
 
 def last_settled(root: Root, model: str) -> RetrainingRecord | None:

@@ -59,21 +59,13 @@ class Kind(NamedTuple):
     after: Callable[[Any, int, LogDecision, str, Asked], State]
 
 
-NO_MODEL: ModelState = {
-    "champion": None,
-    "since": None,
-    "policy": None,
-    "question": None,
-    "paused": False,
-    "deleted": False,
-}
+NO_MODEL = ModelState(
+    champion=None, since=None, policy=None, question=None, paused=False, deleted=False
+)
+NO_DATASET = DatasetState(newest=None, since=None, deleted=False)
 KINDS = {
-    MODELS: Kind(
-        "champion",
-        NO_MODEL,
-        _model_after,
-    ),
-    DATASETS: Kind("newest", DatasetState(newest=None, since=None, deleted=False), _dataset_after),
+    MODELS: Kind("champion", NO_MODEL, _model_after),
+    DATASETS: Kind("newest", NO_DATASET, _dataset_after),
 }
 
 
