@@ -16,9 +16,9 @@ from seqclass.policies import is_paused, set_paused
 from seqclass.store.approvals import open_question
 from seqclass.store.dataset_writer import share_file
 from seqclass.store.datasets import dataset_versions, log_newest
-from seqclass.store.dependencies import cited_by
+from seqclass.store.dependencies import citing
 from seqclass.store.inbox import INBOX
-from seqclass.store.layout import Parts, is_sealed, sealed_folders, within
+from seqclass.store.layout import Parts, is_sealed, within
 from seqclass.store.log import actor, entry_files, in_turn, read_log, registered, state_of
 from seqclass.store.manifests import SEALED_TYPES
 from seqclass.store.models import claim_number, model_versions, read_model, write_registration
@@ -113,18 +113,13 @@ def _origin(root: Root, version: Reference) -> str:
 
 def _references(root: Root, old: Reference, target: Reference) -> list[str]:
     """Return what refers to a name, or may, other than its versions and their copies."""
-    ours = ((old.kind, old.name), (target.kind, target.name))
     beside = (SCORES, RETRAININGS, QUEUES) if old.kind == MODELS else (STUDIES,)
     citers = [_short(place) for kind in beside for place in within(root, (kind, old.name))]
-    for kind, record in SEALED_TYPES.items():
-        for place in sealed_folders(root, kind):
-            if place[:2] in ours:
-                continue
-            manifest = readable(root, root.join(*place), record)
-            if manifest is None:
-                citers.append(f"{_short(place)} (damaged)")
-            elif any(cited.parts[:2] == ours[0] for cited in cited_by(place, manifest)):
-                citers.append(_short(place))
+    citers += [
+        f"{_short(place)}{' (damaged)' if is_damaged else ''}"
+        for place, is_damaged in citing(root, old, *SEALED_TYPES)
+        if place[:2] != target.parts[:2]
+    ]
     if old.kind == DATASETS and root.exists(INBOX, old.name):
         citers.append(f"{INBOX}/{old.name}")
     if old.kind == MODELS and (question := open_question(root, old.name)):

@@ -150,17 +150,17 @@ def verify_tree(root: Root, ref: str | None = None) -> Verified:
 
 def _places(root: Root, ref: str | None) -> list[Parts]:
     """Return the sealed folders of a reference, or all; scores are of the model that gave them."""
-    wanted_kind, _, rest = (ref or "").rpartition("/")
-    wanted = ModelRef.parse(rest)
-    version = "" if wanted.version == CHAMPION else wanted.version
+    named_kind, _, rest = (ref or "").rpartition("/")
+    reference = ModelRef.parse(rest)
+    version = "" if reference.version == CHAMPION else reference.version
     is_digest = not version.startswith("v")  # which may be abbreviated
     kinds = {"": [*SEALED_TYPES], ModelRef.kind: [ModelRef.kind, SCORES]}
     return [
         place
-        for kind in kinds.get(wanted_kind, [wanted_kind])
+        for kind in kinds.get(named_kind, [named_kind])
         if kind in SEALED_TYPES
         for place in sealed_folders(root, kind)
-        if wanted.name in ("", place[1])
+        if reference.name in ("", place[1])
         and (version in ("", place[2]) or (is_digest and place[2].startswith(version)))
     ]
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
-from seqclass.store.layout import Parts
-from seqclass.store.manifests import ModelDescription, known_dataset
+from seqclass.store.layout import Parts, sealed_folders
+from seqclass.store.manifests import SEALED_TYPES, ModelDescription, known_dataset
 from seqclass.store.record_types import Pruning
 from seqclass.store.references import DatasetRef, ModelRef, Reference
-from seqclass.store.root import DamagedError, Root, read_record
+from seqclass.store.root import DamagedError, Root, read_record, readable
 
 PRUNINGS = "prunings"
 VERSIONS = {DatasetRef.kind: r"[0-9a-f]{16}", ModelRef.kind: r"v\d+"}
@@ -35,6 +35,22 @@ def cited_by(place: Parts, manifest: Mapping[str, Any]) -> list[Reference]:
     references += _read(ModelRef, manifest.get("challenger"), manifest.get("model"))
     champion = manifest.get("champion")
     return references + (_read(ModelRef, f"{place[1]}@{champion}") if champion else [])
+
+
+def citing(root: Root, target: Reference, *kinds: str) -> Iterator[tuple[Parts, bool]]:
+    """Yield sealed folders of these kinds that name a version of a model or dataset, or may.
+
+    Each comes with whether it is damaged, so that nobody knows what it names. Versions of the name
+    itself are left out.
+    """
+    for kind in kinds:
+        for place in sealed_folders(root, kind):
+            manifest = readable(root, root.join(*place), SEALED_TYPES[kind])
+            cited = cited_by(place, manifest) if manifest else [target]
+            if place[:2] != target.parts[:2] and any(
+                reference.parts[:2] == target.parts[:2] for reference in cited
+            ):
+                yield place, manifest is None
 
 
 def _read(kind: type[Reference], *texts: object) -> list[Reference]:

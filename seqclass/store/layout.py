@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from seqclass.store.inbox import DONE, INBOX, QUARANTINE
 from seqclass.store.root import MANIFEST, Damages, Root, entries, open_root
@@ -184,7 +185,7 @@ def check_inbox(root: Root, argument: str, place: str) -> None:
     url = open_root(place).url.rstrip("/")
     for path, depth in ((place, 2), (f"{url}/{DONE}", 3), (f"{url}/{QUARANTINE}", 3)):
         parts = _owned_parts(root, path)
-        if parts is not None and (parts[:1] != [INBOX] or len(parts) != depth):
+        if parts is not None and (parts[:1] != (INBOX,) or len(parts) != depth):
             raise ValueError(_refusal(root, argument, path))
 
 
@@ -195,35 +196,28 @@ def _refusal(root: Root, argument: str, place: str) -> str:
     )
 
 
-def _owned_parts(root: Root, place: str) -> list[str] | None:
+def _owned_parts(root: Root, place: str) -> Parts | None:
     """Return the names that lead from the root to a place of the store; none for the root itself.
 
     None for any other place.
     """
     if "::" in place:
-        return []
+        return ()
     other = open_root(place)
     if not isinstance(other.fs, type(root.fs)):
         return None
-    path, base = _real(other, other.path), _real(root, root.path)
-    if path == base:
-        return []
-    parts = _below(path, base)
-    if parts and _is_owned(parts[0]):
-        return parts
-    linked = ((name, _real(root, root.join(name))) for name in owned_names(root))
-    below = ((name, _below(path, folder)) for name, folder in linked)
-    return next(([name, *parts] for name, parts in below if parts is not None), None)
+    path = _real(other, other.path)
+    bases: dict[Parts, str] = {(): root.path}
+    bases |= {(name,): root.join(name) for name in owned_names(root)}  # it may be on another disk
+    for above, folder in bases.items():
+        base = _real(root, folder)
+        if path.is_relative_to(base):
+            parts = (*above, *path.relative_to(base).parts)
+            if not parts or _is_owned(parts[0]):
+                return parts
+    return None
 
 
-def _real(root: Root, path: str) -> str:
+def _real(root: Root, path: str) -> PurePosixPath:
     """Return a path without links, in the form in which a disk that ignores case compares it."""
-    return os.path.realpath(path).casefold() if root.is_local else path.rstrip("/")
-
-
-def _below(path: str, folder: str) -> list[str] | None:
-    """Return the names that lead from a folder to a path; None if the path is not in it."""
-    if path == folder:
-        return []
-    start = f"{folder.rstrip('/')}/"
-    return path.removeprefix(start).split("/") if path.startswith(start) else None
+    return PurePosixPath(os.path.realpath(path).casefold() if root.is_local else path)

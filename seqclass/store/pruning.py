@@ -19,7 +19,7 @@ from seqclass.store.datasets import (
     is_given_up,
     open_dataset,
 )
-from seqclass.store.dependencies import needs_of, removed_refs
+from seqclass.store.dependencies import citing, needs_of, removed_refs
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
 from seqclass.store.locks import is_locked, locked
@@ -140,7 +140,13 @@ def plan_deletion(root: Root, target: Reference) -> tuple[list[Item], Reasons]:
 
     ValueError if others need it, or, in a local root, a retraining works on it.
     """
-    if needing := _dependents(root, target):
+    needing = [str(ModelRef(*place[1:])) for place, _ in citing(root, target, MODELS)]
+    needing += [
+        f"the last retraining of models/{name}"
+        for name in root.names(MODELS)
+        if (settled := last_settled(root, name)) and settled["dataset"].startswith(f"{target}@")
+    ]
+    if needing:
         raise ValueError(
             f"REF: expected what nothing needs, got {target}, needed by {', '.join(needing[:5])}"
             f"{f' and {len(needing) - 5} more' if len(needing) > 5 else ''}; delete these first"
@@ -157,24 +163,6 @@ def plan_deletion(root: Root, target: Reference) -> tuple[list[Item], Reasons]:
     items = [*_beside_versions(root, target.name), *_items(root, dict.fromkeys(refs.values(), ""))]
     reasons = _of_registry(root, target.name, PruneSpec.rollbacks)
     return items, {refs[version]: why for version, why in reasons.items() if version in refs}
-
-
-def _dependents(root: Root, target: Reference) -> list[str]:
-    """Return the versions and retrainings of other models that need, or may need, a version of
-    this name."""
-    dependents = []
-    for name in root.names(MODELS):
-        if (MODELS, name) == (target.kind, target.name):
-            continue
-        for version in model_versions(root, name):
-            manifest = _manifest(root, ref := str(ModelRef(name, version)))
-            needs = needs_of(manifest) if manifest else [target]
-            if any((need.kind, need.name) == (target.kind, target.name) for need in needs):
-                dependents.append(ref)
-        settled = last_settled(root, name)
-        if settled and settled["dataset"].startswith(f"{target}@"):
-            dependents.append(f"the last retraining of models/{name}")
-    return dependents
 
 
 def _beside_versions(root: Root, name: str) -> Iterator[Item]:
