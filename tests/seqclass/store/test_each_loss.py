@@ -62,21 +62,8 @@ def cut(path: Path, aside: Path) -> None:
         next(p for p in files if not p.name.endswith(".lock")).unlink()
 
 
-def swap(path: Path, aside: Path) -> None:
-    """A file by the one of that name in another folder, or by another beside it; so a folder."""
-    path.rename(aside)
-    others = [*path.parent.parent.glob(f"*/{path.name}"), *path.parent.glob("[!.]*")]
-    for other in sorted(others):
-        if aside.is_dir() and other.is_dir():
-            shutil.copytree(other, path)
-            return
-        if aside.is_file() and other.is_file() and other.read_bytes() != aside.read_bytes():
-            shutil.copyfile(other, path)
-            return
-
-
 Commands = Mapping[str, Callable[[Root], object]]
-DAMAGES = (lose, link_away, replace, exchange, edit, cut, swap)
+DAMAGES = (lose, link_away, replace, exchange, edit, cut)
 EVERY = bool(os.environ.get("SEQCLASS_CHAOS"))
 
 
@@ -191,12 +178,9 @@ def test_no_command_makes_a_loss_worse(whole: Path, tmp_path: Path) -> None:
 
 @pytest.mark.system
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("damage", [damage for damage in DAMAGES if damage is not swap])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_no_command_makes_any_damage_worse(whole: Path, tmp_path: Path, damage: Callable) -> None:
-    """Of every twelfth place, others for each damage; of every place with SEQCLASS_CHAOS.
-
-    Nothing is swapped, since its place says whether a pruning may remove it.
-    """
+    """Of every twelfth place, others for each damage; of every place with SEQCLASS_CHAOS."""
     where = places(whole)[DAMAGES.index(damage) :: 1 if EVERY else 12]
     assert worsened(whole, tmp_path, damage, where) == []
     assert worsened(whole, tmp_path, damage, where[::3], SLOW_COMMANDS) == []

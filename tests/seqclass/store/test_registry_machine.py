@@ -1,4 +1,4 @@
-"""The registry under any order of deeds: it does what a list does, and sees every tampering.
+"""The registry under any order of deeds: it does what a list does.
 
 Examples are drawn from the tests themselves (``derandomize``), so that each run tries the same.
 """
@@ -6,7 +6,6 @@ Examples are drawn from the tests themselves (``derandomize``), so that each run
 import itertools
 import tempfile
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,7 +14,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -27,9 +25,7 @@ from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, write_refusal
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW
-from tests.support.stored import newest_entry_of, store_version
-
-HOW = st.sampled_from(["flip", "cut", "gone"])
+from tests.support.stored import store_version
 
 
 class Registry(RuleBasedStateMachine):
@@ -89,29 +85,6 @@ class Registry(RuleBasedStateMachine):
     def refuse(self) -> None:
         write_refusal(next_turn(self.root, "m"), "v1", MoveReason("me", "worse", {}, self.now()))
         self.refusals += 1
-
-    @precondition(lambda self: self.moves)
-    @rule(place=st.integers(0, 99), at=st.integers(0, 10**6), how=HOW)
-    def tamper(self, place: int, at: int, how: str) -> None:
-        """Change a file of the model, see that it is named, and put it back."""
-        files = sorted(p for p in Path(self.root.path).rglob("*") if p.is_file())
-        path = files[place % len(files)]
-        content, newest = path.read_bytes(), Path(newest_entry_of(self.root, "m"))
-        at %= max(len(content), 1)
-        if how == "gone":
-            path.unlink()
-        elif how == "cut":
-            path.write_bytes(content[:at])
-        else:
-            path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-        try:
-            assert verify_tree(self.root)["bad"] or (path, how) == (newest, "gone"), (
-                path.name,
-                how,
-                at,
-            )
-        finally:
-            path.write_bytes(content)
 
     @invariant()
     def is_as_the_list_says(self) -> None:

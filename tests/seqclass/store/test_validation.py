@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired
 
-import pytest
 from typing_extensions import TypedDict
 
 from seqclass.store.validation import Time, problem_of
@@ -31,25 +30,18 @@ SOUND: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("change", "key"),
-    [
-        ({"name": None}, "name"),
-        ({"made": "today"}, "made"),
-        ({"made": "2026-01-01T00:00:00"}, "made"),
-        ({"part": {}}, "part.share"),
-        ({"by_name": {"x": {"share": True}}}, "by_name.x.share"),
-        ({"rows": "r"}, "rows"),
-        ({"rows": ["r", 1]}, "rows.1"),
-        ({"kind": "c"}, "kind"),
-        ({"flag": 0}, "flag"),
-    ],
-    ids=str,
-)
-def test_the_first_value_of_another_type_is_named(change: dict, key: str) -> None:
-    problem = problem_of({**SOUND, **change}, Whole)
-    assert problem is not None
-    assert f" {key}, got " in problem
+def test_the_first_value_of_another_type_is_named() -> None:
+    changes: dict[str, dict] = {
+        "name": {"name": None},
+        "made": {"made": "2026-01-01T00:00:00"},
+        "part.share": {"part": {}},
+        "by_name.x.share": {"by_name": {"x": {"share": True}}},
+        "rows.1": {"rows": ["r", 1]},
+        "kind": {"kind": "c"},
+        "flag": {"flag": 0},
+    }
+    for key, change in changes.items():
+        assert f" {key}, got " in str(problem_of({**SOUND, **change}, Whole))
 
 
 def test_a_record_of_its_type_has_no_problem() -> None:
