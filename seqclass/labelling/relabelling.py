@@ -23,7 +23,6 @@ from seqclass.store.datasets import (
     write_rows,
 )
 from seqclass.store.formats import Limits
-from seqclass.store.locks import locked
 from seqclass.store.log import Turn, actor, in_turn, read_log
 from seqclass.store.manifests import ImportSummary, known_dataset, reading_of
 from seqclass.store.models import Model
@@ -173,21 +172,20 @@ def take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
 
 
 def _take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
-    with locked(model.root, "datasets", dataset_name(model)):
-        given = read_given(model, spec, now)
-        confirmed = sum(given.before[answer.series_id] == answer.label for answer in given.answers)
-        dataset = given.newest
-        outcome: Relabelled = {
-            "model": model.ref,
-            "dataset": dataset.ref,
-            "parent": given.parent.ref,
-            "changed": len(given.answers) - confirmed,
-            "confirmed": confirmed,
-        }
-        if dataset is given.parent and outcome["changed"]:
-            dataset = _write(given, spec)
-            outcome["dataset"] = dataset.ref
-        key = _key(given.digest, dataset)
+    given = read_given(model, spec, now)
+    confirmed = sum(given.before[answer.series_id] == answer.label for answer in given.answers)
+    dataset = given.newest
+    outcome: Relabelled = {
+        "model": model.ref,
+        "dataset": dataset.ref,
+        "parent": given.parent.ref,
+        "changed": len(given.answers) - confirmed,
+        "confirmed": confirmed,
+    }
+    if dataset is given.parent and outcome["changed"]:
+        dataset = _write(given, spec)
+        outcome["dataset"] = dataset.ref
+    key = _key(given.digest, dataset)
     _record(model, given, outcome, key, now)
     return outcome
 

@@ -1,6 +1,5 @@
 """Import of the user's files as a dataset, or into one."""
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +32,6 @@ from seqclass.store.formats import ColumnNames
 from seqclass.store.formats.facts import FilePages
 from seqclass.store.formats.overview import Overview
 from seqclass.store.garbage import collect_garbage
-from seqclass.store.locks import locked
 from seqclass.store.manifests import FileEntry, ImportSummary, SetAside, Source
 from seqclass.store.quarantine import Quarantine
 from seqclass.store.root import Root, check_name
@@ -75,8 +73,7 @@ def _import(
 ) -> Imported:
     paths, test_paths = files
     source = {"import": [_describe(path) for path in (*paths, *test_paths)]}
-    turn = locked(root, "datasets", name) if spec.append else contextlib.nullcontext()
-    with turn, staging(root, f"quarantine-{name}") as folder, bars() as progress:
+    with staging(root, f"quarantine-{name}") as folder, bars() as progress:
         terms, parent = terms_of(root, name, spec)
         spec = spec.beside(parent)
         screening = Screening(terms, Quarantine(root, folder))

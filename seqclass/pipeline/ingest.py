@@ -53,7 +53,7 @@ from seqclass.store.inbox import (
     put_away,
 )
 from seqclass.store.layout import check_inbox
-from seqclass.store.locks import locked_within
+from seqclass.store.locks import try_lock
 from seqclass.store.manifests import DatasetManifest, ImportSummary, reading_of
 from seqclass.store.quarantine import Quarantine, quarantined_before
 from seqclass.store.references import DatasetRef
@@ -62,8 +62,6 @@ from seqclass.store.staging import staging
 
 LONGEST_REASON = 2000
 SWEEPS_AT_ONCE = 4
-PATIENCE_S = 10.0
-"""Seconds for which a sweep waits for another sweep, or an import, of the same dataset."""
 
 
 @dataclass
@@ -181,8 +179,8 @@ def _collect(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Announce) -
     seen = [_File(arrival) for arrival in arrivals(inbox)]
     if not seen or not committed_versions(root, name):
         return _without_dataset(box, spec, now, seen)
-    with locked_within(PATIENCE_S, root, "datasets", name) as is_held:
-        if not is_held:
+    with try_lock(root, "arrivals", "datasets", name) as is_free:
+        if not is_free:
             return _left_waiting(inbox, seen, f"another process adds to {name!r} now")
         _hold_back(inbox, spec, now, seen)
         parent = open_dataset(root, name)

@@ -1,20 +1,19 @@
 """Locks of the system on folders of a local root; they end with their process.
 
-They spare work: of two processes that add to a dataset or retrain a model, one waits or leaves.
-Nothing depends on them, and in an object store nobody is held: what counts is decided by the next
-entry of a log, which only one process can write.
+They spare work: of two processes that sweep an inbox or retrain a model, one leaves. Nothing
+depends on them, and in an object store nobody is held: what counts is decided by the next entry of
+a log, which only one process can write.
 """
 
 import contextlib
 import fcntl
 import os
-import random
 import time
 from collections.abc import Iterator
 
 from seqclass.store.root import Root
 
-PAUSE_S = (0.05, 0.3)
+PAUSE_S = 0.05
 
 
 @contextlib.contextmanager
@@ -23,28 +22,14 @@ def locked(root: Root, *folder: str) -> Iterator[None]:
     if not root.is_local:
         yield
         return
-    handle = _opened(root, *folder)
+    path = root.join(*folder)
+    os.makedirs(path, exist_ok=True)
+    handle = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
-
-
-@contextlib.contextmanager
-def locked_within(seconds: float, root: Root, *folder: str) -> Iterator[bool]:
-    """Hold a folder as ``locked`` does; False if another process does not free it in time."""
-    if not root.is_local:
-        yield True
-        return
-    end_s = time.monotonic() + seconds
-    with contextlib.ExitStack() as held:
-        while not (is_held := held.enter_context(exclusive(_opened(root, *folder)))):
-            if time.monotonic() >= end_s:
-                break
-            held.close()
-            time.sleep(random.uniform(*PAUSE_S))
-        yield is_held
 
 
 @contextlib.contextmanager
@@ -60,7 +45,7 @@ def try_lock(root: Root, purpose: str, *folder: str) -> Iterator[bool]:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
             if is_free := held.enter_context(exclusive(handle)):
                 break
-            time.sleep(PAUSE_S[0])
+            time.sleep(PAUSE_S)
         yield is_free
 
 
@@ -84,9 +69,3 @@ def exclusive(handle: int) -> Iterator[bool]:
             yield True
     finally:
         os.close(handle)
-
-
-def _opened(root: Root, *folder: str) -> int:
-    path = root.join(*folder)
-    os.makedirs(path, exist_ok=True)
-    return os.open(path, os.O_RDONLY)

@@ -22,7 +22,7 @@ from seqclass.store.datasets import (
 from seqclass.store.dependencies import citing, needs_of, removed_refs
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
-from seqclass.store.locks import is_locked, locked
+from seqclass.store.locks import is_locked
 from seqclass.store.log import LOG, STAMP, Turn, actor, in_turn, log_problems, read_log, registered
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
 from seqclass.store.models import SUMMARY, model_versions, read_model
@@ -192,13 +192,11 @@ def delete_all(
             end_attempt(root, target.name)
             end_champion(turn, MoveReason(actor(), reason, {"by": "hand"}))
 
+    items, _ = plan_deletion(root, target)
     if target.kind == DATASETS:
-        with locked(root, DATASETS, target.name):
-            items, _ = plan_deletion(root, target)
-            copy()
-            give_up(root, target.name, reason, now)
+        copy()
+        give_up(root, target.name, reason, now)
     else:
-        items, _ = plan_deletion(root, target)
         in_turn(root, target.name, end)
     removed = remove_items(root, PruneSpec(days=0), [item.ref for item in items], reason, now)
     return [item for item in removed if not item.why]
@@ -329,20 +327,16 @@ def remove_items(
     version that became champion before this entry stays; a version that the entry names can't
     become champion any more.
     """
-    names = {reference_of(ref).name for ref in refs if _is_version(ref, DATASETS)}
-    with contextlib.ExitStack() as held:
-        for name in sorted(names):
-            held.enter_context(locked(root, DATASETS, name))
-        items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
-        items = _logged(root, items, spec, reason)
-        going = [item for item in items if not item.why]
-        if going:
-            record = {"time": now.isoformat(), "actor": actor(), "reason": reason,
-                      "removed": [item.ref for item in going]}  # fmt: skip
-            path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
-            create_file(root, path, json.dumps(record, indent=2).encode())
-        for item in going:
-            _remove(root, item, now)
+    items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
+    items = _logged(root, items, spec, reason)
+    going = [item for item in items if not item.why]
+    if going:
+        record = {"time": now.isoformat(), "actor": actor(), "reason": reason,
+                  "removed": [item.ref for item in going]}  # fmt: skip
+        path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
+        create_file(root, path, json.dumps(record, indent=2).encode())
+    for item in going:
+        _remove(root, item, now)
     return items
 
 

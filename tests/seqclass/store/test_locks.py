@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from seqclass.store.locks import is_locked, locked, locked_within, try_lock
+from seqclass.store.locks import is_locked, locked, try_lock
 from seqclass.store.root import Root
 from tests.support.places import REPOSITORY
 
@@ -29,13 +29,6 @@ def test_a_folder_is_held_once_for_each_purpose(root: Root, purpose: str) -> Non
         with try_lock(root, purpose, *FOLDER) as is_free:
             assert is_free == (purpose == "other")
     assert not is_locked(root, "retraining", *FOLDER)
-
-
-def test_who_waits_for_a_folder_gives_up_after_a_while(root: Root) -> None:
-    with locked(root, "datasets", "toy"), locked_within(0, root, "datasets", "toy") as is_held:
-        assert not is_held
-    with locked_within(0, root, "datasets", "toy") as is_held:
-        assert is_held
 
 
 def test_the_lock_of_a_killed_process_is_free_at_once(root: Root) -> None:
