@@ -31,7 +31,7 @@ from seqclass.store.root import Damages, Root, manifest_digest, open_root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.studies import open_study
 from tests.support.places import NOW
-from tests.support.records import RECORDS, SEALED, store_every_record
+from tests.support.small_roots import RECORDS, store_all
 from tests.support.whole_files import whole_files
 
 Target = Callable[[Path, bytes], None]
@@ -96,10 +96,10 @@ def _record(place: str, folder: Path, content: bytes) -> None:
     """A root in which a record holds these bytes, sealed where it is sealed."""
     root = open_root(folder / "tree")
     if not os.path.exists(root.path):
-        store_every_record(root)
-    [path] = Path(root.path).glob(RECORDS[place])
+        store_all(root)
+    path = min(Path(root.path).glob(RECORDS[place]))
     whole = path.read_bytes()
-    path.write_bytes(_sealed(content) if place in SEALED else content)
+    path.write_bytes(content if place == "entry" else _sealed(content))
     try:
         look(root)
     finally:
@@ -134,7 +134,7 @@ def _reads(root: Root) -> Iterator[Callable[[], object]]:
     yield lambda: list(champions_before(root, "m"))
     yield lambda: tenures_of(root, "m", bad)
     yield lambda: open_study(root, "toy")
-    yield lambda: ScoreSet(root, "m", "v1", "toy", "0" * 16).table()
+    yield lambda: ScoreSet(root, "m", "v2", "toy", "0" * 16).table()
     yield lambda: suspect_labels(root, retrainings_of(root, "m", bad))
     yield lambda: (last_settled(root, "m"), read_attempt(root, "m"), read_policy(root, "m"))
     yield lambda: plan_pruning(root, PruneSpec(0, 1), NOW + timedelta(days=1))
@@ -160,8 +160,8 @@ TARGETS: dict[str, Target] = {name: target for name, (_, target) in READERS.item
 def first_seed(name: str, folder: Path) -> bytes:
     """Bytes that a target reads without a word."""
     if name in RECORDS:
-        store_every_record(root := open_root(folder / "seed"))
-        [path] = Path(root.path).glob(RECORDS[name])
+        store_all(root := open_root(folder / "seed"))
+        path = min(Path(root.path).glob(RECORDS[name]))
         return path.read_bytes()
     if name == "csv-wide":
         return b"series_id,label,x1,x2\ns,p,1,2\nt,q,3,4\n"

@@ -26,6 +26,15 @@ from tests.support.arrivals import rows
 from tests.support.places import NOW
 from tests.support.stored import DECIDED, SCORES, make_champion, store_series, store_version
 
+RECORDS = {
+    "model": "models/m/v1/manifest.json",
+    "dataset": "datasets/toy/*/manifest.json",
+    "study": "studies/toy/*/manifest.json",
+    "scores": "scores/m/v2/toy/*/manifest.json",
+    "retraining": "retrainings/m/*/manifest.json",
+    "entry": "log/models/m/000002.json",
+}
+"""Patterns of the places of records."""
 NOTHING_DRAWN = {"made": NOW.isoformat(), "card": {}, "curves": {}, "hardest": []}
 
 

@@ -10,7 +10,7 @@ from seqclass.store.layout import check_free, check_inbox
 from seqclass.store.root import DamagedError, Root, open_root
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.commands import Command
-from tests.support.records import store_every_record
+from tests.support.small_roots import store_all
 from tests.support.stored import store_champion, store_series
 
 OWN = ("", "models", "models/m/v1", "models/m/v9/predictions.parquet", "datasets/toy", "index.html",
@@ -21,7 +21,7 @@ OWN = ("", "models", "models/m/v1", "models/m/v9/predictions.parquet", "datasets
 @pytest.fixture
 def linked(root: Root) -> Root:
     """Every record, with ``link`` to a model's folder and ``outside`` to one beside the root."""
-    store_every_record(root)
+    store_all(root)
     Path(root.path, "link").symlink_to(root.join("models", "m"))
     outside = Path(root.path).with_name("outside")
     outside.mkdir()
