@@ -13,7 +13,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from seqclass.flows.cli.spec_files import read_spec_file
 from seqclass.store.format_version import check_format
@@ -298,7 +297,7 @@ LONGEST_LINE = 2000
 
 def remark(what: str, line: str) -> None:
     """Print on standard error what a command does or expects."""
-    Console(stderr=True).print(f"{what}: {line}", style="dim", highlight=False)
+    typer.secho(f"{what}: {line}", dim=True, err=True)
 
 
 def name_damaged(bad: Damages) -> None:

@@ -1,12 +1,13 @@
 """Commands that make a dataset: generate (signals, iot), import and ingest; and inspect."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqclass.flows.cli.command_line import (
-    LONGEST_LINE,
     REFUSED,
     DatasetName,
     JsonFlag,
@@ -20,16 +21,20 @@ from seqclass.flows.cli.command_line import (
     prepare_step,
     span_of,
 )
-from seqclass.flows.cli.dataset_printing import show_dataset, show_import, show_overview
 from seqclass.flows.cli.option_groups import Place, RecordingOptions, SpreadPlace
-from seqclass.flows.cli.printing import print_json
-from seqclass.store.root import printable
+from seqclass.flows.cli.printing import print_json, print_record, print_table
+from seqclass.flows.cli.views import dataset_summary, print_facts, show_dataset
+from seqclass.store.root import Root, printable
 from seqclass.tasks.compute.runner import is_spread
 
 if TYPE_CHECKING:
+    from seqclass.pipeline.import_files import Imported
     from seqclass.pipeline.ingest import Arrivals
+    from seqclass.store.formats.overview import Inspected
     from seqclass.store.inbox import FileReport
     from seqclass.synthesis.signals import SignalSpec
+
+MANY_COLUMNS = 4
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,27 @@ def import_files(
     show_import(store, outcome, place.as_json)
 
 
+def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
+    from seqclass.store.datasets import open_dataset, recordings_folder
+
+    dataset = open_dataset(store, outcome["dataset"])
+    name = dataset.manifest["name"]
+    if as_json:
+        print_json({**dataset_summary(dataset.manifest), **outcome})
+        return
+    if outcome["existed"]:
+        typer.echo("there already: this version, with the same series; nothing was written")
+        newest = open_dataset(store, name).ref
+        if newest != outcome["dataset"]:
+            typer.echo(f"the newest version stays {newest}, which was made from this one")
+    print_facts(outcome["recordings"])
+    if outcome["recordings"]:
+        print_record({"pages": store.address(recordings_folder(store, name))})
+    hidden = {"dataset", "existed", "recordings", *(() if outcome["parent"] else ("added",))}
+    print_record({key: value for key, value in outcome.items() if key not in hidden})
+    show_dataset(store, outcome["dataset"], as_json)
+
+
 def inspect(
     paths: Annotated[list[str], typer.Argument(help="Files or folders of series.")],
     reading: RecordingOptions,
@@ -203,6 +229,31 @@ def inspect(
     described = seen.describe()
     described["amiss"] += [*stuck_lines(profile), *sample.giveaways()]
     show_overview({"files": forms, **described}, as_json, heard)
+
+
+def show_overview(
+    inspected: "Inspected", as_json: bool, heard: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Print how files are read, what was heard of recordings, and likely problems."""
+    if as_json:
+        print_json({**inspected, "recordings": heard} if heard else inspected)
+        return
+    for path, file in inspected["files"].items():
+        print_record({"file": path, **file, "columns": dict(_runs(file["columns"]))})
+    low, typical, high = inspected["n_steps"]
+    steps = {"n_steps": [low, high], "typical": typical}
+    print_facts(heard)
+    print_record({**inspected, **steps, "files": None})
+
+
+def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Group neighbouring columns of the same role into one line if there are many."""
+    for role, group in groupby(columns, key=lambda name: columns[name]):
+        names = list(group)
+        if len(names) > MANY_COLUMNS:
+            yield f"{names[0]} to {names[-1]}", f"{role} ({len(names):,})"
+        else:
+            yield from ((name, role) for name in names)
 
 
 def ingest(
@@ -265,19 +316,12 @@ def _show_arrivals(outcome: "Arrivals", as_json: bool) -> None:
     if as_json:
         print_json(outcome)
     else:
-        for file in files:
-            gained = f"{file['added']:,} series" if file["became"] == "added" else ""
-            what = gained + file["reason"].removeprefix(f"{file['file']}: ")
-            typer.echo(
-                f"{file['became']:<12} {printable(file['file'])}: {printable(what, LONGEST_LINE)}"
-            )
+        print_table(files, empty="nothing new")
         for sweep in outcome["sweeps"]:
             where = f" to {sweep['dataset']}" if sweep["dataset"] else ""
             typer.echo(f"{sweep['place']}: {sweep['added']:,} series added{where}")
             if inner := subfolders(open_root(sweep["place"])):
                 names = printable(", ".join(inner))
                 typer.echo(f"{sweep['place']}: takes no files of its subfolders: {names}")
-        if not files:
-            typer.echo("nothing new")
     if any(file["became"] == "quarantined" for file in files):
         raise typer.Exit(REFUSED)

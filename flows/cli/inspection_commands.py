@@ -2,12 +2,12 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqclass.flows.cli.command_line import (
-    LONGEST_LINE,
     REFUSED,
     JsonFlag,
     RootOption,
@@ -16,17 +16,16 @@ from seqclass.flows.cli.command_line import (
     existing_writable,
     name_damaged,
 )
-from seqclass.flows.cli.dataset_printing import dataset_summary, show_stored_dataset
-from seqclass.flows.cli.printing import (
-    add_row,
-    new_table,
-    print_json,
-    print_rows,
-    print_table,
-    span,
+from seqclass.flows.cli.printing import print_json, print_table
+from seqclass.flows.cli.printing import show as show_result
+from seqclass.flows.cli.views import (
+    dataset_facts,
+    dataset_summary,
+    show_model,
+    show_series,
+    show_study,
+    show_wrong,
 )
-from seqclass.flows.cli.study_printing import show_study
-from seqclass.flows.cli.training_printing import print_goals, show_model, show_wrong
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     DamagedError,
@@ -41,7 +40,6 @@ from seqclass.store.root import (
 if TYPE_CHECKING:
     from seqclass.pages.comparison import Comparison
     from seqclass.pages.digest import Digest
-    from seqclass.store.registry import Refusal, Tenure
 
 MAX_COLUMNS = 4
 """Number of versions up to which a terminal shows every class."""
@@ -57,14 +55,14 @@ def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
     if as_json:
         print_json({"datasets": [dataset_summary(m) for m in manifests], "damaged": bad})
         return
-    table = new_table("dataset", "series", "steps", "channels", "classes", "made")
-    for m in manifests:
-        add_row(table,
-            f"{m['name']}@{m['version']}", str(m["n_series"]), span(m["n_steps"]),
-            str(len(m["channels"])), str(len(m["classes"])), m["created"][:10],
-        )  # fmt: skip
+    rows = [
+        {"dataset": f"{m['name']}@{m['version']}", "n_series": m["n_series"],
+         "n_steps": m["n_steps"], "channels": len(m["channels"]), "classes": len(m["classes"]),
+         "made": m["created"][:10]}
+        for m in manifests
+    ]  # fmt: skip
     makers = "'seqclass run' or 'seqclass import PATH --name NAME'"
-    print_rows(table, manifests, f"no datasets yet: {makers} makes one")
+    print_table(rows, empty=f"no datasets yet: {makers} makes one")
 
 
 def models(
@@ -86,16 +84,16 @@ def models(
     if as_json:
         print_json({"models": listed, "damaged": bad})
         return
-    table = new_table("model", "", "macro F1", "accuracy", "log-loss", "dataset", "made")
-    for m in listed:
-        scores = [f"{m['metrics'][key]:.4f}" for key in ("macro_f1", "accuracy", "log_loss")]
-        mark = "champion" if m["champion"] else "refused" if m["refused"] else ""
-        dataset, _, digest = m["dataset"].removeprefix("datasets/").partition("@")
-        made = m["created"][:10]
-        add_row(
-            table, f"{m['name']}@{m['version']}", mark, *scores, f"{dataset}@{digest[:8]}", made
-        )
-    print_rows(table, listed, "no models yet: 'seqclass run' or 'seqclass train DATASET' makes one")
+    rows = [
+        {"model": f"{m['name']}@{m['version']}",
+         "": "champion" if m["champion"] else "refused" if m["refused"] else "",
+         **{key: m["metrics"][key] for key in ("macro_f1", "accuracy", "log_loss")},
+         "dataset": m["dataset"].removeprefix("datasets/").partition("@")[0],
+         "made": m["created"][:10]}
+        for m in listed
+    ]  # fmt: skip
+    makers = "'seqclass run' or 'seqclass train DATASET'"
+    print_table(rows, empty=f"no models yet: {makers} makes one")
 
 
 def _list_questions(store: Root, as_json: bool) -> None:
@@ -117,19 +115,16 @@ def _list_questions(store: Root, as_json: bool) -> None:
     name_damaged(bad)
     now = datetime.now(UTC)
     ages = [timedelta(seconds=round((now - item[0].asked).total_seconds())) for item in waiting]
+    questions = [
+        {"model": f"models/{ref}", "asked": question.asked.isoformat(),
+         "age_s": age.total_seconds(), "until": question.until.isoformat(), "owner": owner,
+         "reason": question.reason}
+        for (question, ref, owner), age in zip(waiting, ages, strict=True)
+    ]  # fmt: skip
     if as_json:
-        questions = [
-            {"model": f"models/{ref}", "asked": question.asked.isoformat(),
-             "age_s": age.total_seconds(), "until": question.until.isoformat(), "owner": owner,
-             "reason": question.reason}
-            for (question, ref, owner), age in zip(waiting, ages, strict=True)
-        ]  # fmt: skip
         print_json({"questions": questions, "damaged": bad})
-        return
-    table = new_table("awaits approval", "for", "until (UTC)", "owner", "why it passed")
-    for (question, ref, owner), age in zip(waiting, ages, strict=True):
-        add_row(table, ref, str(age), f"{question.until:%Y-%m-%d %H:%M}", owner, question.reason)
-    print_rows(table, waiting, "no version awaits approval")
+    else:
+        print_table(questions, empty="no version awaits approval")
 
 
 def show(
@@ -155,13 +150,24 @@ def show(
         option, means = ("--series", "a dataset") if series is not None else ("--wrong", "a model")
         raise ValueError(f"{option}: expected {means}, got {ref!r}; name one, or leave it out")
     if kind == "datasets":
-        show_stored_dataset(store, ref, series, as_json)
+        _show_dataset(store, ref, series, as_json)
     elif wrong:
         show_wrong(store, ref, as_json)
     elif kind == "models":
         show_model(store, ref, as_json)
     else:
         show_study(store, ref, as_json)
+
+
+def _show_dataset(store: Root, ref: str, series: str | None, as_json: bool) -> None:
+    from seqclass.store.datasets import open_dataset
+
+    dataset = open_dataset(store, ref)
+    if series is not None:
+        show_series(dataset, series, as_json)
+    else:
+        manifest = dataset.manifest
+        show_result(manifest, as_json, people=dataset_facts(store, manifest))
 
 
 def _kind_of(store: Root, ref: str, preferred: str) -> str:
@@ -187,7 +193,7 @@ def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
     from seqclass.pages.index_pages import write_all
 
     path = write_all(store := existing_writable(root))
-    print_json({"index": path}) if as_json else typer.echo(f"catalogue: {store.address(path)}")
+    show_result({"index": path}, as_json, people={"catalogue": store.address(path)})
 
 
 def verify(
@@ -199,12 +205,7 @@ def verify(
     from seqclass.store.catalogue import verify_tree
 
     result = verify_tree(existing(root), ref)
-    if as_json:
-        print_json(result)
-    else:
-        for item in result["bad"]:
-            typer.echo(printable(f"{item['path']}: {item['problem']}", LONGEST_LINE))
-        typer.echo(f"{result['checked']} files checked, {len(result['bad'])} bad")
+    show_result(result, as_json, f"{len(result['bad'])} bad")
     if result["bad"]:
         raise typer.Exit(REFUSED)
 
@@ -215,12 +216,13 @@ def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
 
     findings = diagnose(root)
     healthy = all(finding["ok"] for finding in findings)
-    if as_json:
-        print_json({"healthy": healthy, "findings": findings})
-    else:
-        for f in findings:
-            advice = "" if f["ok"] else f"; {f['advice']}"
-            typer.echo(f"{'ok  ' if f['ok'] else 'BAD '} {f['what']}: {f['found']}{advice}")
+    rows = [
+        {"": "ok" if f["ok"] else "BAD", "what": f["what"], "found": f["found"],
+         "advice": "" if f["ok"] else f["advice"]}
+        for f in findings
+    ]  # fmt: skip
+    record = {"healthy": healthy, "findings": findings}
+    show_result(record, as_json, people={"healthy": healthy, "findings": rows})
     if not healthy:
         raise typer.Exit(REFUSED)
 
@@ -254,17 +256,21 @@ def history(
     answered = terms if span is None else [term for term in terms if term.overlaps(*span)]
     every = refusals_of(store, name)
     refused = every if span is None else [r for r in every if span[0] <= r.time < span[1]]
+    tenures = [{**asdict(t), "since": t.since.isoformat(),
+                "until": t.until and t.until.isoformat()} for t in answered]  # fmt: skip
+    others = [{**asdict(r), "time": r.time.isoformat()} for r in refused]
     if as_json:
-        tenures = [{**asdict(t), "since": t.since.isoformat(),
-                    "until": t.until and t.until.isoformat()} for t in answered]  # fmt: skip
-        others = [{**asdict(r), "time": r.time.isoformat()} for r in refused]
         print_json({"model": name, "at": at, "answered": tenures, "refused": others})
         return
     if not answered:
         barred = None if terms or every else refusal_of_newest(store, name)
         why = f"; the newest was refused: {printable(barred)}" if barred else ""
         typer.echo(f"{name}: no version answered{'' if at is None else f' at {at}'}{why}")
-    show_history(name, answered, refused)
+    events = [{**tenure, "until": tenure["until"] or "now"} for tenure in tenures]
+    events += [{**refusal, "since": refusal["time"]} for refusal in others]
+    events.sort(key=itemgetter("since"), reverse=True)
+    fields = ("version", "since", "until", "what", "actor", "reason")
+    print_table([{field: event.get(field) for field in fields} for event in events])
 
 
 def compare(
@@ -292,7 +298,7 @@ def compare(
     if as_json:
         print_json({**asdict(comparison), "verdict": verdict, "reasons": reasons, "page": page})
     else:
-        show_comparison(comparison, verdict, store.address(page))
+        _show_comparison(comparison, verdict, store.address(page))
     conclude(verdict, "; ".join(reasons) or f"{comparison.versions[-1]} awaits approval")
 
 
@@ -310,78 +316,28 @@ def digest(
 
     summary = look_back(store, now - timedelta(days=days), now)
     page = write_digest(store, summary)
-    if as_json:
-        print_json({**asdict(summary), "page": page})
-    else:
-        show_digest(summary, store.address(page))
+    people = {**_people_of(summary), "page": store.address(page)}
+    show_result({**asdict(summary), "page": page}, as_json, people=people)
 
 
-def show_history(name: str, terms: "list[Tenure]", refused: "list[Refusal]") -> None:
-    """Print tenures and refusals, newest first."""
-    texts = [(term.since, _tenure_lines(name, term)) for term in terms]
-    texts += [(refusal.time, _refusal_lines(name, refusal)) for refusal in refused]
-    for _, lines in sorted(texts, reverse=True):
-        typer.echo("\n".join(lines))
-
-
-def _tenure_lines(name: str, term: "Tenure") -> tuple[str, str]:
-    until = "now" if term.until is None else f"{term.until:%Y-%m-%d %H:%M}"
-    return (
-        f"{name}@{term.version}: {term.since:%Y-%m-%d %H:%M} to {until} UTC",
-        f"  {term.what} by {printable(term.actor)}: {printable(term.reason)}",
-    )
-
-
-def _refusal_lines(name: str, refusal: "Refusal") -> tuple[str, str]:
-    words = {"refuse": "refused", "decline": "declined", "delete": "deleted"}[refusal.what]
-    return (
-        f"{name}@{refusal.version}: {words} {refusal.time:%Y-%m-%d %H:%M} UTC",
-        f"  by {printable(refusal.actor)}: {printable(refusal.reason)}",
-    )
-
-
-def show_comparison(comparison: "Comparison", verdict: str, page: str) -> None:
-    first = comparison.versions[0]
-    typer.echo(f"{sum(comparison.rows.values()):,} common test rows; differences to {first}")
-    table = new_table("version", "macro F1", "difference", "95% interval", "won", "lost")
-    for standing in comparison.standings:
-        beside = (f"{standing.difference:+.4f}", "{:+.3f} to {:+.3f}".format(*standing.interval),
-                  str(standing.won), str(standing.lost))  # fmt: skip
-        rest = beside if standing is not comparison.standings[0] else ("", "", "", "")
-        add_row(table, standing.version, f"{standing.macro_f1:.4f}", *rest)
-    print_table(table)
-    for standing in comparison.standings[1:]:
-        typer.echo(f"{standing.version}: {standing.verdict}")
-    for standing in comparison.standings:
-        if standing.goal:
-            title = f"{standing.version}: answers for each goal"
-            print_goals(title, standing.by_goal, standing.goal)
-    if len(comparison.versions) <= MAX_COLUMNS:
-        table = new_table("recall of class", "rows", *comparison.versions)
-        for label, count in comparison.rows.items():
-            recalls = (f"{standing.recalls[label]:.4f}" for standing in comparison.standings)
-            add_row(table, printable(label, 30), f"{count:,}", *recalls)
-        print_table(table)
+def _show_comparison(comparison: "Comparison", verdict: str, page: str) -> None:
+    fields = ("version", "macro_f1", "difference", "interval", "won", "lost", "verdict")
+    standings = [asdict(standing) for standing in comparison.standings]
+    print_table([{key: standing[key] for key in fields} for standing in standings])
+    if len(standings) <= MAX_COLUMNS:
+        recalls = [{"recall of class": label, "rows": count,
+                    **{s["version"]: s["recalls"][label] for s in standings}}
+                   for label, count in comparison.rows.items()]  # fmt: skip
+        print_table(recalls)
     typer.echo(f"{comparison.versions[-1]} at present: {verdict.replace('_', ' ')}")
     typer.echo(f"page: {page}")
 
 
-def show_digest(summary: "Digest", page: str) -> None:
-    typer.echo(f"from {summary.since[:16]} to {summary.until[:16]} UTC")
-    for arrival in summary.arrived:
-        new = "the version before it is gone" if arrival.added is None else f"{arrival.added:+,}"
-        typer.echo(f"arrived:  {arrival.dataset}, {arrival.n_series:,} series ({new})")
-    for answered in summary.answered:
-        rows, unknown = f"{answered.rows:,}", f"{answered.unknown:,}"
-        typer.echo(f"answered: {rows} series by {answered.version}, {unknown} unknown")
-    for made in summary.trained:
-        refused = f", refused: {made.refused}" if made.refused else ""
-        typer.echo(f"trained:  {made.version}, macro F1 {made.macro_f1:.4f}{refused}")
-    for name, look in summary.looked:
-        typer.echo(f"looked:   {name}: {'; '.join((look.decision, *look.seen))}")
-    for name, move in summary.decided:
-        version = move.candidate or move.after
-        typer.echo(f"decided:  {move.what} {name}@{version}: {printable(move.reason)}")
-    if summary.removed:
-        typer.echo(f"removed:  {len(summary.removed):,} items, which the lines above do not count")
-    typer.echo(f"page: {page}")
+def _people_of(summary: "Digest") -> dict[str, Any]:
+    """Return what people are told of some days: of a move or a check its most important fields."""
+    decided = [{"time": move.time, "model": name, "what": move.what,
+                "version": move.candidate or move.after, "reason": move.reason}
+               for name, move in summary.decided]  # fmt: skip
+    looked = [{"time": look.time, "model": name, "decision": look.decision, "seen": look.seen}
+              for name, look in summary.looked]  # fmt: skip
+    return {**asdict(summary), "decided": decided, "looked": looked}

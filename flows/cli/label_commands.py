@@ -13,7 +13,7 @@ from seqclass.flows.cli.command_line import (
     prepare_step,
 )
 from seqclass.flows.cli.option_groups import Place
-from seqclass.flows.cli.printing import command_line, print_json
+from seqclass.flows.cli.printing import command_line, show
 from seqclass.store.root import Damages
 
 
@@ -43,22 +43,21 @@ def queue(
         written = write_sheet(label_queue, ending, out)
         keep_queue(version, label_queue, datetime.now(UTC))
     name_damaged(bad)
-    n_questions, reasons, left = len(label_queue.questions), label_queue.reasons, label_queue.left
-    if place.as_json:
-        print_json({"model": label_queue.model, "questions": n_questions, "reasons": reasons,
-                    "left": left, "written": written})  # fmt: skip
-        return
-    if not n_questions:
+    n_questions = len(label_queue.questions)
+    if n_questions:
+        where, file = ("it", out) if ending == ".csv" else ("Label Studio", "EXPORT.json")
+        following = [
+            f"label the series in {where}, then go on with the next command",
+            f"next: {command_line(store, 'label', version.name, file)}",
+        ]
+    else:
         asked = not again and queue_of(version, most, again=True, bad=Damages()).questions
         more = "; --again asks what has no answer yet" if asked else ""
-        typer.echo(f"{version.name}: nothing to ask{more}")
-        return
-    why = ", ".join(f"{count} {reason}" for reason, count in reasons.items())
-    typer.echo(f"questions: {n_questions} ({why}); left for later: {left}")
-    typer.echo(f"written: {', '.join(written)}")
-    where, file = ("it", out) if ending == ".csv" else ("Label Studio", "EXPORT.json")
-    typer.echo(f"label the series in {where}, then go on with the next command")
-    typer.echo(f"next: {command_line(store, 'label', version.name, file)}")
+        following = [f"{version.name}: nothing to ask{more}"]
+    record = {"model": label_queue.model, "questions": n_questions,
+              "reasons": label_queue.reasons, "left": label_queue.left,
+              "written": written}  # fmt: skip
+    show(record, place.as_json, *following)
 
 
 def label(
@@ -79,7 +78,7 @@ def label(
 
     store, limits = place.store(), limits_of(limit or [])
     version = open_model(store, model)
-    from seqclass.labelling.relabelling import LabelsSpec, words_of
+    from seqclass.labelling.relabelling import LabelsSpec
     from seqclass.pipeline.label import take_labels
 
     prepare_step(store)
@@ -88,7 +87,4 @@ def label(
         from seqclass.tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["changed"])
-    if place.as_json:
-        print_json(outcome)
-        return
-    typer.echo(f"{outcome['dataset']}: {words_of(outcome)}")
+    show(outcome, place.as_json)

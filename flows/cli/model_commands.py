@@ -27,7 +27,7 @@ from seqclass.flows.cli.command_line import (
     writable,
 )
 from seqclass.flows.cli.option_groups import Place, SpreadPlace
-from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.flows.cli.printing import print_json, print_table, show
 from seqclass.store.root import Root
 from seqclass.tasks.compute.runner import is_spread
 
@@ -116,7 +116,7 @@ def promote(
         tell_server(store, "seqclass.model.promoted", outcome, reason)
     elif outcome["verdict"] == "awaits_approval" and not asked_before:
         tell_server(store, "seqclass.approval.needed", outcome, str(outcome["refused"]))
-    show_move(outcome, place.as_json)
+    show(outcome, place.as_json)
     conclude(outcome["verdict"], f"{outcome['refused']}; --force promotes it")
 
 
@@ -135,7 +135,7 @@ def rollback(
     outcome = roll_back(store, model, reason)
     _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)
-    show_move(outcome, place.as_json)
+    show(outcome, place.as_json)
 
 
 def _refresh_index(store: Root, outcome: "Move") -> None:
@@ -172,14 +172,7 @@ def reproduce(model: ModelArgument, place: SpreadPlace) -> None:
 
         prepare_step(store)
         result = step(model, store)
-    if place.as_json:
-        print_json(result)
-    else:
-        typer.echo(f"{result['model']}: {result['verdict']}")
-        if result["first_difference"]:
-            typer.echo(f"first difference: {result['first_difference']}")
-        if result.get("changed_fingerprint"):
-            typer.echo(f"changed since: {', '.join(result['changed_fingerprint'])}")
+    show(result, place.as_json)
     if result["verdict"] == "different":
         raise typer.Exit(REFUSED)
 
@@ -222,37 +215,19 @@ def simulate(
 
 
 def show_retraining(store: Root, outcome: "Outcome", as_json: bool) -> None:
-    if as_json:
-        print_json(outcome)
-        return
-    for words in outcome.get("seen", []):
-        typer.echo(words)
-    typer.echo(f"{outcome['decision']}: {'; '.join(outcome['reasons'])}")
-    if outcome["challenger"]:
-        typer.echo(f"challenger: {outcome['challenger']}")
-    typer.echo(f"champion: {outcome['model']}")
+    fields = ("decision", "challenger", "model", "new_rows", "reasons", "seen")
+    people = {field: outcome.get(field) for field in fields}
     if outcome.get("folder"):
-        typer.echo(f"record: {store.address(outcome['folder'])}")
-
-
-def show_move(outcome: "Move", as_json: bool) -> None:
-    if as_json:
-        print_json(outcome)
-        return
-    before = outcome["from"] or "none"
-    what = f"champion moved from {before} to" if outcome["moved"] else "champion stays, asked for"
-    typer.echo(f"{what} {outcome['to']}: {outcome['model']}")
+        people["record"] = store.address(outcome["folder"])
+    show(outcome, as_json, people=people)
 
 
 def show_weeks(rows: "list[Week]", as_json: bool) -> None:
     if as_json:
         print_json({"weeks": rows})
         return
-    table = new_table("week", "what came", "decision", "drift", "why")
-    for row in rows:
-        moved = ", ".join(row.get("drifted", [])[:2])
-        add_row(table, str(row["week"]), row["event"], row["decision"], moved, row["why"])
-    print_table(table)
+    fields = ("week", "event", "decision", "drifted", "why")
+    print_table([{field: row.get(field) for field in fields} for row in rows])
 
 
 VersionArgument = Annotated[
@@ -269,8 +244,7 @@ def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
         command = f"'seqclass decline {model} --reason WHY'"
         raise typer.Exit(complain(f"{move['refused']}; {command} declines it", REFUSED))
     tell_server(store, "seqclass.model.promoted", move, reason)
-    line = f"{move['model']}: approved; it is the champion, before: {move['from'] or 'none'}"
-    print_json(move) if place.as_json else typer.echo(line)
+    show(move, place.as_json)
 
 
 def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
@@ -278,8 +252,7 @@ def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
     store = place.store()
     move = _answer(store, model, False, reason)
     tell_server(store, "seqclass.model.refused", move, reason)
-    line = f"{move['model']}: declined; champion: {move['from'] or 'none'}"
-    print_json(move) if place.as_json else typer.echo(line)
+    show(move, place.as_json)
 
 
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":

@@ -9,7 +9,7 @@ import typer
 
 from seqclass.flows.cli.command_line import ReasonOption
 from seqclass.flows.cli.option_groups import Place
-from seqclass.flows.cli.printing import print_json
+from seqclass.flows.cli.printing import print_table, show
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.root import Root
 
@@ -114,12 +114,7 @@ def rename(
 
     store = place.store()
     renamed = rename_all(store, ref, new, reason) if yes else plan_rename(store, ref, new)
-    if place.as_json:
-        print_json({**renamed, "renamed": yes})
-        return
-    for version in renamed["versions"]:
-        typer.echo(f"{renamed['from']}@{version} to {renamed['to']}@{version}")
-    typer.echo("renamed" if yes else "nothing was renamed; --yes renames")
+    show({**renamed, "renamed": yes}, place.as_json, *([] if yes else ["--yes renames"]))
 
 
 def _refresh(store: Root, items: "list[Item]") -> None:
@@ -135,13 +130,12 @@ def _show(
 ) -> None:
     going = [item.ref for item in items if not item.why]
     kept = {i.ref: i.why for i in items if i.why and i.ref.startswith(("models/", "datasets/"))}
-    if as_json:
-        print_json({"removed": going if done else [], "goes": going, "kept": kept})
-        return
-    for ref, why in kept.items():
-        typer.echo(f"stays: {ref}: {why}")
-    for ref in going:
-        note = f": {notes[ref]}" if notes and ref in notes else ""
-        typer.echo(f"{'removed' if done else 'goes'}: {ref}{note}")
-    yes = "" if done or not going else "; --yes removes what goes"
-    typer.echo(f"{len(going)} {'removed' if done else 'would go'}{yes}")
+    if not as_json:
+        what = "removed" if done else "goes"
+        print_table([{"": "stays", "item": ref, "why": why} for ref, why in kept.items()]
+                    + [{"": what, "item": ref, "why": (notes or {}).get(ref)}
+                       for ref in going])  # fmt: skip
+    record = {"removed": going if done else [], "goes": going, "kept": kept}
+    counts = {"removed": len(record["removed"]), "goes": len(going), "kept": len(kept)}
+    more = [] if done or not going else ["--yes removes what goes"]
+    show(record, as_json, *more, people=counts)

@@ -13,14 +13,14 @@ from seqclass.flows.cli.command_line import (
     prepare_step,
 )
 from seqclass.flows.cli.option_groups import ReadingOptions, SpreadPlace
-from seqclass.flows.cli.printing import print_json
+from seqclass.flows.cli.printing import show
 from seqclass.store.root import Root
 from seqclass.tasks.compute.runner import is_spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from seqclass.inference.assessment import Assessed, Promise, Quality
+    from seqclass.inference.assessment import Assessed
     from seqclass.inference.score_data import Job, ScoringSpec
 
 
@@ -71,7 +71,7 @@ def score(
     if out == "-":
         _print_answers(store, outcome["tables"])
     else:
-        show_scores(store, outcome, options.labels, place.as_json)
+        show_scores(store, outcome, place.as_json)
 
 
 def _on_cluster(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
@@ -119,46 +119,9 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
     return workers().run(jobs)
 
 
-def show_scores(store: Root, assessed: "Assessed", labels: str | None, as_json: bool) -> None:
-    out = store.address(assessed["out"])
-    if as_json:
-        tables = [store.address(table) for table in assessed["tables"]]
-        print_json({**assessed, "tables": tables, "out": out})
-        return
-    before = assessed["rows"] - assessed["scored"]
-    typer.echo(
-        f"{assessed['model']}: {assessed['rows']:,} series answered, {assessed['unknown']:,} of "
-        f"them unknown{f'; {before:,} had been scored before' if before else ''}"
-    )
-    if labels is not None and not assessed["labels"]["rows"]:
-        typer.echo(
-            f"0 of {assessed['rows']:,} series have a label in {labels}; compare the ids of the two"
-        )
-    if others := assessed["labels"]["of_other_classes"]:
-        typer.echo(f"labels of classes that the model does not know: {others:,}, left out")
-    if assessed["metrics"]:
-        typer.echo(quality_line(assessed["metrics"]))
-    elif assessed["estimate"]:
-        typer.echo(promise_line(assessed["estimate"]))
-    typer.echo(f"scores: {out}")
-
-
-def quality_line(m: "Quality") -> str:
-    low, high = m["intervals"]["accuracy"]
-    line = (
-        f"on {m['labelled']:,} labelled rows: macro F1 {m['macro_f1']:.4f}, accuracy "
-        f"{m['accuracy']:.4f} (95%: {low:.4f} to {high:.4f}), log-loss {m['log_loss']:.4f}"
-    )
-    if not (trained := m.get("trained")):
-        return line
-    return f"{line}; {trained:,} of these rows trained the model, by their ids: this flatters it"
-
-
-def promise_line(e: "Promise") -> str:
-    if e["accuracy_interval"] is None:
-        return f"accuracy can't be estimated without labels: {e['doubt']}"
-    low, high = e["accuracy_interval"]
-    return (
-        f"estimated without labels, from {e['tested_rows']:,} test rows and calibrated "
-        f"confidence: accuracy {e['accuracy']:.4f} (95%: {low:.4f} to {high:.4f})"
-    )
+def show_scores(store: Root, assessed: "Assessed", as_json: bool) -> None:
+    tables = [store.address(table) for table in assessed["tables"]]
+    record = {**assessed, "tables": tables, "out": store.address(assessed["out"])}
+    estimate = {} if assessed["metrics"] else {"estimate": assessed["estimate"]}
+    fields = ("model", "rows", "scored", "unknown", "labels", "metrics", "out")
+    show(record, as_json, people={field: record[field] for field in fields} | estimate)

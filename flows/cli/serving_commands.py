@@ -13,7 +13,7 @@ import typer
 
 from seqclass.flows.cli.command_line import JsonFlag, ModelArgument, RootOption, existing, remark
 from seqclass.flows.cli.option_groups import Place
-from seqclass.flows.cli.printing import print_json
+from seqclass.flows.cli.printing import print_json, show
 from seqclass.flows.service.credentials import TOKEN, make_token, private_folder, read_token
 from seqclass.flows.service.server import home_of
 from seqclass.store.root import Root
@@ -194,14 +194,4 @@ def export(
     store = existing(root)
     version, kind = open_model(store, model), check_export(store, to, out)
     made = export_model(store, version, kind, out)
-    if as_json:
-        print_json(asdict(made))
-        return
-    near = made.agreement
-    typer.echo(f"{made.model}: {made.folder}, {made.bytes / 1e6:.1f} MB")
-    typer.echo(f"{near.series} series answered alike, probabilities at most {near.gap:.2g} apart")
-    if near.unsettled:
-        typer.echo(
-            f"not counted: {near.unsettled} series whose answers hang on rounding, at most "
-            f"{near.unsettled_gap:.2g} apart"
-        )
+    show(asdict(made), as_json)

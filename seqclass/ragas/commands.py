@@ -18,10 +18,10 @@ from seqclass.flows.cli.command_line import (
     words,
 )
 from seqclass.flows.cli.dataset_commands import draw
-from seqclass.flows.cli.dataset_printing import print_facts
 from seqclass.flows.cli.option_groups import Place, SpreadPlace, TonicOption, check_tonic
-from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.flows.cli.printing import print_json, print_table
 from seqclass.flows.cli.spec_files import PARSERS, read_spec_file
+from seqclass.flows.cli.views import print_facts
 from seqclass.ragas.voting_commands import vote
 from seqclass.store.root import open_root, printable
 
@@ -168,10 +168,7 @@ def show_named(naming: "Naming", page: str, as_json: bool) -> None:
         print_json({**naming, "page": page})
         return
     typer.echo(f"{printable(naming['recording']['file'])}: {naming['why']}")
-    table = new_table("raga", "probability")
-    for entry in naming["ragas"]:
-        add_row(table, printable(entry["raga"]), f"{entry['probability']:.3f}")
-    print_table(table)
+    print_table(naming["ragas"])
     print_facts([naming["recording"]])
     typer.echo(f"page: {page}")
 

@@ -7,7 +7,7 @@ import typer
 
 from seqclass.flows.cli.command_line import DatasetArgument, ModelArgument, prepare_step
 from seqclass.flows.cli.option_groups import Place
-from seqclass.flows.cli.printing import add_row, new_table, print_json, print_table
+from seqclass.flows.cli.printing import print_json, print_record, print_table
 from seqclass.flows.cli.spec_files import read_spec_file
 
 if TYPE_CHECKING:
@@ -90,50 +90,19 @@ def _is_list_of_names(value: Any) -> bool:
 
 
 def show_votes(poll: "Poll", path: str) -> None:
-    """Print answers by piece, accuracies of the voters, and the leads of the model."""
-    typer.echo(f"{poll['kind']}: {poll['model']}, trained on {poll['trained_on']}")
-    if poll["trained_rows"]:
-        typer.echo(f"{poll['trained_rows']} series that the model was trained on are left out")
-    voters = {who.replace("_", " "): row for who, row in poll["who"].items()}
-    baselines = [*poll["who"]][1:]
-    answers = new_table("piece", "label", "windows", "answer", "agreement", *[*voters][1:])
-    for row in poll["answers"]:
-        add_row(answers,
-            row["piece"], row["label"] or "", str(row["windows"]), row["answer"],
-            f"{row['agreement']:.2f}", *(row[who] for who in baselines),
-            style="bold" if row["answer"] == row["label"] else "",
-        )  # fmt: skip
-    print_table(answers)
-    accuracies = new_table(f"{poll['kind']}, accuracy of", "windows", "over pieces", "pieces", "",
-                           "unknown", "of the answered")  # fmt: skip
-    for who, voter in voters.items():
-        pieces = voter["pieces"]
-        add_row(accuracies, who, *cells(voter["windows"]), *cells(pieces), str(pieces["unknown"]),
-                cells(pieces["answered"])[0])  # fmt: skip
-    print_table(accuracies)
-    sets = new_table("windows within a set", "rows", "chance", *voters)
-    for name, first in next(iter(voters.values()))["sets"].items():
-        add_row(sets, name, f"{first['rows']:,}", f"{first['chance']:.2f}",
-                *(" ".join(cells(voter["sets"][name])) for voter in voters.values()))  # fmt: skip
-    if sets.row_count:
-        print_table(sets)
-    for way, accuracy in poll["tonics"].items():
-        share, interval = cells(accuracy)
-        typer.echo(f"tonic {way}: {share} of {accuracy['rows']} recordings {interval}")
-    if names := ", ".join(poll["of_other_classes"]):
-        typer.echo(f"of classes that the model does not know, so not scored: {names}")
-    for who, lead in poll["leads"].items():
-        low, high = lead["interval"]
-        typer.echo(
-            f"windows: {lead['lead']:+.4f} against the {who.replace('_', ' ')}, 95% interval over "
-            f"pieces {low:+.4f} to {high:+.4f}"
-        )
-    typer.echo(f"all answers: {path}")
+    """Print each piece's answer, and the accuracies; the file at ``path`` has the rest."""
+    others = [who for who in poll["who"] if who != "this model"]
+    fields = ("piece", "label", "windows", "answer", "agreement", *others)
+    print_table([{field: row[field] for field in fields} for row in poll["answers"]])
+    print_table([
+        {f"{poll['kind']}, accuracy of": who, **_cells("windows", row["windows"]),
+         **_cells("pieces", row["pieces"]), "unknown": row["pieces"]["unknown"],
+         **{name: _cells("", of_set)[""] for name, of_set in row["sets"].items()}}
+        for who, row in poll["who"].items()
+    ])  # fmt: skip
+    print_record({**poll, "who": None, "answers": None, "all answers": path})
 
 
-def cells(score: "Accuracy") -> tuple[str, str]:
-    """Return the cells of an accuracy and its interval."""
-    if score["interval"] is None:
-        return "-", ""
-    low, high = score["interval"]
-    return f"{score['accuracy']:.4f}", f"{low:.3f}..{high:.3f}"
+def _cells(name: str, score: "Accuracy") -> dict[str, Any]:
+    accuracy = None if score["interval"] is None else score["accuracy"]
+    return {name: accuracy, f"{name} 95%": score["interval"]}

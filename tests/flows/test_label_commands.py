@@ -20,7 +20,7 @@ def test_the_next_step_of_a_queue_takes_its_answers_into_its_root(
     store_doubts(root, tmp_path / "given")
     queue = tmp_path / "queue.csv"
     code, out, err = seqclass("queue", "toy", "--out", queue, "--limit", 4, "--root", root.path)
-    assert (code, out.startswith("questions: 4 (")) == (0, True), err
+    assert (code, out.splitlines()[1].split()) == (0, ["questions", "4"]), err
     queue.write_text(queue.read_text().replace("?", "down"))
     code, out, err = seqclass(*next_step(out), "--by", "ann", "--json")
     assert code == 0, err
@@ -49,12 +49,12 @@ def test_a_queue_that_has_nothing_to_ask_writes_nothing(
     store_doubts(root, tmp_path / "given")
     out = tmp_path / "tasks.json"
     words = ("queue", "toy", "--out", out, "--root", root.path)
-    while "questions" in seqclass(*words)[1]:
+    while "nothing to ask" not in seqclass(*words)[1]:
         out.unlink()  # the twin of a series that was asked comes in the second queue
         out.with_suffix(".xml").unlink()
     code, printed, _ = seqclass(*words)
     assert (code, out.exists()) == (0, False)
-    assert printed == "toy: nothing to ask; --again asks what has no answer yet\n"
+    assert printed.endswith("toy: nothing to ask; --again asks what has no answer yet\n")
     monkeypatch.setattr("seqclass.labelling.label_queue.questions_of", lambda *_: [])
     for again in ([], ["--again"]):
-        assert seqclass(*words, *again)[1] == "toy: nothing to ask\n"
+        assert seqclass(*words, *again)[1].endswith("toy: nothing to ask\n")

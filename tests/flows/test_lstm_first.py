@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqclass.evaluation.contribution import LSTM
-from seqclass.flows.cli.training_printing import show_training
+from seqclass.flows.cli.views import show_training
 from seqclass.pipeline.generate import generate_dataset
 from seqclass.pipeline.training import train
 from seqclass.store.datasets import write_dataset

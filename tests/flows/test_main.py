@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from seqclass.flows.cli.command_line import PREFECT_SETTINGS
-from seqclass.flows.cli.dataset_printing import drawn_channel
 from seqclass.flows.cli.model_commands import show_retraining
 from seqclass.flows.cli.scoring_commands import show_scores
+from seqclass.flows.cli.views import drawn_channel
 from seqclass.pages.index_pages import write_all
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
@@ -56,8 +56,8 @@ def test_lists_fit_a_terminal_of_80_columns(seqclass: Command, root: Root) -> No
 def test_what_lies_in_a_bucket_is_shown_with_its_address(seqclass: Command, bucket: Root) -> None:
     folder = store_series(bucket).ref.replace("@", "/")
     words = ("--root", bucket.url)
-    assert f"files: {bucket.url}/{folder}" in seqclass("show", "toy", *words)[1].splitlines()
-    assert f"page: {bucket.url}/digests/" in seqclass("digest", *words)[1]
+    assert f"{bucket.url}/{folder}" in seqclass("show", "toy", *words)[1].split()
+    assert f"{bucket.url}/digests/" in seqclass("digest", *words)[1]
 
 
 def test_records_and_scores_in_a_bucket_are_shown_with_their_address(
@@ -68,10 +68,11 @@ def test_records_and_scores_in_a_bucket_are_shown_with_their_address(
     outcome: Any = {"decision": "refused", "reasons": ["worse"], "challenger": None,
                     "model": "models/m@v1", "folder": folder}  # fmt: skip
     show_retraining(store, outcome, False)
-    assert f"record: {store.url}/retrainings/m/1" in capsys.readouterr().out.splitlines()
+    assert f"{store.url}/retrainings/m/1" in capsys.readouterr().out.split()
     place = store.join("scores", "m", "v1", "0", "scores.parquet")
-    scored: Any = {"model": "models/m@v1", "tables": [place], "out": place}
-    show_scores(store, scored, None, True)
+    scored: Any = {"model": "models/m@v1", "tables": [place], "out": place, "metrics": None,
+                   "estimate": {}, "rows": 1, "scored": 1, "unknown": 0, "labels": {}}  # fmt: skip
+    show_scores(store, scored, True)
     shown = json.loads(capsys.readouterr().out)
     assert [*shown["tables"], shown["out"]] == [f"{store.url}/scores/m/v1/0/scores.parquet"] * 2
 
@@ -136,8 +137,8 @@ def test_what_looks_like_markup_is_text(seqclass: Command, root: Root) -> None:
     store_series(root, label=["[/a]", "[red]"] * 30)
     code, out, _ = seqclass("show", "toy")
     assert code == 0
-    assert "class [/a]" in out
-    assert "class [red]" in out
+    assert "classes [/a]" in out
+    assert "classes [red]" in out
 
 
 def test_doctor_is_content_here(seqclass: Command) -> None:

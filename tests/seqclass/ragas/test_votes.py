@@ -88,7 +88,7 @@ def test_windows_of_unseen_pieces_vote_beside_both_baselines(
     assert [row["windows"] for row in result["answers"]] == [24] * 8
     show_votes(result, path)
     out = capsys.readouterr().out
-    for part in ("synthetic → real", "this model", "bigram", "chromatic", "over pieces", path):
+    for part in ("synthetic → real", "this model", "bigram", "chromatic", "pieces 95%", path):
         assert part in out
 
 

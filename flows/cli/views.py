@@ -1,0 +1,410 @@
+"""What commands print of stored records: of datasets, models and studies."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+
+import typer
+from typing_extensions import TypedDict
+
+from seqclass.flows.cli.command_line import name_damaged
+from seqclass.flows.cli.printing import command_line, print_json, print_record, print_table, show
+from seqclass.store.manifests import DatasetManifest, ShownScores
+from seqclass.store.references import DatasetRef
+from seqclass.store.root import DamagedError, Damages, Root, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from seqclass.evaluation.leaks import Leaks
+    from seqclass.evaluation.lstm_alone import LstmSpread
+    from seqclass.labelling.truth import Truth
+    from seqclass.monitoring.decide import FinalVerdict
+    from seqclass.monitoring.first_champion import FirstEvidence
+    from seqclass.pipeline.training import Trained
+    from seqclass.store.approvals import Question
+    from seqclass.store.datasets import Dataset
+    from seqclass.store.models import Model
+    from seqclass.stored_records import EnsembleRecord, Metrics, Stability, Verdict
+
+LSTM_SCORES = ("macro_precision", "macro_recall", "macro_f1", "accuracy", "log_loss")
+SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
+MAX_CHANNELS = 8
+WIDTH, HEIGHT = 72, 6
+"""Size of the picture of a channel, in characters."""
+BLANK, DOTS = 0x2800, ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
+"""The blank character of Braille, and the bits of its two columns of dots, from the top."""
+
+
+class DatasetSummary(TypedDict):
+    """The fields of a version that lists print, see ``store.manifests.DatasetManifest``."""
+
+    dataset: str
+    n_series: int
+    n_steps: list[int]
+    channels: list[str]
+    classes: dict[str, int]
+    unlabelled: int
+    splits: dict[str, int]
+    rejected: int
+
+
+def dataset_summary(manifest: DatasetManifest) -> DatasetSummary:
+    return {
+        "dataset": str(DatasetRef(manifest["name"], manifest["version"])),
+        "n_series": manifest["n_series"],
+        "n_steps": manifest["n_steps"],
+        "channels": manifest["channels"],
+        "classes": manifest["classes"],
+        "unlabelled": manifest["unlabelled"],
+        "splits": manifest["splits"],
+        "rejected": manifest["rejected"],
+    }
+
+
+def dataset_facts(store: Root, manifest: DatasetManifest) -> dict[str, Any]:
+    """Return what people are shown of a dataset version."""
+    facts: dict[str, Any] = {**dataset_summary(manifest)}
+    if "group" in manifest["columns"]:
+        facts["groups"] = f"{manifest.get('groups') or 0:,}, each on one side of every split"
+    facts["missing"] = {name: f"{s:.2%}" for name, s in manifest.get("missing", {}).items() if s}
+    folder = store.join("datasets", manifest["name"], manifest["version"])
+    return {**facts, "files": store.address(folder)}
+
+
+def show_dataset(store: Root, ref: str, as_json: bool) -> None:
+    """Print a new dataset version, and the command that follows."""
+    from seqclass.store.datasets import open_dataset
+
+    manifest = open_dataset(store, ref).manifest
+    following = f"next: {command_line(store, *_next(store, manifest))}"
+    people = dataset_facts(store, manifest)
+    show({**dataset_summary(manifest)}, as_json, following, people=people)
+
+
+def _next(store: Root, manifest: DatasetManifest) -> tuple[str, str]:
+    """Return what follows: a retraining where a champion of that name learnt from the dataset."""
+    from seqclass.store.manifests import known_dataset
+    from seqclass.store.registry import champion_of, open_model
+
+    name = manifest["name"]
+    try:
+        if champion_of(store, name):
+            dataset = DatasetRef.parse(known_dataset(open_model(store, name).manifest))
+            if dataset.name == name:
+                return "retrain", name
+    except DamagedError:  # 'verify' names it
+        pass
+    return "train", f"{name}@{manifest['version']}"
+
+
+def print_facts(records: Sequence[Mapping[str, Any]]) -> None:
+    """Print what was read of files beside their rows."""
+    from seqclass.store.formats.file_format import facts_of
+
+    for record in records:
+        if facts := facts_of(record):
+            summary = facts.summary(record)
+            print_record({summary.name: summary.subtitle, **dict(summary.lines)})
+
+
+def show_series(dataset: "Dataset", series_id: str, as_json: bool) -> None:
+    """Print a series of a dataset by its id, with a picture."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    labels = dataset.labels()
+    row = pc.index(labels["series_id"], series_id).as_py()
+    if row < 0:
+        some = ", ".join(labels["series_id"][:3].to_pylist())
+        raise ValueError(
+            f"--series: expected an id of {dataset.ref}, such as {printable(some)}, got "
+            f"{series_id!r}; correct it"
+        )
+    [facts] = labels.slice(row, 1).to_pylist()
+    values = dataset.values(np.array([row]))[0, : facts["n_steps"]].T
+    if as_json:
+        by_channel = {
+            name: [value if math.isfinite(value) else None for value in channel.tolist()]
+            for name, channel in zip(dataset.channels, values, strict=True)
+        }
+        print_json({"dataset": dataset.ref, **facts, "values": by_channel})
+        return
+    print_record({"dataset": dataset.ref, **facts})
+    for name, channel in zip(dataset.channels[:MAX_CHANNELS], values, strict=False):
+        typer.echo(drawn_channel(printable(name), channel))
+    if (left := len(dataset.channels) - MAX_CHANNELS) > 0:
+        typer.echo(f"{left} channels more: --json has all values")
+
+
+def drawn_channel(name: str, values: "np.ndarray") -> str:
+    """Return the finite values ``(steps,)`` of a channel as a line of dots, with their ends."""
+    import numpy as np
+
+    finite = np.isfinite(values)
+    if not finite.any():
+        return f"{name}: no value"
+    low, high = float(values[finite].min()), float(values[finite].max())
+    steps, last = np.arange(len(values)), len(values) - 1
+    places = np.union1d(steps, np.linspace(0, last, 2 * WIDTH))
+    points = np.interp(places, steps, values)
+    is_there = np.isfinite(points)
+    columns = (places[is_there] / max(last, 1) * (2 * WIDTH - 1)).round().astype(int)
+    heights = (high - points[is_there]) / ((high - low) or 1.0) * (4 * HEIGHT - 1)
+    lines, dots = np.divmod(heights.round().astype(int), 4)
+    cells = np.zeros((HEIGHT, WIDTH), int)
+    np.bitwise_or.at(cells, (lines, columns // 2), np.array(DOTS)[columns % 2, dots])
+    drawn = "\n".join("".join(chr(BLANK + cell) for cell in line) for line in cells)
+    missing = f", {(~finite).mean():.1%} missing" if not finite.all() else ""
+    return f"{name}: {low:.4g} to {high:.4g}, {len(values):,} steps{missing}\n{drawn}"
+
+
+class TrainingSummary(TypedDict):
+    """The output of ``--json`` for a training; ``seeds``, ``baselines``: their figures by name."""
+
+    dataset: str
+    model: str
+    verdict: "FinalVerdict"
+    promoted: bool
+    refused: str | None
+    decision: str
+    lstm: "LstmSpread | None"
+    metrics: ShownScores
+    seeds: list[dict[str, float | str]]
+    leaks: "Leaks | None"
+    ensemble: "EnsembleRecord | None"
+    baselines: dict[str, dict[str, float]]
+    report: str
+
+
+def show_training(
+    store: Root, outcome: "Trained", as_json: bool, beside: tuple[float, ...] = ()
+) -> None:
+    """Print what a training registered. beside: macro F1 of other LSTMs on data of this kind."""
+    from seqclass.store.registry import open_model
+
+    model = open_model(store, outcome["model"])
+    if as_json:
+        print_json(training_summary(model, outcome))
+        return
+    print_model(model, outcome["decision"])
+    typer.echo(f"pages:    {store.address(store.join('index.html'))}")
+    if beside:
+        recorded = ", ".join(f"{value:.3f}" for value in beside)
+        typer.echo(f"beside it, three runs of the original author's own LSTM, macro F1: {recorded}")
+
+
+def training_summary(model: "Model", outcome: "Trained") -> TrainingSummary:
+    keys = ("seed", "accuracy", "macro_f1", "restarts", "seconds", "weights_sha256")
+    metrics, stability = _records(model)
+    return {
+        "dataset": outcome["dataset"],
+        "model": model.ref,
+        "verdict": outcome["verdict"],
+        "promoted": outcome["promoted"],
+        "refused": outcome["refused"],
+        "decision": outcome["decision"],
+        "lstm": stability["lstm"],
+        "metrics": model.manifest["metrics"],
+        "seeds": [{key: cast("Any", s)[key] for key in keys} for s in stability["seeds"]],
+        "leaks": metrics["leaks"],
+        "ensemble": metrics["ensemble"],
+        "baselines": {
+            name: {key: scores[key] for key in ("accuracy", "macro_f1")}
+            for name, scores in metrics["baselines"].items()
+        },
+        "report": f"{model.folder}/report.html",
+    }
+
+
+def _records(model: "Model") -> "tuple[Metrics, Stability]":
+    metrics, stability = map(model.read_json, ("metrics.json", "stability.json"))
+    return cast("Metrics", metrics), cast("Stability", stability)
+
+
+def show_model(store: Root, ref: str, as_json: bool) -> None:
+    from seqclass.store.log import read_log
+    from seqclass.store.registry import champion_of, open_model
+
+    model, bad = open_model(store, ref), Damages()
+    audit = read_log(store, model.name, bad)
+    name_damaged(bad)
+    if not as_json:
+        print_model(model)
+        return
+    metrics, stability = _records(model)
+    question = _question(model)
+    waits = question and {"version": question.version, "until": question.until.isoformat()}
+    truth = _truth(store, model.name)
+    print_json({**model.manifest, "model": model.ref, "champion": champion_of(store, model.name),
+                "audit": audit, "awaits_approval": waits, "truth": truth and asdict(truth),
+                "baselines": metrics["baselines"], "stability": stability,
+                "leaks": metrics["leaks"]})  # fmt: skip
+
+
+def _question(model: "Model") -> "Question | None":
+    from seqclass.store.approvals import open_question
+
+    try:
+        return open_question(model.root, model.name)
+    except DamagedError:  # 'verify' names it
+        return None
+
+
+def _truth(store: Root, name: str) -> "Truth | None":
+    from seqclass.store.scores import SCORES
+
+    if not store.names(SCORES, name):
+        return None
+    from seqclass.pages.model_summary import truth_told  # with what draws pages, which takes 0.3 s
+
+    return truth_told(store, name)
+
+
+def print_model(model: "Model", decision: str = "") -> None:
+    """Print what people are told of a version; its report has the rest.
+
+    decision: why a training has made it the champion, or not; else the stored reason.
+    """
+    from seqclass.auxiliary_rows import auxiliary_line
+    from seqclass.pages.trust import trust_of
+    from seqclass.store.approvals import how_to_answer
+    from seqclass.store.models import COMPARISON
+    from seqclass.store.registry import champion_of
+
+    root, comparison = model.root, model.read_json(COMPARISON)
+    metrics, stability = _records(model)
+    print_table([*_lstm_rows(stability, metrics["registered_seed"])], f"LSTM alone ({model.ref})")
+    champion = champion_of(root, model.name)
+    mark = " (champion)" if champion == model.version else ""
+    scored = {"this model": metrics["metrics"], **metrics["baselines"]}
+    print_table([{"": name.replace("_", " "), **{key: cast("Any", scores)[key] for key in SCORES}}
+                 for name, scores in scored.items()], f"{model.ref}{mark}")  # fmt: skip
+    name = model.name if mark else f"{model.name}@{model.version}"
+    trust = trust_of(metrics, stability, model.manifest["refused"], cast("Verdict", comparison))
+    lines = [trust.sentence, *trust.doubts, metrics["committee"]["lstm"], unknown_line(metrics)]
+    if (evidence := metrics["evidence"])["held_rows"]:
+        lines.append(evidence_line(evidence))
+    if auxiliary := model.manifest["spec"].get("auxiliary"):
+        lines.append(f"auxiliary: {auxiliary_line(auxiliary, stability['seeds'])}")
+    if limit := limit_line(stability):
+        lines.append(limit)
+    then = f"when it was trained: {comparison['reason']}"
+    lines.append(f"champion: {champion or 'none yet'}; {decision or then}")
+    if not decision and (question := _question(model)):
+        lines.append(how_to_answer(model.name, question))
+    lines += [
+        f"dataset:  {root.url.rstrip('/')}/{model.manifest['dataset'].replace('@', '/')}",
+        f"model:    {root.address(model.folder)}/model.keras",
+        f"report:   {root.address(model.folder)}/report.html",
+        f"next:     {command_line(root, 'score', name, 'PATH')}",
+    ]
+    typer.echo("\n".join(lines))
+
+
+def _lstm_rows(stability: "Stability", registered: int | None) -> Iterator[dict[str, Any]]:
+    """Yield the scores of the LSTM alone on the test rows, by seed, and how they spread."""
+    spread = stability.get("lstm")
+    if not spread:
+        return
+    for seed in stability["seeds"]:
+        [lstm] = [member for member in seed["members"] if member["name"] == "conv-lstm"]
+        name = f"seed {seed['seed']}{' (registered)' if seed['seed'] == registered else ''}"
+        scores = {key: cast("Any", seed["lstm"])[key] for key in LSTM_SCORES}
+        yield {"": name, **scores, "updates": lstm["updates"], "networks": lstm["networks"]}
+    if len(stability["seeds"]) > 1:
+        for name in ("mean", "sd", "worst"):
+            row = {"": name}
+            for key in LSTM_SCORES:
+                worst = "max" if key == "log_loss" else "min"
+                row[key] = cast("Any", spread["spread"][key])[worst if name == "worst" else name]
+            yield row
+
+
+def limit_line(stability: "Stability") -> str | None:
+    """Return at which limit LSTMs still learnt, and what takes them further; None if none did."""
+    members = [member for seed in stability["seeds"] for member in seed["members"]]
+    limits = [member["limit"] for member in members if member["why"] == "still learning"]
+    if not limits:
+        return None
+    longest = json.dumps({"recipe": {"longest": 2 * max(limits)}})
+    return (
+        f"the LSTM of {len(limits)} of {len(stability['seeds'])} seeds still learnt at its limit "
+        f"of {max(limits):,} updates; {longest} in the file of --spec takes it further"
+    )
+
+
+def evidence_line(evidence: "FirstEvidence") -> str:
+    """Return the evidence for a first champion if test rows are few."""
+    from seqclass.monitoring.first_champion import words_of_rows
+
+    low, high = evidence["interval"]
+    return (
+        f"a first champion is judged by {words_of_rows(evidence)}, each answered by what had not "
+        f"learnt from it: balanced accuracy {evidence['balanced_accuracy']:.4f}, "
+        f"{1 - evidence['significance']:.0%} interval {low:.4f} to {high:.4f}"
+    )
+
+
+def unknown_line(metrics: "Metrics") -> str:
+    """Return how many test rows are answered with ``unknown``, and why."""
+    from seqclass.store.few_references import ambiguity_rule, too_few_references
+
+    why, right = metrics["unknown"], metrics["abstention"]["accuracy_answered"]
+    few = too_few_references(metrics["references"], metrics["decision"]["unfamiliar"])
+    rule = ambiguity_rule(metrics["decision"])
+    return (
+        f"unknown: {sum(why.values())} of {metrics['test_rows']} test rows; {why['ambiguous']} are "
+        f"ambiguous{f' ({rule})' if rule else ''}, {why['unfamiliar']} unfamiliar"
+        + ("" if right is None else f"; accuracy of those not ambiguous {right:.4f}")
+        + (f"; {few}" if few else "")
+    )
+
+
+def show_wrong(store: Root, ref: str, as_json: bool) -> None:
+    """Print the test rows that a version answers wrongly, the surest answer first."""
+    from seqclass.store.models import ANSWERS
+    from seqclass.store.registry import open_model
+    from seqclass.store.tables import read_table
+
+    model = open_model(store, ref)
+    if not model.has(ANSWERS):
+        raise ValueError(
+            f"--wrong: expected a version that keeps its answers, {model.ref} has none; train again"
+        )
+    columns = ["series_id", "label", "prediction", "answer", "confidence"]
+    rows = read_table(store, model.path(ANSWERS), columns).to_pylist()
+    wrong = sorted(
+        (row for row in rows if row["prediction"] != row["label"]),
+        key=lambda row: -row["confidence"],
+    )
+    if as_json:
+        print_json({"model": model.ref, "rows": len(rows), "wrong": wrong})
+        return
+    print_table(wrong)
+    typer.echo(f"{len(wrong):,} of {len(rows):,} test rows are answered wrongly by {model.ref}")
+
+
+def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None) -> None:
+    """Print a study. trained: number of new runs, if the study was made just now."""
+    from seqclass.store.studies import open_study
+
+    study = open_study(store, ref)
+    variants = study.read_json("stability.json")["variants"]
+    record = {
+        "study": study.ref, "dataset": study.manifest["dataset"], "trained": trained,
+        "variants": variants, "table": f"{study.folder}/runs.parquet",
+        "report": f"{study.folder}/report.html",
+    }  # fmt: skip
+    rows = [{
+        "recipe": v["recipe"], "architecture": v["architecture"], "seeds": v["n_seeds"],
+        "LSTM alone": v["lstm"]["spread"]["macro_f1"]["mean"] if v.get("lstm") else "none",
+        **{name: v["spread"]["macro_f1"][value] for name, value in
+           (("macro F1", "mean"), ("sd", "sd"), ("lowest", "min"), ("highest", "max"))},
+        "validation log-loss": v["validation_log_loss_mean"], "restarts": v["restarts"],
+        "gate": v["refused"] or "passed",
+    } for v in variants]  # fmt: skip
+    places = {key: store.address(record[key]) for key in ("table", "report")}
+    show(record, as_json, people={**record, "variants": rows, **places})
