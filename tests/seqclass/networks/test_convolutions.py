@@ -66,16 +66,6 @@ def test_thresholds_are_quantiles_of_what_training_rows_give() -> None:
     assert shares.max() > 0.85
 
 
-def test_a_ragged_series_is_as_its_cut(of_two: Convolutions) -> None:
-    x = gappy(6)
-    answer = compiled(of_two.pooled())
-    together = answer(x)
-    for row in range(6):
-        end = int(np.flatnonzero(np.isfinite(x[row]).any(axis=-1))[-1]) + 1
-        alone = answer(x[row : row + 1, :end])[0]
-        np.testing.assert_allclose(alone, together[row], atol=1e-5)
-
-
 def test_kernels_see_every_channel_of_many_and_some_several() -> None:
     x = np.random.default_rng(0).normal(0, 1, (20, 24, 5)).astype(np.float32)
     convolutions = fitted(x)
@@ -102,10 +92,3 @@ def test_symbols_are_a_view_of_their_own() -> None:
     of_symbols = [bank for bank in with_symbols.banks if bank.view == 3]
     assert {bank.weights.shape for bank in of_symbols} == {(9, 12, 84)}
     assert np.isfinite(eager(with_symbols.pooled(), x)).all()
-
-
-def test_a_seed_gives_the_same_kernels_and_another_others() -> None:
-    x = gappy(12)
-    first, same, other = (eager(fitted(x, seed=s).pooled(), x) for s in (1, 1, 2))
-    np.testing.assert_array_equal(first, same)
-    assert np.abs(first - other).max() > 0.01

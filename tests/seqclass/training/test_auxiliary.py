@@ -20,7 +20,6 @@ from seqclass.training.members import (
     train_closed,
 )
 from seqclass.training.replica import Replica, TrainingRows, train_replica
-from seqclass.training.ridge import PENALTIES, RidgeConfig, fit_ridge
 from seqclass.training.spec import MEMBERS, Member, TrainingSpec
 from seqclass.training.splits import holdout_folds
 from tests.support.networks import BRIEF, quiet
@@ -66,42 +65,6 @@ def at_weight(training: Training, others: Rows, weight: float) -> Training:
 
 def answers(made: Replica, x: np.ndarray) -> np.ndarray:
     return predict_all(probabilities_of(made.classifier), x).argmax(axis=1)
-
-
-def refitted(
-    features: np.ndarray, y: np.ndarray, weights: np.ndarray, penalty: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias of a weighted ridge regression, by the textbook."""
-    targets = np.where(y[:, None] == np.arange(N_CLASSES), 1.0, -1.0)
-    wide = np.column_stack([features, np.ones(len(y))])
-    free = np.diag([*np.full(features.shape[1], penalty), 0.0])
-    weights_and_bias = np.linalg.solve(wide.T @ (weights[:, None] * wide) + free,
-                            wide.T @ (weights[:, None] * targets))  # fmt: skip
-    return weights_and_bias[:-1], weights_and_bias[-1]
-
-
-@pytest.mark.parametrize(("n", "p"), [(60, 8), (40, 70)])
-def test_ridge_answers_rows_left_out_as_weighted_fits_without_them_do(n: int, p: int) -> None:
-    rng = np.random.default_rng(0)
-    y = np.arange(n) % N_CLASSES
-    features = rng.normal(0, 1, (n, p))
-    features[:, :N_CLASSES] += np.eye(N_CLASSES)[y]
-    auxiliary, held = Auxiliary(n // 2, 0.2), np.array([1, 4, 5])
-    weights = auxiliary.weights(n)
-    ridge = fit_ridge(features, y, N_CLASSES, RidgeConfig(False, [held], auxiliary))
-    root = np.sqrt(weights)[:, None]
-    z = root * (features - np.average(features, axis=0, weights=weights))
-    values = np.linalg.eigvalsh(z.T @ z)
-    mean = values[values > values.max() * 1e-12].mean()
-    fits = {share: refitted(features, y, weights, share * mean) for share in PENALTIES}
-    share = min(fits, key=lambda tried: float(np.abs(fits[tried][0] - ridge.kernel).max()))
-    np.testing.assert_allclose(fits[share][0], ridge.kernel, atol=1e-6)
-    np.testing.assert_allclose(fits[share][1], ridge.bias, atol=1e-6)
-    assert len(ridge.left_out) == n // 2, "auxiliary rows are not asked"
-    for rows, scores in [([7], ridge.left_out[[7]]), (held, ridge.held[0])]:
-        rest = ~np.isin(np.arange(n), rows)
-        kernel, bias = refitted(features[rest], y[rest], weights[rest], share * mean)
-        np.testing.assert_allclose(scores, features[rows] @ kernel + bias, atol=1e-6)
 
 
 def test_each_pass_of_a_network_has_its_share_of_auxiliary_rows() -> None:

@@ -360,18 +360,6 @@ def test_frozen_features_are_made_of_some_of_many_rows(monkeypatch: pytest.Monke
     assert sorted([*kept, *held]) == [*range(len(few.rows))]
 
 
-def test_a_replica_of_rows_in_groups_never_answers_a_row_beside_its_group() -> None:
-    """A group has a course of its own, which says nothing of the class of another group: where
-    groups are cut, all but few rows are answered right."""
-    rng = np.random.default_rng(0)
-    groups = np.repeat(np.arange(40), 5)
-    y = (groups % 2).astype(np.int32)
-    x = rng.normal(0, 1, (40, 12, 1))[groups] + rng.normal(0, 0.1, (200, 12, 1))
-    rows, spec = Rows(x.astype(np.float32), y), replace(CLOSED, members=("view-kernels",))
-    made = train_replica(TrainingRows(rows, 2, groups), spec, 0, quiet)
-    assert held_scores(made, rows)["accuracy"] < 0.75
-
-
 def test_the_networks_of_a_classifier_are_found_in_it(whole: Replica) -> None:
     digests = {weights_digest(weights) for weights in weights_by_network(whole.classifier)}
     assert lstm_of(whole)["registered"] > 0

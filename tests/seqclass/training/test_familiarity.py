@@ -1,7 +1,5 @@
 """How far a series is from all training series, and what that says of a stranger."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from seqclass.training.familiarity import Familiarity, familiarity_outputs, fit_
 from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import usual_steps
 from tests.support.networks import eager
-from tests.support.series import gappy
 
 
 def waves(n: int, seed: int, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -103,27 +100,6 @@ def test_a_training_row_s_distance_is_to_the_others(stored: tuple) -> None:
     np.testing.assert_allclose(familiarity.distances, expected, rtol=1e-3)
 
 
-def test_it_says_the_same_after_saving_and_of_padded_series(stored: tuple, tmp_path: Path) -> None:
-    x, _, model = stored
-    model.save(tmp_path / "m.keras")
-    loaded = keras.saving.load_model(tmp_path / "m.keras", safe_mode=True)
-    before, after = answers(model, x), answers(loaded, x)
-    padded = answers(model, np.pad(x, ((0, 0), (0, 9), (0, 0)), constant_values=np.nan))
-    for name in ("p_value", "nearest", "distance"):
-        np.testing.assert_array_equal(after[name], before[name])
-        tolerance = 0.02 if name == "p_value" else 1e-3
-        np.testing.assert_allclose(padded[name], before[name], atol=tolerance)
-
-
-def test_company_does_not_change_what_is_said(stored: tuple) -> None:
-    x, _, model = stored
-    together = answers(model, x)
-    for row in range(5):
-        alone = answers(model, x[row : row + 1])
-        np.testing.assert_array_equal(alone["nearest"][0], together["nearest"][row])
-        np.testing.assert_allclose(alone["distance"][0], together["distance"][row], rtol=1e-3)
-
-
 def test_of_many_rows_some_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unfamiliar, "MAX_REFERENCES", 25)
     x, y = waves(60, 0)
@@ -132,15 +108,3 @@ def test_of_many_rows_some_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (np.diff(familiarity.rows) > 0).all()
     nearest = answers(outputs(familiarity), x[familiarity.rows])["nearest"]
     assert (nearest[:, 0] == np.arange(25)).mean() > 0.8
-
-
-def test_holes_constants_and_few_rows_are_no_fault() -> None:
-    x = gappy(6)
-    familiarity = fitted(x, np.arange(6) % 2)
-    model = outputs(familiarity)
-    for value in (np.nan, 0.0, 1e30, -1e30):
-        answered = answers(model, np.full((2, 7, 2), value, np.float32))
-        assert all(np.isfinite(part).all() for part in answered.values())
-        assert ((answered["p_value"] > 0) & (answered["p_value"] <= 1)).all()
-    few = fitted(x[:3], np.array([0, 1, 0]))
-    assert answers(outputs(few), x)["nearest"].shape == (6, 2)

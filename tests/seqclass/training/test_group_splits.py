@@ -13,7 +13,6 @@ from seqclass.store.root import Root
 from seqclass.training.group_splits import tolerance
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.splits import assign_newest, assign_test
-from tests.support.commands import Command
 from tests.support.series import keys_of
 from tests.support.stored import store_series
 
@@ -125,16 +124,6 @@ def test_without_groups_all_rules_are_one(root: Root) -> None:
     stored = store_series(root, n=200)
     rows = [select_rows(stored, TrainingSpec(split_rule=rule)).test.tolist() for rule in (1, 2, 3)]
     assert rows[0] == rows[1] == rows[2]
-
-
-def test_what_can_t_be_split_is_said_before_training(root: Root, seqclass: Command) -> None:
-    groups = ["big"] * 40 + [f"g{i}" for i in range(2)] * 10
-    labels = [("down", "up")[i % 2] for i in range(60)]
-    stored = store_series(root, group=groups, label=labels)
-    with pytest.raises(ValueError, match="enough groups"):
-        select_rows(stored, TrainingSpec())
-    code, out, err = seqclass("train", "toy")
-    assert (code, out, err.count("\n")) == (2, "", 1)
 
 
 def test_what_a_split_has_reached_is_told(root: Root) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from seqclass.training import ridge
-from seqclass.training.ridge import PENALTIES, Ridge, RidgeConfig, fit_ridge
+from seqclass.training.learnt_rows import Auxiliary
+from seqclass.training.ridge import PENALTIES, RidgeConfig, fit_ridge
 
 N_CLASSES = 3
 
@@ -20,33 +21,41 @@ def problem(n: int, p: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return features * rng.uniform(0.5, 2, p), y
 
 
-def refitted(features: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
-    """Kernel and bias of a ridge regression upon class indicators, by the textbook."""
+def refitted(
+    features: np.ndarray, y: np.ndarray, weights: np.ndarray, penalty: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of a weighted ridge regression, by the textbook."""
     targets = np.where(y[:, None] == np.arange(N_CLASSES), 1.0, -1.0)
-    z, middle = features - features.mean(axis=0), targets.mean(axis=0)
-    kernel = np.linalg.solve(z.T @ z + penalty * np.eye(z.shape[1]), z.T @ (targets - middle))
-    return kernel, middle - features.mean(axis=0) @ kernel
+    wide = np.column_stack([features, np.ones(len(y))])
+    free = np.diag([*np.full(features.shape[1], penalty), 0.0])
+    weights_and_bias = np.linalg.solve(wide.T @ (weights[:, None] * wide) + free,
+                            wide.T @ (weights[:, None] * targets))  # fmt: skip
+    return weights_and_bias[:-1], weights_and_bias[-1]
 
 
-def penalty_of(ridge: Ridge, features: np.ndarray, y: np.ndarray) -> float:
-    """The penalty that was chosen, told by the kernel that it gives."""
-    values = np.linalg.eigvalsh(np.cov(features.T, bias=True) * len(features))
-    above = values[values > values.max() * 1e-12]
-    tried = [share * above.mean() for share in PENALTIES]
-    apart = [np.abs(refitted(features, y, penalty)[0] - ridge.kernel).max() for penalty in tried]
-    assert min(apart) < 1e-6
-    return tried[int(np.argmin(apart))]
-
-
-@pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)], ids=["more rows", "more columns"])
-def test_left_out_scores_are_those_of_fits_without_the_row(n: int, p: int) -> None:
+@pytest.mark.parametrize(("n", "p"), [(60, 8), (40, 70)], ids=["more rows", "more columns"])
+@pytest.mark.parametrize("auxiliary", [None, 0.2])
+def test_rows_left_out_are_answered_as_weighted_fits_without_them_do(
+    n: int, p: int, auxiliary: float | None
+) -> None:
     features, y = problem(n, p)
-    fitted = fit_ridge(features, y, N_CLASSES, RidgeConfig(standardise=False))
-    penalty = penalty_of(fitted, features, y)
-    for row in range(n):
-        others = np.arange(n) != row
-        kernel, bias = refitted(features[others], y[others], penalty)
-        np.testing.assert_allclose(fitted.left_out[row], features[row] @ kernel + bias, atol=1e-6)
+    first, held = n if auxiliary is None else n // 2, np.array([1, 4, 5])
+    auxiliary_rows = None if auxiliary is None else Auxiliary(first, auxiliary)
+    weights = np.where(np.arange(n) < first, 1.0, auxiliary or 0.0)
+    fitted = fit_ridge(features, y, N_CLASSES, RidgeConfig(False, [held], auxiliary_rows))
+    root = np.sqrt(weights)[:, None]
+    z = root * (features - np.average(features, axis=0, weights=weights))
+    values = np.linalg.eigvalsh(z.T @ z)
+    mean = values[values > values.max() * 1e-12].mean()
+    fits = {share: refitted(features, y, weights, share * mean) for share in PENALTIES}
+    share = min(fits, key=lambda tried: float(np.abs(fits[tried][0] - fitted.kernel).max()))
+    np.testing.assert_allclose(fits[share][0], fitted.kernel, atol=1e-6)
+    np.testing.assert_allclose(fits[share][1], fitted.bias, atol=1e-6)
+    assert len(fitted.left_out) == first, "auxiliary rows are not asked"
+    for rows, scores in [([7], fitted.left_out[[7]]), (held, fitted.held[0])]:
+        rest = ~np.isin(np.arange(n), rows)
+        kernel, bias = refitted(features[rest], y[rest], weights[rest], share * mean)
+        np.testing.assert_allclose(scores, features[rows] @ kernel + bias, atol=1e-6)
 
 
 @pytest.mark.parametrize(("n", "p"), [(40, 8), (30, 60)])

@@ -14,14 +14,6 @@ from seqclass.training.splits import HELD_RAREST, holdout_folds
 from tests.support.networks import ONE_NETWORK, QUICK, fit_lines, lines, quiet
 
 
-def test_a_solved_task_stops_early_and_another_runs_to_its_end() -> None:
-    run = fit_lines(lines(), recipe=Recipe(updates=1000, shortest=100, solved=0.1))
-    assert len(run.losses) < 500
-    assert run.restarts == 0
-    whole = fit_lines(lines(), recipe=replace(QUICK, updates=150, solved=0))
-    assert len(whole.losses) == 150
-
-
 def test_a_network_ends_with_the_first_chunk_below_the_loss_that_is_solved() -> None:
     whole = fit_lines(lines(), recipe=Recipe(updates=300, epochs=1, solved=0))
     before, after = np.reshape(whole.losses, (-1, CHUNK)).mean(axis=1)[3:5]

@@ -11,7 +11,6 @@ from seqclass.training.kernel_ridge import KernelRidge, fit_kernel, kernel_score
 from seqclass.training.members import usual_steps
 from seqclass.training.ridge import RidgeConfig
 from seqclass.training.steps import MAX_INPUTS, Steps, fit_steps
-from tests.support.networks import compiled
 from tests.support.series import gappy
 
 
@@ -96,18 +95,6 @@ def test_wide_series_are_averaged_until_they_are_few_enough_numbers() -> None:
     x = np.random.default_rng(0).normal(0, 1, (12, 200, 30)).astype(np.float32)
     rows = fitted(x).rows
     assert MAX_INPUTS / 2 < rows.shape[1] <= MAX_INPUTS
-
-
-def test_any_length_and_any_value_is_answered() -> None:
-    x, y = daily(30)
-    steps = fitted(x)
-    answer = compiled(whole(steps, fit_kernel(steps.rows, y, 2, 0, RidgeConfig())))
-    for n_steps in (1, 29, 30, 31, 90):
-        for value in (np.nan, 0.0, 1e30, -1e30):
-            given = np.full((2, n_steps, 1), value, np.float32)
-            assert np.isfinite(answer(given)).all()
-    padded = np.pad(x, ((0, 0), (0, 11), (0, 0)), constant_values=np.nan)
-    np.testing.assert_allclose(answer(padded), answer(x), atol=1e-5)
 
 
 def test_series_of_equal_rows_are_no_fault() -> None:
