@@ -16,7 +16,7 @@ import pytest
 from seqclass.evaluation.decisions import Decision
 from seqclass.export import export_check, standalone
 from seqclass.export.export_check import DiffersError, check_agreement, made_up_series
-from seqclass.export.exporting import Exported, check_export, export_model
+from seqclass.export.exporting import Exported, export_model
 from seqclass.export.model_card import card_of, version_files
 from seqclass.store.models import Model
 from seqclass.store.root import open_root
@@ -113,23 +113,6 @@ def test_a_folder_says_what_it_is_and_checks_itself(
     assert listed["model.keras"] == keras
     assert (folder / "README.md").read_text() == card_of(model, kind, made.agreement)
     assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".")] == []
-
-
-def test_a_card_has_the_fields_that_hugging_face_reads(
-    model: Model, exported: Callable[..., Exported]
-) -> None:
-    yaml = pytest.importorskip("yaml")
-    _, front, text = (Path(exported("onnx").folder) / "README.md").read_text().split("---\n", 2)
-    fields = yaml.safe_load(front)
-    [index] = fields["model-index"]
-    [result] = index["results"]
-    assert (index["name"], result["dataset"]["name"]) == ("toy", "toy")
-    assert {metric["type"]: metric["value"] for metric in result["metrics"]} == {
-        "accuracy": 0.5,
-        "f1": 0.5,
-    }
-    assert "license" not in fields
-    assert "down, up" in text
 
 
 def test_a_version_s_card_shows_names_as_they_are(model: Model) -> None:
@@ -239,19 +222,6 @@ def test_examples_hold_nothing_of_the_rows(model: Model) -> None:
     made = made_up_series(x, 16)
     assert made.shape == (16, *x.shape[1:])
     assert not np.isin(made[np.isfinite(made)], x).any()
-
-
-def test_bad_places_and_kinds_are_refused(model: Model, tmp_path: Path) -> None:
-    root, there = model.root, tmp_path / "there"
-    there.mkdir()
-    for to, out, complaint in (
-        ("tflite", "new", "--to: expected one of onnx, mlflow, savedmodel, got 'tflite'"),
-        ("onnx", str(there), "--out: expected a new folder"),
-        ("onnx", str(tmp_path / "a" / "b"), "--out: expected a folder in one that exists"),
-        ("onnx", root.join("models", "toy", "v1"), "--out: expected a place that the store"),
-    ):
-        with pytest.raises(ValueError, match=complaint):
-            check_export(root, to, out)
 
 
 def test_bad_series_are_refused(exported: Callable[..., Exported]) -> None:

@@ -26,7 +26,6 @@ from seqclass.ragas.svaras import Note, read_notes
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.root import Root
 from seqclass.synthesis.random_series import Uniform
-from tests.support.commands import Command
 from tests.support.melodies import draw
 from tests.support.places import NOW
 from tests.support.stored import store_series
@@ -221,25 +220,6 @@ def test_the_command_makes_a_dataset(seqclass_json: Callable[..., dict], tmp_pat
     assert made["n_series"] == 60
     assert set(made["classes"]) == {"Bhairavi", "Mukhari", "Huseni", "Manji", "Mohanam"}
     assert 12 <= made["n_steps"][0] <= made["n_steps"][1] <= 24
-
-
-@pytest.mark.parametrize(
-    ("words", "complaint"),
-    [
-        (["--ragas", "Mohannam2"], "did you mean 'Mohanam'"),
-        (["--n-notes", "a lot"], "--n-notes: expected a whole number"),
-        (["--tonic-hz", "1,2,3"], "--tonic-hz: expected one number or lowest,highest"),
-        (["--transpose", "inf"], "--transpose: expected whole semitones, got 'inf'"),
-        (["--transpose", "1e30"], "transpose: expected at most 60 semitones up or down"),
-    ],
-)
-def test_bad_words_leave_nothing(
-    words: list[str], complaint: str, seqclass: Command, root: Root
-) -> None:
-    code, out, err = seqclass("generate", "ragas", *words)
-    assert (code, out) == (2, "")
-    assert complaint in err
-    assert not root.exists("datasets")
 
 
 def test_every_raga_of_the_table_can_be_walked() -> None:

@@ -1,7 +1,6 @@
 """Svaras, melakartas and ragas: against an independent list, and what is refused."""
 
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from seqclass.ragas.raga_table import (
     known_ragas,
 )
 from seqclass.ragas.svaras import MELAS, PLACES, mela_svaras, read_note
-from tests.support.commands import Command
 
 
 def lists(shared_data: Path) -> list[dict[str, Any]]:
@@ -171,25 +169,6 @@ def test_a_file_of_ones_own_is_read_from_toml_or_json(tmp_path: Path) -> None:
     ragas = ragas_of(("Mohanam", str(tmp_path / "mine.toml")))
     assert ragas == ragas_of(("Mohanam", str(tmp_path / "mine.json")))
     assert [raga.name for raga in choose_ragas(ragas)] == ["Mohanam", "Hamsanada"]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("mine.toml", "[[raga]\n", "expected TOML"), ("mine.json", "{", "expected JSON"),
-        ("mine.txt", "S R2", "ends in .toml or .json"), (None, "", "existing file"),
-        ("mine.toml", TOML.replace("P N3 S", "N9 S"), "raga Hamsanada: there is no svara 'N9'"),
-    ],
-)  # fmt: skip
-def test_a_bad_file_is_one_line(
-    name: str | None, text: str, words: str, tmp_path: Path, seqclass: Command
-) -> None:
-    path = tmp_path / (name or "absent.toml")
-    if name:
-        path.write_text(text)
-    code, out, err = seqclass("generate", "ragas", "--ragas", path)
-    assert (code, out) == (2, "")
-    assert re.fullmatch(rf"seqclass: --ragas.*{words}.*\n", err), err
 
 
 def test_allied_sets_are_those_of_which_a_model_knows_two_ragas() -> None:

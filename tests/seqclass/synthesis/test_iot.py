@@ -1,7 +1,6 @@
 """Sensor series: what each class does, where, to which channels, and how it is stored."""
 
 import json
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,7 +17,6 @@ from seqclass.store.root import Root
 from seqclass.synthesis.iot import FAMILIES, WHOLE, IotSpec, channel_names, generate_iot
 from seqclass.synthesis.random_series import BLOCK_ROWS, Block, Uniform
 from seqclass.synthesis.signals import SignalSpec
-from tests.support.commands import Command
 from tests.support.places import NOW
 
 CALM = {"noise": 1e-3}
@@ -176,16 +174,6 @@ def test_a_series_depends_on_seed_and_index_alone(cut: int, seed: int) -> None:
         assert joined.tobytes() == getattr(whole, name).tobytes()
 
 
-@given(n=st.integers(60, 2000), weights=st.tuples(*[st.floats(0.05, 1.0)] * 3))
-@settings(max_examples=20, deadline=None)
-def test_shares_are_met_at_any_count(n: int, weights: tuple[float, float, float]) -> None:
-    classes = ("stuck", "normal", "burst")
-    block = draw(IotSpec(n, (24, 24), 1, classes=classes, weights=weights))
-    shares = np.array(weights) / sum(weights)
-    assert np.abs(np.bincount(block.codes, minlength=3) - n * shares).max() <= 6
-    assert ((block.events[:, 0] < 0) == (block.codes == 1)).all()
-
-
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
@@ -242,10 +230,3 @@ def test_the_command_makes_a_dataset_that_can_be_drawn_again(
     shutil.rmtree(root.join("datasets"))
     again = write_dataset(root, "i", generated_tables(source), source, NOW)
     assert again.manifest["digest"] == manifest["digest"]
-
-
-@pytest.mark.parametrize("steps", ["many", "30..", "12"])
-def test_lengths_that_are_none_are_refused(seqclass: Command, steps: str) -> None:
-    code, _, err = seqclass("generate", "iot", "--n-steps", steps)
-    assert (code, len(err.splitlines())) == (2, 1)
-    assert re.match(r"seqclass: (--)?n.steps: expected .*, got ", err)

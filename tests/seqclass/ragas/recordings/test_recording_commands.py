@@ -23,7 +23,7 @@ def concerts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_folder_of_recordings_with_labels_is_a_dataset_with_pages(
-    seqclass: Command, concerts: Path, root: Root, prefect: str
+    seqclass: Command, concerts: Path, root: Root
 ) -> None:
     labels = str(concerts / "labels.csv")
     code, out, err = seqclass(
@@ -48,19 +48,3 @@ def test_a_folder_of_recordings_with_labels_is_a_dataset_with_pages(
     assert "data:audio/mpeg;base64," in page
     assert "s0.flac" in root.fs.cat_file(root.join("datasets/songs/index.html")).decode()
     assert verify_tree(root)["bad"] == []
-
-
-def test_an_unsure_tonic_is_asked_for_and_nothing_is_stored(
-    seqclass: Command, tmp_path: Path, root: Root, prefect: str
-) -> None:
-    soundfile.write(path := tmp_path / "alone.wav", song(6.0, drone=0.0), RATE)
-    code, _, err = seqclass("import", str(path), "--name", "alone")
-    assert code == 2
-    assert "alone.wav: " in err.splitlines()[-1]
-    assert "--tonic-hz" in err
-    assert not root.exists("datasets", "alone")
-    code, out, _ = seqclass("inspect", str(path), "--json")
-    assert code == 0
-    [heard] = json.loads(out)["recordings"]
-    assert not heard["sure"]
-    assert heard["doubts"]
