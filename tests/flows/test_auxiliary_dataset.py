@@ -1,7 +1,6 @@
 """A training with an auxiliary dataset, from the command to its reproduction."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.datasets import Dataset, open_dataset, write_dataset
+from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.models import ANSWERS, HELD, Model
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
@@ -64,19 +63,6 @@ def test_auxiliary_rows_train_and_are_neither_tested_nor_held_back(trained: Mode
             assert set(pq.read_table(file)["series_id"].to_pylist()) < real
     metrics = trained.read_json("metrics.json")
     assert metrics["train_rows"] + metrics["test_rows"] == 40
-
-
-def test_the_version_names_the_auxiliary_dataset_and_its_weight(
-    trained: Model, seqclass: Command, seqclass_json: Callable[..., dict]
-) -> None:
-    ref = open_dataset(trained.root, "generated").ref
-    shown = seqclass_json("show", "real@v1")
-    assert shown["spec"]["auxiliary"] == ref
-    [seed] = shown["stability"]["seeds"]
-    told = f"series of {ref} had the weight {seed['auxiliary_weight']:.2g}"
-    assert told in seqclass("show", "real@v1")[1]
-    assert told in Path(trained.folder, "report.html").read_text()
-    assert ref in Path(trained.folder, "README.md").read_text()
 
 
 def test_it_is_reproduced_from_the_version_that_it_names(

@@ -1,7 +1,6 @@
 """A look before anything is taken: how files are read, and what looks wrong."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -45,22 +44,6 @@ def test_it_says_how_files_are_understood_and_stores_nothing(
     assert look["classes"] == {"a": 9, "b": 8}
     assert "channel 'y' is 7.5 everywhere: --ignore y" in look["amiss"]
     assert not Path(root.path).exists()
-
-
-def test_what_looks_wrong_in_rows_channels_and_labels_is_said(
-    seqclass: Command, tmp_path: Path
-) -> None:
-    rng, path = np.random.default_rng(0), tmp_path / "in.csv"
-    lines = [f"s{i},{'ab'[i // 20] if i else ''},{t},{rng.normal():.3f},"
-             f"{rng.normal() if i > 1 else 7.5:.3f}" for i in range(40)
-             for t in range(20 + i // 20)]  # fmt: skip
-    path.write_text("\n".join(["series_id,label,step,x,y", *lines, ""]))
-    code, out, err = seqclass("inspect", path, "--json")
-    assert code == 0, err
-    amiss = "\n".join(json.loads(out)["amiss"])
-    assert "1 series has no label" in amiss
-    assert re.search("series are frozen in channel 'y'", amiss), amiss
-    assert "the length of a series alone tells the class" in amiss
 
 
 def test_the_steps_of_wide_text_stand_in_one_line(seqclass: Command, tmp_path: Path) -> None:

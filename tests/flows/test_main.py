@@ -16,11 +16,10 @@ from seqclass.flows.cli.command_line import PREFECT_SETTINGS
 from seqclass.flows.cli.model_commands import show_retraining
 from seqclass.flows.cli.scoring_commands import show_scores
 from seqclass.flows.cli.views import drawn_channel
-from seqclass.pages.index_pages import write_all
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
 from tests.support.places import REPOSITORY
-from tests.support.stored import newest_entry_of, store_champion, store_series, store_version
+from tests.support.stored import store_champion, store_series, store_version
 
 BRAILLE = {chr(code) for code in range(0x2800, 0x2900)}
 
@@ -102,28 +101,6 @@ def test_gaps_and_peaks_of_a_series_are_drawn() -> None:
         assert sum(cell in BRAILLE and cell != "⠀" for cell in drawn) == dots
 
 
-def test_verify_names_what_is_damaged_which_does_not_stop_the_rest(
-    seqclass: Command, root: Root
-) -> None:
-    dataset, model = store_series(root), store_version(root, "toy")
-    assert json.loads(seqclass("verify", "--json")[1])["bad"] == []
-    assert seqclass("verify", dataset.ref)[0] == 0
-    Path(dataset.folder, "part-00000.parquet").write_bytes(b"other")
-    Path(model.folder, "comparison.json").unlink()
-    (entry := Path(newest_entry_of(root, "toy"))).write_text("[]")
-    Path(root.join("models", "toy", "\x1b[2Jx")).write_text("")
-    code, out, _ = seqclass("verify", "--json")
-    assert code == 1
-    assert sorted(Path(item["path"]).name for item in json.loads(out)["bad"]) == [
-        "\x1b[2Jx", entry.name, "comparison.json", "part-00000.parquet",
-    ]  # fmt: skip
-    code, out, _ = seqclass("verify")
-    assert (code, "\x1b" in out, "\\x1b[2Jx" in out) == (1, False, True)
-    assert seqclass("verify", "models/toy")[0] == 1
-    assert seqclass("models")[0] == seqclass("datasets")[0] == 0
-    assert "toy@" in Path(write_all(root)).read_text()
-
-
 def test_a_root_may_lie_in_a_folder_called_models(seqclass: Command, tmp_path: Path) -> None:
     root = open_root(tmp_path / "models" / "datasets" / "tree")
     store_series(root)
@@ -139,15 +116,6 @@ def test_what_looks_like_markup_is_text(seqclass: Command, root: Root) -> None:
     assert code == 0
     assert "classes [/a]" in out
     assert "classes [red]" in out
-
-
-def test_doctor_is_content_here(seqclass: Command) -> None:
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    with temporary_settings({PREFECT_API_URL: None}):
-        code, out, _ = seqclass("doctor")
-    assert code == 0, out
-    assert "tensorflow" in out
 
 
 def test_a_server_that_does_not_answer_is_one_line(seqclass: Command, root: Root) -> None:

@@ -51,18 +51,6 @@ def test_a_command_gets_what_was_said_as_one_record(words: tuple[str, ...], said
     assert (found.exit_code, found.output) == (0, said + "\n")
 
 
-@pytest.mark.parametrize("words", [("door",), ("door", "--front"), ("door", "--back", "red")])
-def test_what_is_missing_or_unknown_is_a_usage_error(words: tuple[str, ...]) -> None:
-    assert painted(*words).exit_code == 2
-
-
-@pytest.mark.parametrize("what", ["signals", "iot", "ragas"])
-def test_generate_names_a_dataset_and_no_model(what: str) -> None:
-    said = CliRunner().invoke(app, ["generate", what, "--help"], terminal_width=120).output
-    assert "Name of the dataset." in said
-    assert "model" not in said
-
-
 def test_every_command_takes_a_root_and_answers_in_json() -> None:
     fields = set(Place.__dataclass_fields__)
     without = [

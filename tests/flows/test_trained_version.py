@@ -1,11 +1,7 @@
 """What a training leaves: a version with its split, its answers and its evidence."""
 
-import hashlib
 import json
-import shutil
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,19 +13,16 @@ import pytest
 import yaml
 
 from seqclass.export import mlflow_loader
-from seqclass.pipeline.approve import Answer, answer_question
 from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.compare import pair_with
 from seqclass.pipeline.training import train
 from seqclass.row_split import select_rows, split_of
-from seqclass.store.approvals import ask
 from seqclass.store.datasets import open_dataset
-from seqclass.store.log import next_turn, read_log
+from seqclass.store.log import read_log
 from seqclass.store.models import Model
-from seqclass.store.registry import MoveReason, champion_of, open_model
+from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT
-from tests.support.commands import Command
 from tests.support.stored import QUICK, store_series, store_version
 from tests.support.stored_files import undeclared
 
@@ -103,21 +96,6 @@ def test_a_version_is_a_model_of_mlflow_and_of_hugging_face(model: Model) -> Non
     }
 
 
-def test_show_tells_what_awaits_approval_until_it_is_answered(
-    model: Model, tmp_path: Path, seqclass: Command, seqclass_json: Callable[..., dict]
-) -> None:
-    root = open_root(shutil.copytree(model.root.path, tmp_path / "copy"))
-    until = datetime.now(UTC) + timedelta(days=1)
-    ask(next_turn(root, "toy"), "v1", MoveReason("me", "not worse", {}), until)
-    words = ("show", "toy@v1", "--root", root.path)
-    waits = {"version": "v1", "until": until.isoformat()}
-    assert seqclass_json(*words)["awaits_approval"] == waits
-    assert "seqclass approve toy@v1" in seqclass(*words)[1]
-    answer_question(root, "toy@v1", Answer(False, "not now", "ann"))
-    assert seqclass_json(*words)["awaits_approval"] is None
-    assert "seqclass approve toy@v1" not in seqclass(*words)[1]
-
-
 @pytest.mark.parametrize("other", [{"classes": ["p", "q"]}, {"channels": ["speed"]}])
 def test_a_champion_of_other_classes_or_channels_is_not_compared(root: Root, other: dict) -> None:
     dataset, champion = store_series(root), store_version(root, "toy", **other)
@@ -126,16 +104,3 @@ def test_a_champion_of_other_classes_or_channels_is_not_compared(root: Root, oth
     paired, answers = pair_with(champion, dataset, candidate, evaluated)
     assert "answers other classes or takes other channels" in str(paired["incomparable"])
     assert (paired["old"], len(answers.truth)) == (None, 0)
-
-
-def test_generated_bytes_are_the_same_again(
-    seqclass_json: Callable[..., dict], tmp_path: Path
-) -> None:
-    digests = []
-    for folder in ("one", "two"):
-        dataset = seqclass_json(
-            "generate", "signals", "--n-series", 3000, "--root", tmp_path / folder
-        )["dataset"]
-        files = Path(tmp_path / folder, dataset.replace("@", "/")).glob("*.parquet")
-        digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files)])
-    assert digests[0] == digests[1] != []

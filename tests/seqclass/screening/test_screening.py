@@ -97,6 +97,7 @@ def test_repeats_are_counted_and_do_not_stand_for_rows(root: Root, contract: Con
         (rows(np.where(np.eye(4, 12) > 0, np.inf, 0.1)), "finite numbers, or NaN where one is mis"),
         (pa.concat_tables([rows(waves(2, 1)), rows(waves(2, 2))]), "duplicate_id=quarantine"),
         (rows(1e6 * waves(8, 1)), "other_unit"),
+        (rows(np.where(np.arange(12) == 5, np.nan, waves(8, 1))), "missing_rate: value missing in"),
         (rows(waves(4, 1)).append_column("speed", rows(waves(4))["value"]), "new_column 'speed'"),
         (rows(waves(4, 1)).rename_columns([*COLUMNS[:3], "speed"]), "missing_column 'value'"),
     ],
