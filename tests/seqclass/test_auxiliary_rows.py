@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from seqclass.auxiliary_rows import AuxiliaryRows, auxiliary_line, find_auxiliary
+from seqclass.auxiliary_rows import AuxiliaryRows, find_auxiliary
 from seqclass.row_split import leaks_of, select_rows
 from seqclass.store.datasets import Dataset
 from seqclass.store.root import Root
@@ -84,14 +84,3 @@ def test_a_test_series_with_a_copy_among_auxiliary_rows_is_a_leak(root: Root) ->
     assert leaks_of(toy, split, found(toy))["exact"] == len(split.test)
     none = replace(found(toy), rows=found(toy).rows[60:])
     assert leaks_of(toy, split, none)["exact"] == 0
-
-
-def test_the_weight_is_told_over_seeds() -> None:
-    def line(*weights: float) -> str:
-        return auxiliary_line(
-            "datasets/more@1", [{"auxiliary_weight": weight} for weight in weights]
-        )
-
-    assert "datasets/more@1 was not trained on" in line(0.0, 0.0)
-    assert "weight 0.25, which" in line(0.25, 0.25)
-    assert "weight 0 to 0.25, by seed, which" in line(0.25, 0.0)

@@ -1,8 +1,6 @@
 """The library: what a Python user does without Prefect, and what is refused in one line."""
 
 import re
-import subprocess
-import sys
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
@@ -15,7 +13,6 @@ import pytest
 import seqclass
 from seqclass import SequenceClassifier, load_model, open_store
 from seqclass.evaluation.decisions import LARGEST
-from seqclass.forms import read_series
 from seqclass.network_process import Trained
 from seqclass.store.root import Root, open_root
 from tests.support.courses import courses
@@ -28,14 +25,6 @@ QUICK = ("convolutions", "steps")
 @pytest.fixture(scope="module")
 def fitted() -> SequenceClassifier:
     return SequenceClassifier(members=QUICK).fit(*courses(120))
-
-
-def test_importing_it_imports_neither_prefect_nor_tensorflow() -> None:
-    code = "import seqclass, sys; print([m for m in ('prefect', 'tensorflow') if m in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
 
 
 def test_it_knows_its_version_and_types() -> None:
@@ -60,15 +49,6 @@ def test_ragged_series_with_holes_are_learnt(fitted: SequenceClassifier) -> None
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert fitted.validation_["accuracy"] > 0.9
     assert [member["name"] for member in fitted.members_] == list(QUICK)
-
-
-def test_a_list_and_its_padded_array_are_the_same(fitted: SequenceClassifier) -> None:
-    new, _ = courses(9, seed=2)
-    padded = read_series(new).values
-    wider = np.pad(padded, ((0, 0), (0, 7), (0, 0)), constant_values=np.nan)
-    expected = fitted.predict_proba(new)
-    for x in (padded, wider):
-        np.testing.assert_allclose(fitted.predict_proba(x), expected, atol=1e-5)
 
 
 def test_a_series_unlike_all_is_unknown_and_still_has_a_class(fitted: SequenceClassifier) -> None:

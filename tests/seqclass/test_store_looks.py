@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from seqclass.loading import load_model
@@ -32,16 +31,6 @@ def test_everything_is_listed_by_name_and_the_oldest_first(filled: Root) -> None
         None,
     )
     assert repr(store) == f"Store({filled.url!r})"
-
-
-def test_rows_are_those_that_were_stored(filled: Root) -> None:
-    store = open_store(Path(filled.url))
-    for ref in ("b", store.datasets()[1]):
-        x, labels = store.dataset(ref)
-        assert x.shape == (8, 12, 1)
-        assert labels.tolist() == ["down", "up"] * 4
-    rising = x[labels == "up"]
-    assert (np.diff(rising.mean(axis=0)[:, 0]) > 0).mean() > 0.8
 
 
 def test_an_empty_store_is_empty(root: Root) -> None:

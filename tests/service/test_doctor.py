@@ -197,12 +197,6 @@ def test_a_stop_that_a_library_turns_into_its_own_error_is_a_stop(
     assert (code, out) == (0, ""), err
 
 
-def test_port_0_means_any_free_one() -> None:
-    port = choose_port(0)
-    assert port > 0
-    assert choose_port(port) == port
-
-
 def test_who_holds_a_home_sees_its_own_errors(tmp_path: Path) -> None:
     def read_from_a_pipe() -> None:
         with only_one(tmp_path) as first, only_one(tmp_path) as second:

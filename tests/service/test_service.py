@@ -1,9 +1,7 @@
 """``seqclass up`` with a real server and worker: sweeps, retraining, kills, and a clean end."""
 
-import json
 import os
 import signal
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +17,6 @@ from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
 from tests.support.candidates import make_candidate, register_champion
-from tests.support.servers import free_port
 from tests.support.service import Up, command, ended, started, with_database
 from tests.support.stored import QUICK, store_champion, store_series
 from tests.support.verdicts import VERDICT, apply_verdict, store_two
@@ -44,26 +41,6 @@ def service(
         assert marked(up.service.mark) == set()
 
 
-def test_it_becomes_ready_and_healthy(service: Up, capsys: pytest.CaptureFixture) -> None:
-    with capsys.disabled():
-        print(f"\nup: ready after {service.seconds:.1f} s")
-    with urllib.request.urlopen(f"{service.service.ui}/ui-settings") as reply:  # noqa: S310
-        assert json.load(reply)["api_url"] == service.service.url
-    found = command("doctor", "--root", service.root.path, "--json")
-    assert found.returncode == 0, found.stdout
-    names = {finding["what"] for finding in json.loads(found.stdout)["findings"]}
-    assert {"worker", "work pool", "deployments", "automations", "clock"} <= names
-
-
-def test_a_second_up_says_so_and_leaves_the_first_alone(service: Up) -> None:
-    before = marked(service.service.mark)
-    second = command("up", "--port", str(free_port()), "--root", service.root.path)
-    assert second.returncode == 0
-    assert f"already up for {service.root.url}: its UI is at {service.service.ui}" in second.stdout
-    assert before <= marked(service.service.mark)
-    assert service.process.poll() is None
-
-
 def test_forms_ask_for_nothing_that_a_run_can_t_choose(service: Up) -> None:
     with service.client() as client:
         found = client.read_deployments()
@@ -72,26 +49,6 @@ def test_forms_ask_for_nothing_that_a_run_can_t_choose(service: Up) -> None:
     for deployment in found:
         assert not {"root", "now"} & set(deployment.parameter_openapi_schema["properties"])
     assert set(retraining.parameter_openapi_schema["properties"]) == {"model", "spec"}
-
-
-def test_a_run_has_no_command_and_no_root_of_its_own(service: Up, tmp_path: Path) -> None:
-    """What a page did to the server before it had doors, by one who has the password."""
-    from prefect.exceptions import PrefectHTTPStatusError
-
-    canary, tree = tmp_path / "canary", tmp_path / "tree"
-    with service.client() as client:
-        found = client.read_deployment_by_name("generate-signals/local").id
-        with pytest.raises(PrefectHTTPStatusError, match="422"):
-            client.create_flow_run_from_deployment(
-                found, job_variables={"command": f"touch {canary}"}
-            )
-        body = {"parameters": {"root": str(tree)}, "enforce_parameter_schema": False}
-        reply = client._client.post(f"/deployments/{found}/create_flow_run", json=body)
-    state = ended(service, reply.json()["id"])
-    assert state.is_failed()
-    assert "root: expected none" in state.message
-    assert not canary.exists()
-    assert not tree.exists()
 
 
 def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> None:

@@ -1,6 +1,5 @@
 """The library trains, retrains and promotes without Prefect, to the bits of the flows."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +8,9 @@ import pytest
 
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.registry import champion_of, open_model
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Root
 from seqclass.stores import open_store
 from seqclass.training.spec import TrainingSpec
-from tests.support.arrivals import drop, rows
 from tests.support.places import REPOSITORY
 from tests.support.stored import QUICK, store_series
 
@@ -59,23 +57,3 @@ def test_a_script_without_a_main_guard_trains_where_prefect_is_missing(
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "promoted"
     assert champion_of(root, "toy") == "v1"
-
-
-@pytest.mark.system
-def test_the_store_retrains_on_rows_that_arrive(root: Root) -> None:
-    store = open_store(root.url)
-    store_series(root)
-    first = store.train("toy", **_fields(QUICK))
-    assert store.retrain("toy")["decision"] == "nothing new"
-    inbox = Path(root.join("inbox", "toy"))
-    path = drop(open_root(inbox), "new.parquet", rows(100, 40))
-    os.utime(path, (0, 0))
-    assert store.ingest("toy")["added"] == 40
-    outcome = store.retrain("toy")
-    assert outcome["decision"] in ("promoted", "refused")
-    assert outcome["challenger"] == "models/toy@v2"
-    if outcome["decision"] == "refused":
-        store.promote("toy@v2", "to roll it back", force=True)
-    assert store.rollback("toy", "the first was better")["to"] == "v1"
-    assert store.champion("toy") == first["model"].removeprefix("models/")
-    assert verify_tree(root)["bad"] == []
