@@ -1,8 +1,6 @@
-"""Workbooks, specs and files of labels that mean harm, drawn from a seed: each is refused in one
-line, and soon."""
+"""Workbooks, specs and files of labels that mean harm: each is refused in one line, and soon."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,7 +14,6 @@ from tests.support.places import REPOSITORY
 from tests.support.stored import store_champion, store_series
 
 CPU_S, MEMORY_BYTES = 10, 2**30
-SEED = int(os.environ.get("SEQCLASS_HOSTILE_SEED", "0"))
 
 
 MEASURED = """
@@ -54,10 +51,9 @@ def refused(harm: Harm, root: Root) -> str:
 @pytest.mark.timeout(1800)
 @pytest.mark.system
 def test_hostile_files_are_refused_in_one_line_each(tmp_path: Path, root: Root) -> None:
-    """With ``SEQCLASS_HOSTILE_SEED`` others are drawn."""
     dataset = store_series(root)
     store_champion(root, "toy", dataset=dataset.ref)
-    problems = [refused(harm, root) for harm in harms(tmp_path, SEED)]
+    problems = [refused(harm, root) for harm in harms(tmp_path)]
     assert [problem for problem in problems if problem] == []
     assert root.names("datasets") == ["toy"]
     assert root.names(".staging") == []
