@@ -149,8 +149,8 @@ def copy_database(prefect_url: str, served_home: Path) -> Callable[[Path], None]
 
 
 def copy_to(copy: Path, database: Path) -> None:
-    with closing(sqlite3.connect(database)) as made, closing(sqlite3.connect(copy)) as own:
-        made.backup(own)
+    with closing(sqlite3.connect(database)) as made, closing(sqlite3.connect(copy)) as copied:
+        made.backup(copied)
 
 
 @pytest.fixture
@@ -231,6 +231,6 @@ def seqclass_json(seqclass: Command) -> Callable[..., dict]:
 def inbox(root: Root) -> Root:
     """An empty inbox beside a dataset ``toy`` of 60 series."""
     store_series(root)
-    found = open_root(root.join("inbox", "toy"))
-    os.makedirs(found.path)
-    return found
+    folder = open_root(root.join("inbox", "toy"))
+    os.makedirs(folder.path)
+    return folder

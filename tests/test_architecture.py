@@ -108,14 +108,14 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imports_of(path: Path) -> set[str]:
-    found = set()
+    names = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 IMPORTS = {module_of(path): imports_of(path) for path in SOURCES}
@@ -147,8 +147,10 @@ def test_every_module_has_one_name() -> None:
 def test_nothing_imports_a_plug_in() -> None:
     """Its parts enter by the entry point that names its ``Plugin``."""
     inside = tuple(PLUGINS)
-    names = {m: own for m, own in IMPORTS.items() if not m.startswith(inside)}
-    assert [m for m, own in names.items() if any(name.startswith(inside) for name in own)] == []
+    names = {m: imported for m, imported in IMPORTS.items() if not m.startswith(inside)}
+    assert [
+        m for m, imported in names.items() if any(name.startswith(inside) for name in imported)
+    ] == []
 
 
 def test_every_module_has_a_room_and_every_room_modules() -> None:
@@ -158,11 +160,11 @@ def test_every_module_has_a_room_and_every_room_modules() -> None:
 
 
 def test_arrows_make_no_circle() -> None:
-    left = {room: set(own) for room, own in ALLOWED.items()}
+    left = {room: set(rooms) for room, rooms in ALLOWED.items()}
     while left:
-        ends = {room for room, own in left.items() if not own & left.keys()}
+        ends = {room for room, rooms in left.items() if not rooms & left.keys()}
         assert ends, left
-        left = {room: own for room, own in left.items() if room not in ends}
+        left = {room: rooms for room, rooms in left.items() if room not in ends}
 
 
 def test_pure_rooms_know_no_world() -> None:
@@ -272,11 +274,11 @@ def test_the_library_works_beside_files_of_the_same_names(tmp_path: Path) -> Non
         "print(early, store.models(), 'prefect' in sys.modules)\n"
         "import seqclass.flows.__main__, seqclass.flows.upkeep\n"
     )
-    found = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )  # fmt: skip
-    assert found.stdout == "set() [] False\n", found.stderr
+    assert completed.stdout == "set() [] False\n", completed.stderr
 
 
 def names_in(tree: ast.Module) -> Iterable[str]:

@@ -34,8 +34,8 @@ def steps() -> list[tuple[str, str]]:
 
 def copied() -> list[str]:
     """Files and folders that the first stage takes from the repository."""
-    own = [shlex.split(rest) for word, rest in steps() if word == "COPY" and "--from" not in rest]
-    return [name for words in own for name in words[:-1]]
+    lines = [shlex.split(rest) for word, rest in steps() if word == "COPY" and "--from" not in rest]
+    return [name for words in lines for name in words[:-1]]
 
 
 def test_the_image_is_built_by_the_install_of_the_makefile_and_runs_as_nobody() -> None:
@@ -73,48 +73,48 @@ def test_the_files_of_the_image_are_all_that_the_package_needs(tmp_path: Path) -
         "import sys; sys.argv = ['seqclass', '--version']\n"
         "from seqclass.flows.__main__ import main; main()"
     )
-    found = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "there",
+    completed = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "there",
                            capture_output=True, text=True)  # fmt: skip
-    assert metadata.version("sequence-classification") in found.stdout, found.stderr
+    assert metadata.version("sequence-classification") in completed.stdout, completed.stderr
 
 
 def is_command(words: list[str]) -> bool:
     """Whether words are a command of the image: of this project with its options, or Prefect's."""
     if words[0] == "prefect":
         return words[1:3] == ["server", "start"]
-    own = get_command(app).commands[words[1]]  # type: ignore[attr-defined]
-    options = {option for given in own.params for option in given.opts}
+    command = get_command(app).commands[words[1]]  # type: ignore[attr-defined]
+    options = {option for given in command.params for option in given.opts}
     return {word for word in words[2:] if word.startswith("--")} <= options
 
 
 def test_services_run_commands_of_the_image_and_open_no_port_to_others() -> None:
     services: dict[str, Any] = COMPOSE["services"]
-    assert {name for name, own in services.items() if own["image"] == "seqclass"} == {
+    assert {name for name, service in services.items() if service["image"] == "seqclass"} == {
         "server", "worker",
     }  # fmt: skip
-    for own in services.values():
-        assert "command" not in own or is_command(list(map(str, own["command"])))
-        assert all(port.startswith("127.0.0.1:") for port in own.get("ports", []))
-        assert not own.get("privileged")
-    for own in (services["server"], services["worker"]):
-        assert own["cap_drop"] == ["ALL"]
-        assert own["security_opt"] == ["no-new-privileges:true"]
+    for service in services.values():
+        assert "command" not in service or is_command(list(map(str, service["command"])))
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+        assert not service.get("privileged")
+    for service in (services["server"], services["worker"]):
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
     text = (DEPLOY / "compose.yaml").read_text()
     assert "${PREFECT_API_AUTH_STRING:?" in text, "a server without a password does not start"
 
 
 def test_the_unit_runs_a_command_that_ends_its_own_processes(tmp_path: Path) -> None:
-    said = dict(line.partition("=")[::2] for line in UNIT.splitlines() if "=" in line)
-    words = shlex.split(said["ExecStart"])
+    fields = dict(line.partition("=")[::2] for line in UNIT.splitlines() if "=" in line)
+    words = shlex.split(fields["ExecStart"])
     assert is_command(["seqclass", *words[1:]])
-    assert said["KillMode"] == "mixed"
-    assert said["User"] != "root"
+    assert fields["KillMode"] == "mixed"
+    assert fields["User"] != "root"
     if shutil.which("systemd-analyze"):
         unit = tmp_path / "seqclass.service"
         unit.write_text(UNIT.replace(words[0], sys.executable))
-        found = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True,
+        completed = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True,
                                text=True)  # fmt: skip
-        assert (found.returncode, found.stderr) == (0, "")
+        assert (completed.returncode, completed.stderr) == (0, "")
 
 
 def test_a_run_chooses_cores_and_memory_and_nothing_else() -> None:
@@ -124,9 +124,9 @@ def test_a_run_chooses_cores_and_memory_and_nothing_else() -> None:
     assert set(re.findall(r"{{\s*(\w+)\s*}}", job)) == {"cpu", "memory"}
     taken = {"cpu": ["1", "16", "500m"], "memory": ["512Mi", "64Gi"]}
     refused = ["", "0", "-1", "1; touch /x", "1\n", "{{ env }}", "64Gi\n", "1e9", "99999Gi"]
-    for name, own in variables["properties"].items():
-        assert all(re.search(own["pattern"], text) for text in taken[name])
-        assert not [text for text in refused if re.fullmatch(own["pattern"], text)]
+    for name, variable in variables["properties"].items():
+        assert all(re.search(variable["pattern"], text) for text in taken[name])
+        assert not [text for text in refused if re.fullmatch(variable["pattern"], text)]
 
 
 def test_a_job_runs_as_nobody_and_takes_its_command_from_the_worker() -> None:
@@ -153,10 +153,10 @@ def test_deployments_of_kubernetes_are_those_of_prefect_yaml_with_cores_and_memo
         deployment["work_pool"] = {k: v for k, v in pool.items() if k != "job_variables"}
     assert theirs == ours
     assert set(asked) == {SMALL, LARGE}
-    known = KUBERNETES["variables"]["properties"]
-    for wanted in asked.values():
-        assert set(wanted) == {"cpu", "memory"}
-        assert all(re.search(known[name]["pattern"], text) for name, text in wanted.items())
+    variables = KUBERNETES["variables"]["properties"]
+    for amounts in asked.values():
+        assert set(amounts) == {"cpu", "memory"}
+        assert all(re.search(variables[name]["pattern"], text) for name, text in amounts.items())
 
 
 def settings(name: str) -> dict[str, str]:

@@ -21,8 +21,8 @@ def test_every_pin_has_a_hash() -> None:
 
 def test_the_bill_of_materials_holds_what_the_lock_holds() -> None:
     words = [sys.executable, str(REPOSITORY / ".ci" / "sbom.py")]
-    found = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    bill = json.loads(found)
+    output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    bill = json.loads(output)
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     parts = bill["components"]
     assert [(part["name"], part["version"]) for part in parts] == PINS
@@ -37,5 +37,5 @@ def test_the_bill_of_materials_holds_what_the_lock_holds() -> None:
 def test_a_lock_without_hashes_gives_no_bill() -> None:
     words = [sys.executable, "-c", "import sys; sys.path.insert(0, '.ci'); import sbom; "
              "sbom.components('numpy==1.0\\n')"]  # fmt: skip
-    found = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
-    assert "expected pins with hashes" in found.stderr
+    completed = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+    assert "expected pins with hashes" in completed.stderr

@@ -37,19 +37,21 @@ def own(page: str) -> list[str]:
 
 
 def run(line: str, environment: dict[str, str], folder: Path) -> None:
-    found = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "seqclass.flows", *shlex.split(line)[1:]], cwd=folder,
         env={**environment, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True,
     )  # fmt: skip
-    gains_nothing = found.returncode == 1 and "it learned no new rows" in found.stderr
-    assert found.returncode == 0 or gains_nothing, f"{line}\n{found.stdout}\n{found.stderr}"
+    gains_nothing = completed.returncode == 1 and "it learned no new rows" in completed.stderr
+    assert completed.returncode == 0 or gains_nothing, (
+        f"{line}\n{completed.stdout}\n{completed.stderr}"
+    )
 
 
 def test_the_readme_is_short() -> None:
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-    said = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", prose)
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", prose)
     assert len(README.splitlines()) <= MOST_LINES
-    assert len(said.split()) <= MOST_WORDS
+    assert len(text.split()) <= MOST_WORDS
 
 
 def test_the_page_of_the_package_needs_no_other() -> None:

@@ -29,11 +29,11 @@ def checkout(tmp_path: Path) -> Path:
 def refusal(checkout: Path) -> str:
     """What ``make releasable`` says, or nothing if it lets the commit pass."""
     plain = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
-    found = subprocess.run(
+    completed = subprocess.run(
         ["make", "releasable"], cwd=checkout, env=plain, capture_output=True, text=True
     )
-    assert (found.returncode == 0) == (found.stderr == "")
-    return found.stderr
+    assert (completed.returncode == 0) == (completed.stderr == "")
+    return completed.stderr
 
 
 def test_this_version_can_be_released(checkout: Path) -> None:

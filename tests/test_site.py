@@ -23,8 +23,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What ``make docs`` makes."""
     folder = tmp_path_factory.mktemp("site")
     words = [*BUILD, "-c", "docs", "-d", str(folder / "doctrees"), ".", str(folder / "pages")]
-    found = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
-    assert (found.returncode, found.stderr) == (0, "")
+    completed = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+    assert (completed.returncode, completed.stderr) == (0, "")
     return folder / "pages"
 
 

@@ -111,11 +111,11 @@ def served(root: Root, **more: str) -> Iterator[Up]:
 
 def seconds_of(case: Case) -> dict[int, float]:
     """Seconds that each finished seed has taken: another training would take others."""
-    found = {}
+    seconds = {}
     for key in case.kept():
         record = read_manifest(case.root, case.root.join(UNFINISHED, key), SeedManifest)["record"]
-        found[record["seed"]] = record["seconds"]
-    return found
+        seconds[record["seed"]] = record["seconds"]
+    return seconds
 
 
 def kill(up: Up, who: str) -> None:

@@ -39,10 +39,10 @@ class Listener(ThreadingHTTPServer):
         class Answer(BaseHTTPRequestHandler):
             def do_GET(answer) -> None:  # noqa: N805
                 self.requests.append(f"{answer.path} {answer.headers}")
-                known = {"/api/health": b"true", "/api/admin/version": b'"3.9.1"'}
-                answer.send_response(200 if answer.path in known else 404)
+                replies = {"/api/health": b"true", "/api/admin/version": b'"3.9.1"'}
+                answer.send_response(200 if answer.path in replies else 404)
                 answer.end_headers()
-                answer.wfile.write(known.get(answer.path, b'{"detail": "no"}'))
+                answer.wfile.write(replies.get(answer.path, b'{"detail": "no"}'))
 
             do_POST = do_GET  # noqa: N815 - its name is given
 
@@ -120,8 +120,8 @@ def run(tmp_path: Path, environment: dict[str, str]) -> Run:
     return call
 
 
-def server_of(found: subprocess.CompletedProcess) -> Any:
-    findings = json.loads(found.stdout)["findings"]
+def server_of(completed: subprocess.CompletedProcess) -> Any:
+    findings = json.loads(completed.stdout)["findings"]
     return next(f for f in findings if f["what"] == "prefect server")
 
 
@@ -130,8 +130,8 @@ def test_a_settings_file_of_the_folder_is_not_read(
     run: Run, hostile: dict[str, str], marks: Path, listener: Listener, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "data" / name).write_text(hostile[name])
-    found = run("doctor", "--json")
-    assert "none configured" in server_of(found)["found"], found.stderr
+    completed = run("doctor", "--json")
+    assert "none configured" in server_of(completed)["found"], completed.stderr
     assert not listener.requests
     assert not list(marks.iterdir())
 
@@ -169,11 +169,11 @@ def test_libraries_take_no_settings_from_the_folder(
         "print([numba.config.CACHE_DIR, numba.config.NUMBA_NUM_THREADS == 7,"
         " rcParams['text.usetex']])"
     )
-    found = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path / "data", env=environment,
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert found.stdout == "['', False, False]\n"
+    assert completed.stdout == "['', False, False]\n"
 
 
 @pytest.fixture
@@ -205,8 +205,8 @@ def test_commands_run_and_send_nothing(
         "pages",
         "doctor",
     ):
-        found = run(*words.split())
-        assert found.returncode == 0, f"{words}\n{found.stdout}\n{found.stderr}"
+        completed = run(*words.split())
+        assert completed.returncode == 0, f"{words}\n{completed.stdout}\n{completed.stderr}"
         assert not list(marks.iterdir()), words
         assert not listener.requests, words
 

@@ -57,9 +57,9 @@ def check_moves(root: Root, lines: Lines) -> int:
     moved = {line["reason"]: line for line in lines if line.get("moved")}
     audit = read_log(root, MODEL)
     assert [entry["number"] for entry in audit] == list(range(1, len(audit) + 1))
-    own = read_decisions(root, MODEL)[FIRST_VERSIONS:]
-    assert sorted(entry["reason"] for entry in own) == sorted(moved)
-    for entry in own:
+    decisions = read_decisions(root, MODEL)[FIRST_VERSIONS:]
+    assert sorted(entry["reason"] for entry in decisions) == sorted(moved)
+    for entry in decisions:
         line = moved[entry["reason"]]
         assert (entry["what"], entry["from"]) == (line["what"], line["from"])
         assert line["model"] == f"models/{MODEL}@{entry['to']}"
@@ -74,7 +74,7 @@ def check_moves(root: Root, lines: Lines) -> int:
             "a move that had ended stands after one that began later"
         )
         latest_begin = max(latest_begin, line["began"])
-    return len(own)
+    return len(decisions)
 
 
 def check_rows(root: Root, lines: Lines) -> None:
@@ -111,6 +111,6 @@ def test_eight_processes_at_once_lose_and_tear_nothing(
     done = Counter(line["what"] for line in lines)
     assert done.keys() == DEEDS.keys()
     with capsys.disabled():
-        told = ", ".join(f"{what} {done[what]}" for what in DEEDS)
-        print(f"\n{PROCESSES} processes, {SECONDS:g} s, {place}: {told}; {n_moves} moves in the "
+        counts = ", ".join(f"{what} {done[what]}" for what in DEEDS)
+        print(f"\n{PROCESSES} processes, {SECONDS:g} s, {place}: {counts}; {n_moves} moves in the "
               f"audit, {verified['checked']} files sound, 0 lost, 0 torn")  # fmt: skip

@@ -32,13 +32,13 @@ def group_is_gone(group: int) -> bool:
 
 def workers_busy_s(group: int) -> list[float]:
     """CPU seconds of each process of a group that works for others."""
-    found = []
+    seconds = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
             if int(fields[2]) == group and b"seqclass.workers" in (folder / "cmdline").read_bytes():
-                found.append(sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"))
-    return found
+                seconds.append(sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"))
+    return seconds
 
 
 def kill(process: subprocess.Popen) -> None:
@@ -98,9 +98,9 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     """With a throw-away server; the terminal interrupts the whole group."""
     environment = {**os.environ, "SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(prefect_home)}
     environment.pop("PREFECT_API_URL", None)
-    told = tmp_path / "stderr"
+    messages = tmp_path / "stderr"
     run = ["run", "--n-series", "1300", "--seeds", "2", "--preset", "hard"]
-    with told.open("w") as stderr:
+    with messages.open("w") as stderr:
         process = start(run, environment, stderr)
     staged = Path(root.path, ".staging")
     until(lambda: max(workers_busy_s(process.pid), default=0) >= LOADED_S)
@@ -110,4 +110,4 @@ def test_an_interrupted_training_ends_at_once_and_leaves_nothing(
     until(lambda: group_is_gone(process.pid))
     assert list(staged.iterdir()) == []
     assert root.names("models") == []
-    assert told.read_text().splitlines()[-1] == f"seqclass: {INTERRUPTION}"
+    assert messages.read_text().splitlines()[-1] == f"seqclass: {INTERRUPTION}"

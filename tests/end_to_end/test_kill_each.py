@@ -115,8 +115,8 @@ def in_a_child(url: str, work: Callable[[Root], object], last: int = 10**9) -> t
         finally:
             os._exit(code)
     os.close(writing)
-    with os.fdopen(reading) as told:
-        seen = int(told.read() or 0)
+    with os.fdopen(reading) as pipe:
+        seen = int(pipe.read() or 0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), seen
 
 
@@ -278,12 +278,15 @@ def is_done(deed: Deed, root: Root) -> bool:
 
 def left_over(root: Root) -> set[str]:
     """Staged files, drafts, and versions without a manifest, after a sweep."""
-    parts = [root.parts_of(path) for path in root.fs.find(root.path, withdirs=True)]
-    half_written = {"/".join(own) for own in parts
-                    if own[0] == ".staging" != own[-1] or DRAFT.fullmatch(own[-1])}  # fmt: skip
-    versions = {"/".join(own[: DEPTHS[own[0]]]) for own in parts
-                if len(own) > DEPTHS.get(own[0], len(own)) and own[2] not in BESIDE}  # fmt: skip
-    whole = {"/".join(own[:-1]) for own in parts if own[-1] == "manifest.json"}
+    paths = [root.parts_of(path) for path in root.fs.find(root.path, withdirs=True)]
+    half_written = {"/".join(path) for path in paths
+                    if path[0] == ".staging" != path[-1] or DRAFT.fullmatch(path[-1])}  # fmt: skip
+    versions = {
+        "/".join(path[: DEPTHS[path[0]]])
+        for path in paths
+        if len(path) > DEPTHS.get(path[0], len(path)) and path[2] not in BESIDE
+    }
+    whole = {"/".join(path[:-1]) for path in paths if path[-1] == "manifest.json"}
     return half_written | (versions - whole)
 
 

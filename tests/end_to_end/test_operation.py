@@ -61,16 +61,16 @@ class Terminals:
         if line.startswith(("seqclass up", "prefect server start", "prefect worker start")):
             return self._begin(line)
         shown = "; env -0" if line.startswith("export ") else ""
-        found = subprocess.run(
+        completed = subprocess.run(
             ["bash", "-c", line + shown], cwd=self.folder, env=self.environment,
             capture_output=True, text=True,
         )  # fmt: skip
-        assert found.returncode == 0, f"{line}\n{found.stdout}\n{found.stderr}"
+        assert completed.returncode == 0, f"{line}\n{completed.stdout}\n{completed.stderr}"
         if shown:
             self.environment = dict(
-                entry.split("=", 1) for entry in found.stdout.split("\0") if "=" in entry
+                entry.split("=", 1) for entry in completed.stdout.split("\0") if "=" in entry
             )
-        return found.stdout
+        return completed.stdout
 
     def _begin(self, line: str) -> str:
         words = shlex.split(line)

@@ -44,8 +44,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Model:
     root = open_root(tmp_path_factory.mktemp("auxiliary"))
     store_songs(root, "real", 40, 0)
     store_songs(root, "generated", 200, 1)
-    wanted = {**SMALL, "seeds": 1, "auxiliary": "generated"}
-    spec = TypeAdapter(TrainingSpec).validate_python(wanted)
+    fields = {**SMALL, "seeds": 1, "auxiliary": "generated"}
+    spec = TypeAdapter(TrainingSpec).validate_python(fields)
     return open_model(root, str(train(root, "real", spec=spec)["model"]))
 
 

@@ -69,7 +69,7 @@ def test_a_decision_that_no_entry_carries_out_counts_for_nothing(two: Root) -> N
         for second, number in enumerate((1, 99), 9):
             commit_retraining(two, folder, "m", sealed, NOW.replace(second=second), number)
         commit_retraining(two, folder, "m", {**DECIDED, "trusted": True}, NOW.replace(second=11))
-    assert [found["entry"] for found in retrainings_of(two, "m")] == [None]
+    assert [record["entry"] for record in retrainings_of(two, "m")] == [None]
 
 
 @pytest.mark.parametrize("kind", ["lambda", "custom class", "no network", "pickle"])

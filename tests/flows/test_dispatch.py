@@ -51,8 +51,8 @@ def begun(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         run = client.create_flow_run_from_deployment(deployment.id, parameters={"model": "toy"})
         client.set_flow_run_state(run.id, Running(), force=True)
         yield client
-        for found in client.read_flow_runs():
-            client.delete_flow_run(found.id)
+        for waiting in client.read_flow_runs():
+            client.delete_flow_run(waiting.id)
 
 
 def test_in_a_bucket_a_run_that_counts_as_running_is_at_work(begun: Any, bucket: Root) -> None:
@@ -88,8 +88,8 @@ def test_a_run_that_a_worker_has_just_taken_is_about_to_begin(
 
 
 def queues(client: Any) -> dict[UUID, str]:
-    found = client.read_flow_runs()
-    return {run.id: run.work_queue_name for run in found if "model" in run.parameters}
+    flow_runs = client.read_flow_runs()
+    return {run.id: run.work_queue_name for run in flow_runs if "model" in run.parameters}
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ def placed(root: Root, service: Service) -> Iterator[Any]:
     with client_of(service) as client:
         make_pool(client, "huge")
         yield client
-        for found in client.read_flow_runs():
-            client.delete_flow_run(found.id)
+        for run in client.read_flow_runs():
+            client.delete_flow_run(run.id)
 
 
 def test_the_upkeep_starts_a_retraining_in_the_queue_of_its_policy(placed: Any, root: Root) -> None:
@@ -120,7 +120,7 @@ def test_a_retraining_that_an_event_started_goes_on_in_the_queue_of_its_policy(
         assert (state.name, state.message) == (
             "NothingNew", "nothing new: it goes on in the queue huge",
         )  # fmt: skip
-        waiting = [own for own in queues(placed).values() if own == "huge"]
+        waiting = [queue for queue in queues(placed).values() if queue == "huge"]
         assert len(waiting) == expected
 
 

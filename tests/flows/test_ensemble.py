@@ -60,7 +60,7 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     small = Architecture(filters=8, units=8)
     networks = [build_network(3, PLAIN, 1, small, seed) for seed in range(4)]
     mixed = committee_classifier(
-        [branch(own) for own in networks[1:3]], Mixture((0.3, 0.7), (0.5, 2.0), 1.5)
+        [branch(network) for network in networks[1:3]], Mixture((0.3, 0.7), (0.5, 2.0), 1.5)
     )
     members = [classifier_of(networks[0]), mixed, classifier_of(networks[3], 3.0)]
     x = np.random.default_rng(0).normal(0, 1, (20, 15, 1)).astype(np.float32)
@@ -69,8 +69,8 @@ def test_the_average_of_log_probabilities_is_what_is_stored() -> None:
     expected = np.exp(mean) / np.exp(mean).sum(axis=1, keepdims=True)
     ensemble = average_classifiers(members, 1.5)
     np.testing.assert_allclose(predict_all(ensemble, x), expected, atol=1e-6)
-    one = average_classifiers(members[:1], 1.0)
-    np.testing.assert_allclose(predict_all(one, x), predict_all(members[0], x), atol=1e-6)
+    single = average_classifiers(members[:1], 1.0)
+    np.testing.assert_allclose(predict_all(single, x), predict_all(members[0], x), atol=1e-6)
     stock = ("keras.src.", "keras.")
     assert all(type(layer).__module__.startswith(stock) for layer in ensemble.layers)
     assert isinstance(ensemble, keras.Model)
@@ -87,12 +87,12 @@ def test_members_that_stopped_earlier_are_averaged_over_the_rows_that_all_held_b
 
 def test_what_the_ensemble_gains_is_stored_and_told(original: Root) -> None:
     model = open_model(original, "toy")
-    found = model.read_json("metrics.json")
+    metrics = model.read_json("metrics.json")
     assert model.manifest["registered_seed"] is None
-    gain = found["ensemble"]["gain"]["log_loss"]
+    gain = metrics["ensemble"]["gain"]["log_loss"]
     seeds = model.read_json("stability.json")["seeds"]
     assert gain["mean_of_seeds"] == pytest.approx(np.mean([s["log_loss"] for s in seeds]))
-    assert gain["ensemble"] == found["metrics"]["log_loss"]
+    assert gain["ensemble"] == metrics["metrics"]["log_loss"]
     assert "what the ensemble gains" in Path(model.folder, "report.html").read_text()
 
 
@@ -106,9 +106,9 @@ def test_the_stored_ensemble_gives_the_recorded_answers(original: Root) -> None:
     rows = dataset.values(select_rows(dataset, TrainingSpec()).test)
     table = pq.read_table(model.path("predictions.parquet"))
     recorded = np.stack(table["probabilities"].to_numpy())
-    found = stored.predict(rows, verbose=0)
-    np.testing.assert_allclose(found["probabilities"], recorded, atol=1e-6)
-    assert set(found) == {"probabilities", "p_value", "nearest", "distance"}
+    outputs = stored.predict(rows, verbose=0)
+    np.testing.assert_allclose(outputs["probabilities"], recorded, atol=1e-6)
+    assert set(outputs) == {"probabilities", "p_value", "nearest", "distance"}
 
 
 @pytest.mark.system

@@ -40,12 +40,12 @@ def test_a_full_disk_is_one_line_that_names_the_root(
     store_series(root)
     environment = surroundings(SEQCLASS_STORAGE=root.path, PREFECT_HOME=str(prefect_home))
     command = [*APART, "sh", "-c", ON_SMALL_DISK, "sh", root.path, size]
-    found = subprocess.run(
+    completed = subprocess.run(
         [*command, sys.executable, "-P", "-m", "seqclass.flows", *words], env=environment,
         capture_output=True, text=True,
     )  # fmt: skip
-    problem = found.stderr.splitlines()[-1]
-    assert (found.returncode, found.stdout) == (2, ""), found.stderr
+    problem = completed.stderr.splitlines()[-1]
+    assert (completed.returncode, completed.stdout) == (2, ""), completed.stderr
     assert problem.startswith("seqclass: storage root")
     assert root.path in problem
     assert "missing" in problem if size == "4m" else "No space left" in problem

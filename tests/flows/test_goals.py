@@ -94,7 +94,7 @@ def test_costs_decide_and_are_told(
     loaded = load_model(f"rare@{model.version}", root=root.url)
     x = open_dataset(root, "rare").values(np.arange(40))
     expected = loaded.predict_proba(x) @ np.array(model.manifest["decision"]["costs"])
-    wanted = np.array([*CLASSES, "unknown"])[expected.argmin(axis=1)]
+    cheapest = np.array([*CLASSES, "unknown"])[expected.argmin(axis=1)]
     strange = loaded.predict_or_unknown(x)
-    assert (strange[strange != "unknown"] == wanted[strange != "unknown"]).all()
-    assert set(np.flatnonzero(wanted == "unknown")) <= set(np.flatnonzero(strange == "unknown"))
+    assert (strange[strange != "unknown"] == cheapest[strange != "unknown"]).all()
+    assert set(np.flatnonzero(cheapest == "unknown")) <= set(np.flatnonzero(strange == "unknown"))

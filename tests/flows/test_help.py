@@ -11,9 +11,9 @@ COLUMNS = "80"
 
 
 def test_every_command_stands_in_a_group_with_one_line() -> None:
-    said = CliRunner().invoke(app, ["--help"], env={"COLUMNS": COLUMNS}).output
-    rows = re.findall(r"^│ (\S*) +(?!<bool>)\S.*│$", said, re.MULTILINE)
+    page = CliRunner().invoke(app, ["--help"], env={"COLUMNS": COLUMNS}).output
+    rows = re.findall(r"^│ (\S*) +(?!<bool>)\S.*│$", page, re.MULTILINE)
     listed = [row for row in rows if not row.startswith("--")]
     assert sorted(listed) == sorted(get_command(app).commands)  # type: ignore[attr-defined]
-    titles = re.findall(r"^╭─ (\w+) ─+╮$", said, re.MULTILINE)
+    titles = re.findall(r"^╭─ (\w+) ─+╮$", page, re.MULTILINE)
     assert titles == ["Options", *GROUPS]

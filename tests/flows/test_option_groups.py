@@ -28,9 +28,9 @@ def command(
 
 
 def painted(*words: str) -> Any:
-    own = typer.Typer()
-    own.command()(flat(command))
-    return CliRunner().invoke(own, [*words])
+    program = typer.Typer()
+    program.command()(flat(command))
+    return CliRunner().invoke(program, [*words])
 
 
 def test_fields_are_options_where_the_record_stands() -> None:
@@ -39,16 +39,16 @@ def test_fields_are_options_where_the_record_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "output"),
     [
         (("door", "--front", "red"), "door red on white"),
         (("--behind", "blue", "--front", "red", "door"), "door red on blue"),
         (("door", "--front", "red", "--twice"), "door red on whitedoor red on white"),
     ],
 )
-def test_a_command_gets_what_was_said_as_one_record(words: tuple[str, ...], said: str) -> None:
-    found = painted(*words)
-    assert (found.exit_code, found.output) == (0, said + "\n")
+def test_a_command_gets_what_was_said_as_one_record(words: tuple[str, ...], output: str) -> None:
+    result = painted(*words)
+    assert (result.exit_code, result.output) == (0, output + "\n")
 
 
 def test_every_command_takes_a_root_and_answers_in_json() -> None:

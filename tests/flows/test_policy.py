@@ -69,8 +69,8 @@ def test_a_policy_is_set_shown_removed_and_audited(
     store_version(root, "toy")
     shown = seqclass_json("policy", "toy")
     assert shown == {"model": "models/toy", "policy": None, "paused": False}
-    wanted = {"retraining": {"approval": True, "gate": {"floor": 0.8}}, "owner": "ann", "due_s": 60}
-    shown = seqclass_json("policy", "toy", "--set", written(tmp_path, wanted), "--reason", "audit")
+    fields = {"retraining": {"approval": True, "gate": {"floor": 0.8}}, "owner": "ann", "due_s": 60}
+    shown = seqclass_json("policy", "toy", "--set", written(tmp_path, fields), "--reason", "audit")
     assert shown["policy"]["retraining"]["gate"]["floor"] == 0.8
     assert shown == seqclass_json("policy", "toy")
     policy = policy_of(root, "toy")

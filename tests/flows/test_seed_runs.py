@@ -43,9 +43,9 @@ def training_of(root: Root) -> UUID:
 
 def seeds_of(flow_run: UUID) -> list[TaskRun]:
     """Task runs of the seeds of a training, by name."""
-    wanted = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run]))
     with get_client(sync_client=True) as client:
-        runs = client.read_task_runs(flow_run_filter=wanted)
+        runs = client.read_task_runs(flow_run_filter=of_run)
     return sorted((run for run in runs if run.name.startswith("seed ")), key=lambda r: r.name)
 
 

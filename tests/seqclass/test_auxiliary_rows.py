@@ -27,9 +27,9 @@ def test_labelled_rows_of_known_classes_train_except_test_rows(root: Root) -> No
     more = store_series(root, "more", 24, label=label, split=split)
     rows = found(toy)
     assert rows.dataset.ref == more.ref
-    wanted = [k for k in range(18) if label[k] in ("up", "down")]
-    assert rows.rows.tolist() == wanted
-    assert [("down", "up")[code] for code in rows.codes] == [label[k] for k in wanted]
+    expected = [k for k in range(18) if label[k] in ("up", "down")]
+    assert rows.rows.tolist() == expected
+    assert [("down", "up")[code] for code in rows.codes] == [label[k] for k in expected]
     assert (rows.left_out, rows.lacking) == (["flat"], [])
     assert rows.remark.endswith("those of other classes are left out: flat")
     assert find_auxiliary(toy, select_rows(toy, SPEC), TrainingSpec()) is None

@@ -61,12 +61,12 @@ def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
     from prefect.client.orchestration import get_client
 
-    said = {"subject": "{{subject}}", "body": "{{body}}"}
-    block: Any = CustomWebhookNotificationBlock(name="ops", url=received[0], json_data=said)
+    texts = {"subject": "{{subject}}", "body": "{{body}}"}
+    block: Any = CustomWebhookNotificationBlock(name="ops", url=received[0], json_data=texts)
     block.save("ops", overwrite=True)
     with get_client(sync_client=True) as client:
-        own = client.create_flow(crashing)
-        tell_through(client, "custom-webhook/ops", [str(own)])
+        flow_id = client.create_flow(crashing)
+        tell_through(client, "custom-webhook/ops", [str(flow_id)])
         yield received[1]
     tell_nobody()
     assert find(TOLD) is None
@@ -75,10 +75,10 @@ def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
 
 @pytest.mark.system
 def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
-    known = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
-    champion = store_version(root, "toy", **known).version
+    description = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
+    champion = store_version(root, "toy", **description).version
     move_champion(next_turn(root, "toy"), champion, MoveReason("me", "", {}, NOW))
-    asked = store_version(root, "toy", **known)
+    asked = store_version(root, "toy", **description)
     ask(
         next_turn(root, "toy"),
         asked.version,

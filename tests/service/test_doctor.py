@@ -34,10 +34,10 @@ class Elsewhere(BaseHTTPRequestHandler):
     """What another Prefect would say: another version, a clock an hour late, nothing else."""
 
     def do_GET(self) -> None:
-        said = {"/api/health": b"true", "/api/admin/version": b'"3.4.0"', "/api/hello": b'"hi"'}
-        self.send_response(200 if self.path in said else 404)
+        replies = {"/api/health": b"true", "/api/admin/version": b'"3.4.0"', "/api/hello": b'"hi"'}
+        self.send_response(200 if self.path in replies else 404)
         self.end_headers()
-        self.wfile.write(said.get(self.path, b'{"detail": "no"}'))
+        self.wfile.write(replies.get(self.path, b'{"detail": "no"}'))
 
     do_POST = do_GET  # noqa: N815 - its name is given
 
@@ -61,23 +61,23 @@ def findings(seqclass: Command, url: str) -> dict[str, dict]:
 
     with temporary_settings({PREFECT_API_URL: url}):
         code, out, err = seqclass("doctor", "--json")
-    found = json.loads(out)["findings"]
-    assert code == (not all(f["ok"] for f in found)), err
-    return {f["what"]: f for f in found}
+    entries = json.loads(out)["findings"]
+    assert code == (not all(f["ok"] for f in entries)), err
+    return {f["what"]: f for f in entries}
 
 
 def test_another_version_and_another_clock_are_found(seqclass: Command, elsewhere: str) -> None:
-    found = findings(seqclass, elsewhere)
-    assert not found["server version"]["ok"]
-    assert "3.4.0" in found["server version"]["found"]
-    assert not found["clock"]["ok"]
-    assert "clocks" in found["clock"]["advice"]
+    faults = findings(seqclass, elsewhere)
+    assert not faults["server version"]["ok"]
+    assert "3.4.0" in faults["server version"]["found"]
+    assert not faults["clock"]["ok"]
+    assert "clocks" in faults["clock"]["advice"]
 
 
 def test_a_server_for_the_commands_alone_lacks_nothing(seqclass: Command, prefect: str) -> None:
-    found = findings(seqclass, prefect)
-    assert all(finding["ok"] for finding in found.values()), found
-    assert "seqclass up" in found["service"]["found"]
+    entries = findings(seqclass, prefect)
+    assert all(finding["ok"] for finding in entries.values()), entries
+    assert "seqclass up" in entries["service"]["found"]
 
 
 def test_what_half_a_service_lacks_is_found_with_what_to_do(
@@ -89,19 +89,19 @@ def test_what_half_a_service_lacks_is_found_with_what_to_do(
         make_pool(client)
         make_pool(client)
         try:
-            found = findings(seqclass, prefect)
+            entries = findings(seqclass, prefect)
         finally:
             client.delete_work_pool(POOL)
-    assert found["work pool"]["ok"]
+    assert entries["work pool"]["ok"]
     for what in ("worker", "deployments", "automations"):
-        assert not found[what]["ok"], found[what]
-        assert "seqclass up" in found[what]["advice"]
+        assert not entries[what]["ok"], entries[what]
+        assert "seqclass up" in entries[what]["advice"]
 
 
 def test_a_server_that_does_not_answer_is_found(seqclass: Command) -> None:
-    found = findings(seqclass, f"http://127.0.0.1:{free_port()}/api")
-    assert not found["prefect server"]["ok"]
-    assert "seqclass up" in found["prefect server"]["advice"]
+    entries = findings(seqclass, f"http://127.0.0.1:{free_port()}/api")
+    assert not entries["prefect server"]["ok"]
+    assert "seqclass up" in entries["prefect server"]["advice"]
 
 
 def test_a_root_that_can_not_be_written_is_found(
@@ -109,9 +109,9 @@ def test_a_root_that_can_not_be_written_is_found(
 ) -> None:
     (file := tmp_path / "file").write_text("not a folder")
     code, out, _ = seqclass("doctor", "--root", file / "tree", "--json")
-    found = {f["what"]: f for f in json.loads(out)["findings"]}
-    assert (code, found["storage root"]["ok"]) == (1, False)
-    assert "--root" in found["storage root"]["advice"]
+    entries = {f["what"]: f for f in json.loads(out)["findings"]}
+    assert (code, entries["storage root"]["ok"]) == (1, False)
+    assert "--root" in entries["storage root"]["advice"]
 
 
 @pytest.mark.parametrize("wrong", ["bucket", "address"])
@@ -124,8 +124,8 @@ def test_a_bucket_that_does_not_answer_is_found_and_starts_nothing(
         s3fs.S3FileSystem.clear_instance_cache()
     place = ("--root", bucket.url if wrong == "address" else "s3://absent/tree")
     _, out, _ = seqclass("doctor", *place, "--json")
-    found = {f["what"]: f for f in json.loads(out)["findings"]}
-    assert not found["storage root"]["ok"]
+    entries = {f["what"]: f for f in json.loads(out)["findings"]}
+    assert not entries["storage root"]["ok"]
     code, out, err = seqclass("up", *place)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("seqclass: storage root: expected a bucket that answers, got s3://")
@@ -213,20 +213,20 @@ def test_the_files_of_a_service_have_their_places() -> None:
 
 
 def test_automations_are_made_once_and_renewed_where_they_differ(prefect: str) -> None:
-    found = {}
+    automations = {}
     try:
         watch_runs(90, 600, ["1"])
         for name in (SILENT, STUCK):
-            found[name] = find(name)
+            automations[name] = find(name)
         watch_runs(90, 600, ["1"])
-        assert find(SILENT).id == found[SILENT].id
+        assert find(SILENT).id == automations[SILENT].id
         watch_runs(120, 600, ["1"])
         renewed = find(SILENT)
-        assert renewed.id == found[SILENT].id
+        assert renewed.id == automations[SILENT].id
         assert renewed.trigger.within.total_seconds() == 120
-        assert find(STUCK).id == found[STUCK].id
+        assert find(STUCK).id == automations[STUCK].id
     finally:
-        for automation in found.values():
+        for automation in automations.values():
             automation.delete()
 
 
@@ -237,9 +237,9 @@ def test_runs_of_other_flows_on_a_shared_server_are_not_watched(prefect: str) ->
     run = Resource({"prefect.resource.id": "prefect.flow-run.7"})
     watch_runs(90, 600, ["1", "2"])
     for name in (SILENT, STUCK):
-        found = find(name)
-        found.delete()
-        trigger = EventTrigger.model_validate(found.trigger.model_dump(mode="json"))
+        automation = find(name)
+        automation.delete()
+        trigger = EventTrigger.model_validate(automation.trigger.model_dump(mode="json"))
         for flow, is_watched in (("2", True), ("3", False)):
             related = {"prefect.resource.id": f"prefect.flow.{flow}"}
             named = RelatedResource({**related, "prefect.resource.role": "flow"})

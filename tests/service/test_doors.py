@@ -70,12 +70,12 @@ def ask(
     if password:
         words = base64.b64encode(str(service.password).encode()).decode()
         headers["Authorization"] = f"Basic {words}"
-    wanted = urllib.request.Request(  # noqa: S310 - loopback
+    sent = urllib.request.Request(  # noqa: S310 - loopback
         f"{service.url}/{path}", b"{}" if method == "POST" else None,
         {"Content-Type": "application/json", **headers}, method=method,
     )  # fmt: skip
     try:
-        with urllib.request.urlopen(wanted, timeout=60) as reply:  # noqa: S310 - loopback
+        with urllib.request.urlopen(sent, timeout=60) as reply:  # noqa: S310 - loopback
             return reply.status, reply.headers
     except urllib.error.HTTPError as error:
         return error.code, error.headers
@@ -94,9 +94,9 @@ def csrf(service: Service) -> dict[str, str]:
 def test_who_has_the_password_is_served(server: Service) -> None:
     assert ask(server, READ, password=True)[0] == 200
     assert ask(server, WRITE, password=True, **csrf(server))[0] == 200
-    own = server.ui
-    status, headers = ask(server, WRITE, password=True, Origin=own, **csrf(server))
-    assert (status, headers["Access-Control-Allow-Origin"]) == (200, own)
+    origin = server.ui
+    status, headers = ask(server, WRITE, password=True, Origin=origin, **csrf(server))
+    assert (status, headers["Access-Control-Allow-Origin"]) == (200, origin)
 
 
 def test_who_has_no_password_is_not_served(server: Service) -> None:
@@ -201,16 +201,16 @@ def tries(page: Page, url: str, password: str) -> dict[str, Any]:
 def test_a_page_in_a_browser_gets_nothing_from_our_servers(
     foreign_page: Page, server: Service
 ) -> None:
-    found = tries(foreign_page, server.url, str(server.password))
-    assert set(found.values()) == {"refused"}, found
+    outcomes = tries(foreign_page, server.url, str(server.password))
+    assert set(outcomes.values()) == {"refused"}, outcomes
 
 
 def test_the_same_page_gets_all_of_a_server_without_doors(
     foreign_page: Page, prefect_url: str
 ) -> None:
-    found = tries(foreign_page, prefect_url, "")
-    assert found["read"] == found["health"] == found["post"] == 200, found
-    assert found["socket"] == "open"
+    outcomes = tries(foreign_page, prefect_url, "")
+    assert outcomes["read"] == outcomes["health"] == outcomes["post"] == 200, outcomes
+    assert outcomes["socket"] == "open"
 
 
 def test_a_rebound_name_in_a_browser_gets_nothing(browser: Page, server: Service) -> None:
@@ -237,9 +237,9 @@ def test_a_run_chooses_neither_its_command_nor_its_surroundings() -> None:
     asked = {"command": "touch CANARY", "env": {"PATH": "evil"}, "working_dir": "evil",
              "env.PYTHONPATH": "evil", "name": "x", "labels": {"a": "b"}}  # fmt: skip
     unused: Any = "no block and no variable is named"
-    wanted = ProcessJobConfiguration.from_template_and_values(job_template(), asked, client=unused)
-    found = asyncio.run(wanted)
-    assert (found.command, found.env, found.working_dir) == (None, {}, None)
+    made = ProcessJobConfiguration.from_template_and_values(job_template(), asked, client=unused)
+    configuration = asyncio.run(made)
+    assert (configuration.command, configuration.env, configuration.working_dir) == (None, {}, None)
 
 
 def test_all_files_of_a_server_are_private(started: tuple[Service, Path]) -> None:

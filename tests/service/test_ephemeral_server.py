@@ -26,8 +26,8 @@ def champion(root: Root) -> None:
 
 @pytest.fixture
 def environment(root: Root, prefect_home: Path) -> dict[str, str]:
-    own = {"SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(prefect_home)}
-    return {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"} | own
+    settings = {"SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(prefect_home)}
+    return {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"} | settings
 
 
 def servers(environment: dict[str, str]) -> list[int]:

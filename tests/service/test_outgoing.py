@@ -34,13 +34,13 @@ def test_an_address_ends_after_its_host(address: str, short: str) -> None:
 
 
 def test_a_traceback_in_the_log_quotes_no_address(caplog: pytest.LogCaptureFixture) -> None:
-    own = logging.getLogger("alerts of a test")
-    own.addFilter(ShortAddresses())
-    with caplog.at_level(logging.ERROR, own.name):
+    logger = logging.getLogger("alerts of a test")
+    logger.addFilter(ShortAddresses())
+    with caplog.at_level(logging.ERROR, logger.name):
         try:
             raise ValueError("no answer from http://me:secret@127.0.0.1/hook")
         except ValueError:
-            own.exception("failed at %s", "http://127.0.0.1/secret")
+            logger.exception("failed at %s", "http://127.0.0.1/secret")
     assert "no answer from http://127.0.0.1/…" in caplog.text
     assert "secret" not in caplog.text
 
@@ -81,8 +81,8 @@ def alert(client: Any, block: Any) -> None:
 def results(client: Any) -> list[str]:
     """The ends of all actions of automations."""
     ends = [f"prefect.automation.action.{end}" for end in ("failed", "executed")]
-    found = client.request("POST", "/events/filter", json={"filter": {"event": {"name": ends}}})
-    return [event["event"] for event in found.json()["events"]]
+    reply = client.request("POST", "/events/filter", json={"filter": {"event": {"name": ends}}})
+    return [event["event"] for event in reply.json()["events"]]
 
 
 @pytest.mark.system

@@ -43,10 +43,10 @@ def service(
 
 def test_forms_ask_for_nothing_that_a_run_can_t_choose(service: Up) -> None:
     with service.client() as client:
-        found = client.read_deployments()
+        deployments = client.read_deployments()
         retraining = client.read_deployment_by_name("retrain-model/local")
-    assert len(found) == len(service.said["deployments"])
-    for deployment in found:
+    assert len(deployments) == len(service.said["deployments"])
+    for deployment in deployments:
         assert not {"root", "now"} & set(deployment.parameter_openapi_schema["properties"])
     assert set(retraining.parameter_openapi_schema["properties"]) == {"model", "spec"}
 

@@ -119,13 +119,13 @@ def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(
 
     former = DeploymentUpdate(concurrency_limit=3, work_queue_name="default")
     service, client = served
-    found = client.read_deployment_by_name("retrain-model/local")
-    client.update_deployment(found.id, former)
+    retraining = client.read_deployment_by_name("retrain-model/local")
+    client.update_deployment(retraining.id, former)
     deploy(service, mark_environment(service))
-    found = client.read_deployment_by_name("retrain-model/local")
+    retraining = client.read_deployment_by_name("retrain-model/local")
     sweep = client.read_deployment_by_name("ingest/local")
-    assert found.global_concurrency_limit is None
-    assert (found.work_queue_name, sweep.work_queue_name) == ("large", "small")
+    assert retraining.global_concurrency_limit is None
+    assert (retraining.work_queue_name, sweep.work_queue_name) == ("large", "small")
 
 
 @pytest.fixture(scope="module")

@@ -48,8 +48,8 @@ def test_a_file_is_told_of_once_it_lies_still(watcher: Watcher) -> None:
 
 def test_a_file_that_stays_is_told_of_a_few_times(watcher: Watcher) -> None:
     write(watcher, "a.csv", "1")
-    told = [watcher.has_news(second * AGAIN_S) for second in range(10)]
-    assert sum(told) == MAX_ASKS
+    news = [watcher.has_news(second * AGAIN_S) for second in range(10)]
+    assert sum(news) == MAX_ASKS
 
 
 def test_a_file_that_is_taken_and_comes_again_is_news(watcher: Watcher) -> None:
@@ -159,16 +159,16 @@ def test_a_retraining_that_stands_still_is_told_of_until_somebody_hears(watcher:
 
 def test_a_try_that_has_to_wait_is_told_of_a_few_times(watcher: Watcher) -> None:
     """In quiet hours no upkeep may begin it."""
-    away, told = Service("http://127.0.0.1:9/api", ""), []
+    away, stalls = Service("http://127.0.0.1:9/api", ""), []
     for tries in (1, 2):
         attempt = Attempt("models/toy@v1", "datasets/toy@0", tries, f"2026-01-0{tries}T00:00+00:00")
         write_attempt(watcher.store, "toy", attempt)
         for number in range(MAX_ASKS + 1):
             now_s = (10 * tries + number) * STALLED_S
-            told.append(watcher.has_stalled(away, now_s))
-            if told[-1]:
+            stalls.append(watcher.has_stalled(away, now_s))
+            if stalls[-1]:
                 watcher.note_told(now_s)
-    assert told == 2 * [*[True] * MAX_ASKS, False]
+    assert stalls == 2 * [*[True] * MAX_ASKS, False]
 
 
 def test_tries_that_may_not_be_read_do_no_harm(watcher: Watcher) -> None:

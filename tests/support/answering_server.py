@@ -57,4 +57,4 @@ def asked(series: list, **more: object) -> dict:
 def outputs(reply: httpx.Response) -> dict[str, list]:
     """The data of an answer's outputs by name."""
     assert reply.status_code == 200, reply.text
-    return {one["name"]: one["data"] for one in reply.json()["outputs"]}
+    return {output["name"]: output["data"] for output in reply.json()["outputs"]}

@@ -27,12 +27,12 @@ WAIT_S = 60.0
 
 def find_chromium() -> str:
     """Where it is; a machine without one skips, CI fails."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None and os.environ.get("SEQCLASS_NEEDS_CHROMIUM"):
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None and os.environ.get("SEQCLASS_NEEDS_CHROMIUM"):
         pytest.fail("chromium: expected on the PATH, since .ci/run installs it")
-    if found is None:
+    if program is None:
         pytest.skip("chromium is not installed")
-    return found
+    return program
 
 
 class Page:
@@ -44,8 +44,8 @@ class Page:
 
     def call(self, method: str, **parameters: object) -> dict[str, Any]:
         number = next(self.numbers)
-        said = {"id": number, "method": method, "params": parameters}
-        self.socket.send(json.dumps(said))
+        request = {"id": number, "method": method, "params": parameters}
+        self.socket.send(json.dumps(request))
         while (heard := json.loads(self.socket.recv(timeout=WAIT_S))).get("id") != number:
             self.events.append(heard)
         assert "error" not in heard, heard
@@ -57,11 +57,11 @@ class Page:
 
     def evaluate(self, script: str) -> Any:
         """The value of an expression, or of the promise that it is."""
-        found = self.call(
+        answer = self.call(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def wait_for(self, script: str) -> None:
         deadline = time.monotonic() + WAIT_S
@@ -92,11 +92,11 @@ def browse(folder: Path) -> Iterator[Page]:
 
 def _port(process: subprocess.Popen, log: Path) -> str:
     deadline = time.monotonic() + WAIT_S
-    while not (found := re.search(r"DevTools listening on ws://127\.0\.0\.1:(\d+)/", _read(log))):
+    while not (match := re.search(r"DevTools listening on ws://127\.0\.0\.1:(\d+)/", _read(log))):
         assert process.poll() is None, _read(log)
         assert time.monotonic() < deadline, _read(log)
         time.sleep(0.05)
-    return found[1]
+    return match[1]
 
 
 def _read(log: Path) -> str:

@@ -23,7 +23,7 @@ class Cluster:
     def busy(self) -> list[int]:
         """Process ids of the workers that have a task."""
         pids = self._client.run(os.getpid)
-        return [pids[own] for own, keys in self._client.processing().items() if keys]
+        return [pids[worker] for worker, keys in self._client.processing().items() if keys]
 
     @property
     def client(self) -> Client:

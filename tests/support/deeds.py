@@ -63,8 +63,8 @@ def register(root: Root, *_: object) -> dict:
 
 def look(root: Root, *_: object) -> dict:
     """Whatever others write meanwhile, a reader finds whole records."""
-    champion, found = champion_of(root, MODEL), open_model(root, MODEL)
-    found.check()
+    champion, model = champion_of(root, MODEL), open_model(root, MODEL)
+    model.check()
     n_rows = len(open_dataset(root, DATASET).labels())
     assert champion is not None
     assert n_rows >= FIRST_ROWS, n_rows

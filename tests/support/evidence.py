@@ -23,7 +23,7 @@ def first_evidence(rows: int = 40, low: float = 0.8) -> Any:
 
 def evidence(champion: str | None = "v1", **other: Any) -> Any:
     """What passes under the default rules, but for what is said here."""
-    found = {
+    facts = {
         "champion": champion,
         "seeds": {"balanced_accuracy": [0.9], "macro_f1": [0.9], "restarts": [0], "n_classes": 2},
         "macro_f1": 0.9,
@@ -35,8 +35,8 @@ def evidence(champion: str | None = "v1", **other: Any) -> Any:
         "recalls": {"old": {}, "newest": {}},
         "labels": None,
     }
-    assert set(other) <= set(found)
-    return {**found, **other}
+    assert set(other) <= set(facts)
+    return {**facts, **other}
 
 
 def stored(champion: str | None = "v1", rules: Rules | None = None, **other: Any) -> Any:

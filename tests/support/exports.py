@@ -81,8 +81,8 @@ def store_answered(dataset: Dataset, classifier: keras.Model) -> Model:
     rows = np.arange(len(labels))
     codes = np.array([classes.index(name) for name in labels["label"].to_pylist()])
     split = Split(classes, codes, None, rows[rows % 3 > 0], rows[rows % 3 == 0])
-    found = classifier(dataset.values(split.test), training=False)
-    given = {name: part.numpy() for name, part in found.items()}
+    outputs_of_keras = classifier(dataset.values(split.test), training=False)
+    given = {name: part.numpy() for name, part in outputs_of_keras.items()}
     offsets, possible = (0.1, *[0.0] * (len(classes) - 1)), [0.45] * len(classes)
     rule = Decision(offsets, 0.0, 0.5, 0.0, 0.02, possible)
     sure = float(np.median(confidence_of(given["probabilities"], rule)))
@@ -108,6 +108,6 @@ def store_answered(dataset: Dataset, classifier: keras.Model) -> Model:
         for name, table in kept.items():
             with root.fs.open(f"{workspace}/{name}", "wb") as file:
                 pq.write_table(table, file)
-        told = json.dumps({"references": len(references)}).encode()
-        root.fs.pipe_file(f"{workspace}/metrics.json", told)
+        metrics = json.dumps({"references": len(references)}).encode()
+        root.fs.pipe_file(f"{workspace}/metrics.json", metrics)
         return commit_model(root, workspace, "toy", description, NOW)  # type: ignore[arg-type]

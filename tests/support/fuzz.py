@@ -21,13 +21,13 @@ SEEDS = Path(__file__).parents[1] / "fuzz_seeds"
 def place_of(error: BaseException) -> str:
     """The kind of an error, and the deepest line of our own code that it passed."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "/seqclass/" in frame.filename] or frames[-1:]
-    return f"{type(error).__name__} {own[-1].filename.rpartition('/')[2]}:{own[-1].lineno}"
+    ours = [frame for frame in frames if "/seqclass/" in frame.filename] or frames[-1:]
+    return f"{type(error).__name__} {ours[-1].filename.rpartition('/')[2]}:{ours[-1].lineno}"
 
 
 def main(name: str, seconds: str, folder: Path) -> None:
     """Fuzz one target for so long, in a folder of one's own."""
-    target, known = TARGETS[name], set[str]()
+    target, places = TARGETS[name], set[str]()
     for place in ("corpus", "found", "work", "begin"):
         (folder / place).mkdir(parents=True, exist_ok=True)
     (folder / "corpus" / "first").write_bytes(first_seed(name, Path(tempfile.mkdtemp(dir=folder))))
@@ -37,8 +37,8 @@ def main(name: str, seconds: str, folder: Path) -> None:
         try:
             target(folder / "work", content)
         except Exception as error:
-            if (place := place_of(error)) not in known:
-                known.add(place)
+            if (place := place_of(error)) not in places:
+                places.add(place)
                 digest = hashlib.sha256(content).hexdigest()[:12]
                 (folder / "found" / digest).write_bytes(content)
                 print(f"FOUND {name} {digest} {place}: {error!r:.300}", flush=True)

@@ -191,13 +191,13 @@ def look_at_footers_in_a_copy() -> None:
             finally:
                 os._exit(0)
         os.close(writing)
-        with os.fdopen(reading) as told:
-            content = told.read()
+        with os.fdopen(reading) as pipe:
+            content = pipe.read()
         os.waitpid(child, 0)
         if not content:
             raise ValueError("a footer that can't be read")
-        known = json.loads(content)
-        groups = [tuple(group) for group in known["groups"]]
-        return footer.Footer(known["columns"], known["decoded"], groups)
+        facts = json.loads(content)
+        groups = [tuple(group) for group in facts["groups"]]
+        return footer.Footer(facts["columns"], facts["decoded"], groups)
 
     parquet.read_footers = lambda paths: map(forked, paths)

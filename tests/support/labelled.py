@@ -47,8 +47,8 @@ def store_version_that_doubts(root: Root, dataset: Dataset) -> Model:
         for name, part in ((ANSWERS, tested.slice(0, 20)), (HELD, table.slice(20))):
             with root.fs.open(f"{folder}/{name}", "wb") as file:
                 pq.write_table(part, file)
-        known = {**DESCRIBED, "dataset": dataset.ref}
-        model = commit_model(root, folder, dataset.manifest["name"], known, NOW)  # type: ignore[arg-type]
+        description = {**DESCRIBED, "dataset": dataset.ref}
+        model = commit_model(root, folder, dataset.manifest["name"], description, NOW)  # type: ignore[arg-type]
     make_champion(root, model.name, model.version)
     return model
 
@@ -74,9 +74,9 @@ def store_scores(model: Model, path: Path, series: pa.Table, unknown: int) -> Pa
         root.fs.makedirs(folder, exist_ok=True)
         with root.fs.open(f"{folder}/{TABLE}", "wb") as file:
             pq.write_table(table, file)
-        known = {"rows": n, "unknown": unknown, "path": str(path), "reading": {}}
+        description = {"rows": n, "unknown": unknown, "path": str(path), "reading": {}}
         place = ScoreSet(root, model.name, model.version, "files", partition.digest)
-        place.write(folder, known, NOW)
+        place.write(folder, description, NOW)
     return path
 
 
@@ -94,8 +94,8 @@ def store_doubts(root: Root, folder: Path) -> Model:
     with staging(root, "retraining") as work:
         root.fs.makedirs(work, exist_ok=True)
         write_suspect_labels(root, work, [(DOUBTED, "down")])
-        known = {**DECIDED, "dataset": dataset.ref, "champion": model.ref}
-        commit_retraining(root, work, "toy", known, NOW)
+        description = {**DECIDED, "dataset": dataset.ref, "champion": model.ref}
+        commit_retraining(root, work, "toy", description, NOW)
     new = noisy(100, 8)
     new = new.set_column(1, "label", pa.nulls(len(new), pa.string()))
     twin = new.slice(0, 1).set_column(0, "series_id", pa.array(["twin"]))

@@ -22,8 +22,8 @@ def deployed_environment(name: str, **instead: str) -> dict[str, str]:
     """The environment of a file in ``deploy/``, with these values in place of its own."""
     lines = (REPOSITORY / "deploy" / name).read_text().splitlines()
     pairs = [line.split("=", 1) for line in lines if line and not line.startswith("#")]
-    known = {key: value.replace("PASSWORD", "secret") for key, value in pairs}
-    return {**known, **instead}
+    settings = {key: value.replace("PASSWORD", "secret") for key, value in pairs}
+    return {**settings, **instead}
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def fleet_server(home: Path, database: str) -> Iterator[Service]:
     """The server of a fleet, started as docs/fleet.md says, with its data in this database."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    own = deployed_environment(
+    settings = deployed_environment(
         "server.env",
         PREFECT_SERVER_DATABASE_CONNECTION_URL=database,
         PREFECT_SERVER_CORS_ALLOWED_ORIGINS=url,
@@ -41,13 +41,13 @@ def fleet_server(home: Path, database: str) -> Iterator[Service]:
     words = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     with open(home / "server.log", "ab") as log:
         process = subprocess.Popen(
-            [*words, "--port", str(port)], env=surroundings(HOME=str(home), **own), cwd=home,
+            [*words, "--port", str(port)], env=surroundings(HOME=str(home), **settings), cwd=home,
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
         until(lambda: process.poll() is not None or answers(f"{url}/api"), 240)
         assert process.poll() is None, (home / "server.log").read_text()
-        yield Service(f"{url}/api", "", own["PREFECT_SERVER_API_AUTH_STRING"])
+        yield Service(f"{url}/api", "", settings["PREFECT_SERVER_API_AUTH_STRING"])
     finally:
         process.terminate()
         process.wait(timeout=120)

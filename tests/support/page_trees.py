@@ -23,8 +23,8 @@ PAGES = [
 
 def page_path(root: Root, page: str) -> Path:
     """The one file that a pattern means."""
-    [found] = Path(root.path).glob(page)
-    return found
+    [path] = Path(root.path).glob(page)
+    return path
 
 
 def text_of(root: Root, page: str) -> str:

@@ -25,9 +25,9 @@ def program(name: str) -> str | None:
 
 def needed(name: str) -> str:
     """Path of a program that must be there."""
-    if (found := program(name)) is None:
+    if (path := program(name)) is None:
         raise FileNotFoundError(f"{name}: expected PostgreSQL, it is not installed; install it")
-    return found
+    return path
 
 
 @contextlib.contextmanager

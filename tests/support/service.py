@@ -95,16 +95,18 @@ class Up:
     def ask(self, deployment: str, **parameters: object) -> Any:
         """Start a run of a deployment; its id."""
         with self.client() as client:
-            found = client.read_deployment_by_name(deployment)
-            return client.create_flow_run_from_deployment(found.id, parameters=parameters).id
+            entry = client.read_deployment_by_name(deployment)
+            return client.create_flow_run_from_deployment(entry.id, parameters=parameters).id
 
     def runs(self, flow: str) -> list[Any]:
         """Runs of a flow, oldest first."""
         from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 
         with self.client() as client:
-            found = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])))
-        return sorted(found, key=lambda run: run.created)
+            flow_runs = client.read_flow_runs(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[flow]))
+            )
+        return sorted(flow_runs, key=lambda run: run.created)
 
     def run(self, run_id: Any) -> Any:
         with self.client() as client:
@@ -112,10 +114,10 @@ class Up:
 
     def process_of(self, run_id: Any) -> int:
         """The topmost process of a flow run."""
-        wanted = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
+        variable = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
 
         def found() -> list[int]:
-            return [pid for pid in runs(self.service.mark) if wanted in environment_of(pid)]
+            return [pid for pid in runs(self.service.mark) if variable in environment_of(pid)]
 
         return until(found)[0]
 

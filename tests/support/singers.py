@@ -73,10 +73,10 @@ def _voice(
 ) -> np.ndarray:
     time = np.arange(n) / RATE
     frame = time * rate_hz - 0.5
-    known = np.flatnonzero(np.isfinite(cents))
-    if not len(known):
+    voiced = np.flatnonzero(np.isfinite(cents))
+    if not len(voiced):
         return np.zeros(n)
-    line = np.interp(frame, known, cents[known])
+    line = np.interp(frame, voiced, cents[voiced])
     line += singer.vibrato_cents * np.sin(2 * np.pi * 5.4 * time)
     hz = tonic_hz * 2 ** (line / 1200)
     phase = 2 * np.pi * np.cumsum(hz) / RATE
@@ -86,8 +86,8 @@ def _voice(
     for k in range(1, 26):
         loud = np.zeros(len(few))
         for number, name in enumerate(singer.vowels):
-            own = _formants(k * hz[few] * singer.size, VOWELS[name])
-            loud = np.where(vowel == number, own, loud)
+            loudness = _formants(k * hz[few] * singer.size, VOWELS[name])
+            loud = np.where(vowel == number, loudness, loud)
         loud = np.where(k * hz[few] < RATE / 2, loud * k**-singer.tilt, 0)
         tone += np.interp(np.arange(n), few, loud) * np.sin(k * phase)
     sounding = np.isfinite(cents)[np.clip(np.rint(frame).astype(int), 0, len(cents) - 1)]

@@ -44,8 +44,8 @@ def store_all(root: Root) -> None:
     queue with an answer, the page of a recording, all other pages."""
     old, new = store_series(root, n=20), store_series(root, n=24)
     for number, dataset in enumerate((old, new, new)):
-        known = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
-        model = store_version(root, "m", records={DRAWINGS: NOTHING_DRAWN}, **known)
+        description = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
+        model = store_version(root, "m", records={DRAWINGS: NOTHING_DRAWN}, **description)
         keep_pages(root, [f"{model.folder}/{REPORT}"], number, lambda: "<html>report</html>")
         if number < 2:
             make_champion(root, "m", model.version, number)
@@ -69,8 +69,8 @@ def _store_records(root: Root, dataset: str) -> None:
     replace_file(root, votes, json.dumps({"answers": []}).encode())
     with staging(root, "study") as folder:
         _put(root, folder, "stability.json", b"{}")
-        told = {"dataset": dataset, "spec": {}, "numerics": {}}
-        commit_study(root, folder, StudyRef("toy", "0" * 16), told, NOW)
+        study = {"dataset": dataset, "spec": {}, "numerics": {}}
+        commit_study(root, folder, StudyRef("toy", "0" * 16), study, NOW)
     with staging(root, "scores") as folder:
         _put(root, folder, TABLE, np.arange(9).tobytes())
         ScoreSet(root, "m", "v2", "toy", "0" * 16).write(folder, {"rows": 9, "unknown": 0}, NOW)
@@ -82,8 +82,8 @@ def _store_records(root: Root, dataset: str) -> None:
     write_labels(root, ("m", "0" * 16), given, {**about, **counted}, NOW)
     with staging(root, "retraining") as folder:
         _put(root, folder, "drift.parquet", b"drift")
-        known = {"dataset": dataset, "champion": "v2", "challenger": "models/m@v3"}
-        commit_retraining(root, folder, "m", {**DECIDED, **known}, NOW)
+        description = {"dataset": dataset, "champion": "v2", "challenger": "models/m@v3"}
+        commit_retraining(root, folder, "m", {**DECIDED, **description}, NOW)
 
 
 def _put(root: Root, folder: str, name: str, content: bytes) -> None:

@@ -84,13 +84,17 @@ def store_version(
 
     comparison: with the champion; that with another one than there is, if None.
     """
-    known = {**DESCRIBED, **description}
+    manifest = {**DESCRIBED, **description}
     with staging(root, f"model-{name}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
-        said = {"comparison.json": comparison or stored("v0"), "model.keras": {}, **(records or {})}
-        for artifact, content in said.items():
+        artifacts = {
+            "comparison.json": comparison or stored("v0"),
+            "model.keras": {},
+            **(records or {}),
+        }
+        for artifact, content in artifacts.items():
             root.fs.pipe_file(f"{workspace}/{artifact}", json.dumps(content).encode())
-        return commit_model(root, workspace, name, known, NOW)
+        return commit_model(root, workspace, name, manifest, NOW)
 
 
 def make_champion(root: Root, name: str, version: str, second: int = 0) -> None:
@@ -142,12 +146,12 @@ def store_again(
     texts["metrics.json"] |= metrics
     texts["report.json"] |= drawings or {}
     texts["comparison.json"] |= verdict or {}
-    own = {key: value for key, value in trained.manifest.items() if key not in SEALED}
+    manifest = {key: value for key, value in trained.manifest.items() if key not in SEALED}
     with staging(root, f"model-{name}") as workspace:
         root.fs.makedirs(workspace, exist_ok=True)
         for artifact, content in texts.items():
             root.fs.pipe_file(f"{workspace}/{artifact}", json.dumps(content).encode())
-        return commit_model(root, workspace, name, own, NOW)
+        return commit_model(root, workspace, name, manifest, NOW)
 
 
 def register(dataset: Dataset, **more: object) -> Iterator[Model]:

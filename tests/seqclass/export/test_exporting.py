@@ -209,8 +209,8 @@ def test_what_rounding_decides_is_told_apart(
                 "nearest": np.zeros((n, 1), int)}  # fmt: skip
 
     record = {"classes": ["down", "up"], "decision": asdict(RULE), "references": ["s000"]}
-    wanted = standalone.decide(by_the_last_bit(tested.x), record)
-    kept = export_check.Tested(np.nan_to_num(tested.x), wanted)
+    expected = standalone.decide(by_the_last_bit(tested.x), record)
+    kept = export_check.Tested(np.nan_to_num(tested.x), expected)
     near = check_agreement(kept, record, half, by_the_last_bit)
     assert near.unsettled >= 20
     assert near.unsettled_gap == pytest.approx(0.2, abs=1e-6)

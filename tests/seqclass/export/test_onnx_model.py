@@ -57,10 +57,10 @@ def test_each_network_answers_as_in_keras(kind: str, pooling: int, filters: int)
     x = torn(gappy(8, 60))
     branch = views_branch(x, 3, pooling, Architecture(kind, filters=filters, units=5))  # type: ignore[arg-type]
     classifier = committee_classifier([branch], Mixture((1.0,), (0.2,), 1.0))
-    written, wanted = onnx_outputs(classifier, x), keras_outputs(classifier, x)
-    assert written.keys() == wanted.keys() == {"probabilities"}
-    assert np.abs(written["probabilities"] - wanted["probabilities"]).max() < NEAR
-    assert np.ptp(wanted["probabilities"], axis=0).max() > 0.01
+    written, expected = onnx_outputs(classifier, x), keras_outputs(classifier, x)
+    assert written.keys() == expected.keys() == {"probabilities"}
+    assert np.abs(written["probabilities"] - expected["probabilities"]).max() < NEAR
+    assert np.ptp(expected["probabilities"], axis=0).max() > 0.01
 
 
 def test_a_whole_committee_answers_as_in_keras() -> None:
@@ -68,12 +68,12 @@ def test_a_whole_committee_answers_as_in_keras() -> None:
     x[..., 1] = np.rint(x[..., 1] * 2)  # symbols
     classifier = whole_committee(Rows(x, np.arange(24, dtype=np.int32) % 3), 3)
     for new in (torn(x[::-1]), x[:1, :7], np.concatenate([x, np.full_like(x, np.nan)], axis=1)):
-        written, wanted = onnx_outputs(classifier, new), keras_outputs(classifier, new)
+        written, expected = onnx_outputs(classifier, new), keras_outputs(classifier, new)
         assert written.keys() == {"probabilities", "p_value", "nearest", "distance"}
         for name in ("probabilities", "p_value"):
-            assert np.abs(written[name] - wanted[name]).max() < NEAR, name
-        assert np.allclose(written["distance"], wanted["distance"], rtol=1e-3)
-        assert (written["nearest"][:, 0] == wanted["nearest"][:, 0]).all()
+            assert np.abs(written[name] - expected[name]).max() < NEAR, name
+        assert np.allclose(written["distance"], expected["distance"], rtol=1e-3)
+        assert (written["nearest"][:, 0] == expected["nearest"][:, 0]).all()
 
 
 def test_a_recurrence_stays_a_single_node() -> None:
@@ -85,17 +85,17 @@ def test_a_recurrence_stays_a_single_node() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "wanted"),
+    ("key", "shape"),
     [((slice(None), -1), (2, 4)), ((slice(None), None, slice(1, None, 2)), (2, 1, 1, 4)),
      ((..., slice(0, -1)), (2, 3, 3)), ((0, ..., None), (3, 4, 1))],
 )  # fmt: skip
-def test_indexing_is_numpys(key: tuple, wanted: tuple[int, ...]) -> None:
+def test_indexing_is_numpys(key: tuple, shape: tuple[int, ...]) -> None:
     x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
     g = GraphWriter()
     name = FORMS["GetItem"](g, None, Wire("series", x.shape), key)
-    model = g.model(Wire("series", x.shape), {"found": Wire(str(name), wanted)}, "")
+    model = g.model(Wire("series", x.shape), {"found": Wire(str(name), shape)}, "")
     [output] = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"series": x})
-    assert (output.shape, output.tolist()) == (wanted, x[key].tolist())
+    assert (output.shape, output.tolist()) == (shape, x[key].tolist())
 
 
 def refused(layer: keras.Layer) -> str:

@@ -122,8 +122,8 @@ def test_nothing_happens_without_yes(
     assert code == 0
     assert all(text in out for text in ("datasets/toy", "datasets/right", versions[0], "--yes"))
     assert sorted(root.fs.find(root.path)) == before
-    found = seqclass_json("rename", "toy", "right", "--yes", "--reason", "why")
-    assert (found["renamed"], found["versions"]) == (True, versions)
+    outcome = seqclass_json("rename", "toy", "right", "--yes", "--reason", "why")
+    assert (outcome["renamed"], outcome["versions"]) == (True, versions)
     check_dataset(root, versions)
     assert "right" in Path(root.join("index.html")).read_text()
     assert "datasets/toy" not in Path(root.join("index.html")).read_text()

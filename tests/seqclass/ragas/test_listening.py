@@ -136,9 +136,9 @@ def test_the_sound_has_the_pitch_of_its_svara(tonic_hz: float, height: int) -> N
     assert len(heard) == 3 * SAMPLE_HZ
     spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
     hz = np.fft.rfftfreq(len(heard), 1 / SAMPLE_HZ)
-    wanted = tonic_hz * 2 ** (height / 12)
-    near = np.abs(hz - wanted) < 3
-    assert hz[near][spectrum[near].argmax()] == pytest.approx(wanted, abs=0.5)
+    expected = tonic_hz * 2 ** (height / 12)
+    near = np.abs(hz - expected) < 3
+    assert hz[near][spectrum[near].argmax()] == pytest.approx(expected, abs=0.5)
     assert spectrum[near].max() == spectrum[hz > 60].max()
 
 

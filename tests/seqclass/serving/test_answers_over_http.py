@@ -146,8 +146,8 @@ def test_series_of_unequal_length_are_answered_as_each_alone(client: httpx.Clien
 
 
 def test_only_wanted_outputs_are_sent(client: httpx.Client) -> None:
-    wanted = [{"name": "answer"}, {"name": "classes"}]
-    sent = outputs(client.post(INFER, json=asked(drawn(1), outputs=wanted)))
+    names = [{"name": "answer"}, {"name": "classes"}]
+    sent = outputs(client.post(INFER, json=asked(drawn(1), outputs=names)))
     assert list(sent) == ["answer", "classes"]
 
 

@@ -25,10 +25,10 @@ def test_nested_and_flat_data_are_the_same_series(n: int, steps: int, data: st.D
     value = st.none() | st.floats(-(2.0**99), 2.0**99, width=32)
     flat = data.draw(st.lists(value, min_size=n * steps * 2, max_size=n * steps * 2))
     nested = np.array(flat, object).reshape(n, steps, 2).tolist()
-    wanted = np.array(flat, np.float32).reshape(n, steps, 2)
+    expected = np.array(flat, np.float32).reshape(n, steps, 2)
     for values in (flat, nested):
         request = read(body(shape=[n, steps, 2], data=values), channels=("x", "y"))
-        np.testing.assert_array_equal(request.series, wanted)
+        np.testing.assert_array_equal(request.series, expected)
     assert (request.id, request.outputs) == (None, None)
 
 
@@ -48,8 +48,8 @@ def test_without_lengths_a_series_ends_at_its_last_value() -> None:
 
 
 def test_names_of_outputs_and_an_id_are_kept() -> None:
-    wanted = [{"name": "prediction"}, {"name": "prediction", "parameters": {"binary_data": False}}]
-    request = read(orjson.dumps({"inputs": [TENSOR], "outputs": wanted, "id": "é"}))
+    names = [{"name": "prediction"}, {"name": "prediction", "parameters": {"binary_data": False}}]
+    request = read(orjson.dumps({"inputs": [TENSOR], "outputs": names, "id": "é"}))
     assert (request.outputs, request.id) == (("prediction",), "é")
 
 

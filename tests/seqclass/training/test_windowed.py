@@ -38,10 +38,10 @@ def test_rows_that_fit_into_one_window_are_read_once_and_learnt_from_as_those_in
     numbers = np.arange(0, len(rows), 20)
     inside = rows.take(numbers)
 
-    def values(wanted: np.ndarray) -> np.ndarray:
-        read.append(wanted)
+    def values(numbers_read: np.ndarray) -> np.ndarray:
+        read.append(numbers_read)
         assert len(read) == 1, "read again"
-        return rows.x[wanted]
+        return rows.x[numbers_read]
 
     few = replace(windowed(rows, []), read=values, rows=numbers)
     views = ViewsBuilder(fit_scaling(inside.x))
