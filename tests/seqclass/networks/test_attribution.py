@@ -31,6 +31,7 @@ from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
+from tests.support import series
 from tests.support.networks import SMALL, branch, build_network
 
 
@@ -52,13 +53,10 @@ def gradient_of(kind: str = "conv-lstm", seed: int = 0, n_batches: int = 1) -> m
     return score_gradient(classifier(kind, seed), n_batches)
 
 
-def gappy(n: int = 6, steps: int = 40, channels: int = 2) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    x = rng.normal(0, 1, (n, steps, channels)).astype(np.float32)
-    x[rng.random(x.shape) < 0.1] = np.nan
+def gappy(n: int = 6, steps: int = 40) -> np.ndarray:
+    """Series with a step that nobody observed."""
+    x = series.gappy(n, steps)
     x[:, 7] = np.nan
-    for row in range(1, n):
-        x[row, steps - 5 * row :] = np.nan
     return x
 
 
@@ -97,7 +95,7 @@ def test_evidence_adds_up_to_what_the_score_gained(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(one, marks=[pytest.mark.system] * (one != "conv-lstm")) for one in KINDS]
+    "kind", [pytest.param(k, marks=[pytest.mark.system] * (k != "conv-lstm")) for k in KINDS]
 )
 def test_padding_and_company_do_not_change_evidence(
     kind: str, monkeypatch: pytest.MonkeyPatch
@@ -161,20 +159,20 @@ def test_hits_are_counted_by_class_up_to_the_end_of_the_event() -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> Root:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A root with a model of short series whose level says nothing."""
-    from seqclass.flows.generation import generate_signals
+    from seqclass.pipeline.generate import generate_dataset
     from seqclass.pipeline.training import train
 
     root = open_root(tmp_path_factory.mktemp("evidence"))
     plainer = {**PRESETS["hard"], "shift": Uniform(3.0, 5.0), "burst_height": Uniform(5.0, 8.0)}
-    dataset = generate_signals("signals", SignalSpec(900, 40, **plainer), root.path)
+    generate_dataset("signals", SignalSpec(900, 40, **plainer), "signals", root)
     recipe = Recipe(updates=400, epochs=1, shortest=400)
     spec = TrainingSpec(
         seeds=1, members=("conv-lstm",), networks={"conv-lstm": 1}, recipe=recipe,
         architecture=SMALL,
     )  # fmt: skip
-    train(root, dataset, spec=spec)
+    train(root, "signals", spec=spec)
     return root
 
 
