@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.journeys.journey import Journey
+from tests.journeys.journey import Copy, Journey
 from tests.journeys.made import strokes
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
@@ -31,6 +31,14 @@ def press_with_policy(journey: Journey) -> None:
     journey.run("seqclass import press.csv --name press", only=("dataset", "n_series"))
     journey.run("seqclass train press --spec steps.json", only=("model", "verdict"))
     journey.run("seqclass policy press --set policy.json --reason 'new rows'", only=("model",))
+
+
+@pytest.fixture(scope="module")
+def quick_press(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """Put a store with ``press``, its champion and its policy into a journey's folder."""
+    made = Journey("quick_press", tmp_path_factory.mktemp("quick_press"))
+    press_with_policy(made)
+    return lambda journey: shutil.copytree(made.folder, journey.folder, dirs_exist_ok=True)
 
 
 @contextmanager
@@ -70,9 +78,9 @@ def test_bucket(journey: Journey) -> None:
     journey.run("seqclass verify --root moved")
 
 
-def test_service(journey: Journey) -> None:
+def test_service(journey: Journey, quick_press: Copy) -> None:
     """A file that arrives in an inbox ends in a new champion, and a bad one in quarantine."""
-    press_with_policy(journey)
+    quick_press(journey)
     inbox = journey.store / "inbox" / "press"
     with journey.started("seqclass up --port 0 --json", READY):
         doctor = journey.asked("seqclass doctor --json")
@@ -104,8 +112,9 @@ def await_health(url: str) -> None:
             time.sleep(0.5)
 
 
-def test_two_machines(journey: Journey) -> None:
+def test_two_machines(journey: Journey, quick_press: Copy) -> None:
     """Two machines join a server by its address; one leaves, the other goes on."""
+    quick_press(journey)
     port = free_port()
     home, url = journey.folder / "server", f"http://127.0.0.1:{port}/api"
     server = f"python -m prefect server start --host 127.0.0.1 --port {port}"
@@ -119,7 +128,10 @@ def test_two_machines(journey: Journey) -> None:
         stack.enter_context(journey.started(server, r"(Check out the dashboard)", **settings))
         await_health(url)
         journey.environment |= fleet
-        press_with_policy(journey)
+        journey.python(
+            "import s3fs; s3fs.S3FileSystem().put('store/', 'factory/tree/', recursive=True);"
+            " print('true')"
+        )
         first = stack.enter_context(ExitStack())
         for machine, owner in (("first", first), ("second", stack)):
             (journey.folder / machine).mkdir()
@@ -138,10 +150,10 @@ def test_two_machines(journey: Journey) -> None:
         journey.run("seqclass verify")
 
 
-def test_cluster(journey: Journey) -> None:
+def test_cluster(journey: Journey, quick_press: Copy) -> None:
     """A Dask cluster trains the same weights as this machine alone."""
     pytest.importorskip("prefect_dask")
-    press_with_policy(journey)
+    quick_press(journey)
     alone = json.loads((journey.store / "models/press/v1/stability.json").read_text())
     scheduler = "python -m dask scheduler --host 127.0.0.1 --port 0 --no-dashboard"
     with journey.started(scheduler, r"Scheduler at:\s+(tcp://\S+)") as address:
