@@ -1,7 +1,6 @@
 """A scikit-learn estimator that trains the same committee as the flows."""
 
 import operator
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -152,12 +151,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         ValueError
             If the labels do not match the series, there is only one class, a class has fewer than
             two series, or one is called ``"unknown"``, no series has a value or more than one step,
-            ``X`` can be read in two ways, or one of its columns equals ``y``.
-
-        Warns
-        -----
-        UserWarning
-            If an array has fewer steps than channels, as one in the order ``(n, channels, steps)``.
+            ``X`` can be read in two ways, as an array with no more steps than channels, or one of
+            its columns equals ``y``.
 
         Examples
         --------
@@ -245,7 +240,7 @@ def _check_no_labels(x: np.ndarray, labels: np.ndarray) -> None:
 
 
 def _check_series(given: PaddedSeries) -> None:
-    """Raise ValueError, or warn, if what was read is hardly meant."""
+    """Raise ValueError if what was read is hardly meant."""
     _, steps, channels = given.values.shape
     if np.isnan(given.values).all():
         raise ValueError("X: expected values, got only missing ones (NaN); give some")
@@ -255,11 +250,11 @@ def _check_series(given: PaddedSeries) -> None:
             "X.transpose(0, 2, 1) if X is (n, channels, steps); if each row of a DataFrame is a "
             "step, say which columns are ids and steps with series_id= and step="
         )
-    if given.channels is None and steps < channels:
-        warnings.warn(
-            f"X: read as {given}, which are fewer steps than channels; write "
-            "X.transpose(0, 2, 1) if X is (n, channels, steps)",
-            stacklevel=3,
+    if given.channels is None and 1 < steps <= channels:
+        raise ValueError(
+            f"X: expected more steps than channels, got {given}; write X.transpose(0, 2, 1), or "
+            "[x.T for x in X] for a list, if X is (n, channels, steps), or [pd.DataFrame(x) for x "
+            "in X] if it is (n, steps, channels)"
         )
 
 

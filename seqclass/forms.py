@@ -4,8 +4,10 @@ Columns have the names that they have in files; ``series_id``, ``step``, ``label
 not channels.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
@@ -39,6 +41,9 @@ MOST_DIFFERENT = 1 / 3
 """A column of ids or steps of a long table has at most this share of different values."""
 FEWEST_IDS = 10
 """With fewer, a column of values may separate the classes by chance."""
+NUMBER = re.compile(r"(?<!\d)-?\d+(?:\.\d+)?")
+TIMES = set("#-+/.: TZ")
+"""Characters of a date or time whose numbers are each replaced by ``#``."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,9 @@ class PaddedSeries:
         Beside a long table there may be a value for each of its rows, or a pandas Series by id.
         Anything else must already be in the order of the series.
         """
+        rows = 0 if self.wide is None or np.ndim(values) != 1 else len(self.wide)
+        if rows and len(values) <= MOST_DIFFERENT * rows:
+            raise _question(f"{rows} rows and {len(values)} values of {argument}")
         if self.owners is not None and values is not None:
             return _by_series(argument, values, self.owners)
         if self.index is not None and hasattr(values, "iloc"):
@@ -114,6 +122,9 @@ def read_series(
         if frames and frames == len(x):
             names = list(channels or _channels(x[0], keys.values()))
             parts = [_values(_by_step(frame, step, k), names) for k, frame in enumerate(x)]
+            has_steps = any({"step", step} & {*frame.columns} for frame in x)
+            if n_channels is None and not has_steps:
+                _check_no_time(parts, names)
             return PaddedSeries(_padded(parts, n_channels), names)
         if frames:
             raise ValueError(
@@ -257,6 +268,8 @@ def _from_frame(
         owners, parts = _from_rows(frame, pair, names)
         return PaddedSeries(_padded(parts, n_channels), names, owners)
     names = _channels(frame)
+    if pair := _break_of_count(names):
+        raise _question(f"a column {pair[1]!r} after {pair[0]!r}")
     _check_wide(frame, names, channels)
     values = _padded(_values(frame, names), n_channels)
     return PaddedSeries(values, index=frame.index, wide=frame[names])
@@ -381,21 +394,42 @@ def _check_wide(
     frame: "pd.DataFrame", names: Sequence[Any], channels: Sequence[str] | None
 ) -> None:
     """Raise ValueError if a row may be one step rather than a series."""
-    if len({isinstance(name, str) for name in names}) > 1:
-        raise ValueError(
-            f"X: expected names of columns that are all text or all numbers, got {_some(names)}; "
-            "write X.rename(columns=str)"
-        )
     if "series_id" in [*frame.columns, *frame.index.names]:
         return
     if channels and {*channels} <= {*names}:
         raise _question(f"a column for each channel ({_some(channels)})")
-    usual = KEYS["series_id"] | KEYS["step"]
-    if keys := [name for name in names if str(name).lower() in usual]:
-        raise _question(f"a column {keys[0]!r}")
     for name, column in _columns_and_index(frame, [*names, *({"time"} & {*frame.columns})]):
         if _counts_again(column.to_numpy()):
             raise _question(f"{name}, which counts up again and again")
+
+
+def _break_of_count(names: Sequence[Any]) -> tuple[Any, Any] | None:
+    """Return the first neighbours between which names don't count up or down as before.
+
+    None if all do, as ``t0``, ``t1``, … or dates.
+    """
+    orders = set()
+    for pair in pairwise(names):
+        patterns = {NUMBER.sub("#", str(name)) for name in pair}
+        before, after = ([float(n) for n in NUMBER.findall(str(name))] for name in pair)
+        orders.add(before < after)
+        goes_on = len(patterns) == 1 and len(orders) == 1 and before != after
+        n_changed = sum(a != b for a, b in zip(before, after, strict=False))
+        if not goes_on or (n_changed > 1 and not set(*patterns) <= TIMES):
+            return pair
+    return None
+
+
+def _check_no_time(parts: Sequence[np.ndarray], names: Sequence[Any]) -> None:
+    """Raise ValueError if a channel rises with every step of every series, as times do."""
+    rises = np.all([(np.diff(values, axis=0) > 0).all(axis=0) for values in parts], axis=0)
+    for name, is_time in zip(names, rises, strict=True):
+        if is_time:
+            raise ValueError(
+                f"X: expected channels, got a column {name!r} that rises in every series; give "
+                f"SequenceClassifier(step={name!r}) if it is the time of each step, or "
+                "[x.assign(step=range(len(x))) for x in X] if it is a channel"
+            )
 
 
 def _counts_again(values: np.ndarray) -> bool:
@@ -416,9 +450,11 @@ def _columns_and_index(
 
 def _question(got: str) -> ValueError:
     return ValueError(
-        f"X: expected a row for each series, or for each step with ids and steps, got {got}; say "
-        "which columns are ids and steps with SequenceClassifier(series_id=…, step=…) or name them "
-        "series_id and step; [X] is one series, np.asarray(X)[:, :, None] has one in each row"
+        "X: expected a row for each series, whose columns count the steps of one channel (x0, x1, "
+        f"…), or a row for each step with ids and steps, got {got}; say which columns are ids and "
+        "steps with SequenceClassifier(series_id=…, step=…) or name them series_id and step; [X] "
+        "is one series, np.asarray(X)[:, :, None] has one in each row, np.stack([X[a], X[b]], "
+        "axis=2) has the channels of columns a and b"
     )
 
 
@@ -461,8 +497,8 @@ def _numbers(column: "pd.Series", name: Any) -> np.ndarray:
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"X: expected numbers in column {name!r}, got {str(error)[:80]}; convert it, leave it "
-            f"out with X.drop(columns={name!r}), or, if a row is one step, say which columns are "
-            "ids and steps with SequenceClassifier(series_id=…, step=…)"
+            f"out with X.drop(columns={name!r}), or name it as SequenceClassifier's series_id= or "
+            "step=, if it holds these"
         ) from error
 
 

@@ -88,10 +88,29 @@ def dated(frame: pd.DataFrame, zone: str | None) -> pd.DataFrame:
     return frame.assign(step=start + pd.to_timedelta(frame["step"], unit="h"))
 
 
+def irregular(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows with a time ``when``, whose distances differ, instead of ``minute``."""
+    gaps = np.random.default_rng(3).exponential(size=(N, STEPS)) + 0.1
+    return frame.assign(when=gaps.cumsum(axis=1).ravel()).drop(columns="minute")
+
+
+def two_channels(first: str, second: str) -> pd.DataFrame:
+    names = [name.format(k) for name in (first, second) for k in range(STEPS)]
+    return pd.DataFrame(np.hstack([X[:, :, 0], X[:, :, 1]]), columns=names)
+
+
 class Form(NamedTuple):
+    """Sixty series, and how they are read.
+
+    If ``read_series`` refuses them by a line that holds ``says``, then ``answer`` turns them into
+    what it reads.
+    """
+
     make: Callable[[], Any]
     keys: dict[str, Any] = {}  # noqa: RUF012 - only read
     values: np.ndarray = X
+    says: str | None = None
+    answer: Callable[[Any], Any] = lambda x: x
 
 
 LONG = {"series_id": "machine", "step": "minute"}
@@ -136,73 +155,111 @@ FORMS = {
     "two levels of a pandas Series": Form(lambda: indexed()["level"], values=LEVEL[:, :, None]),
     "three levels, two usual": Form(
         lambda: indexed("id", "time").assign(plant="a").set_index("plant", append=True)),
+    "wide, steps as numbers": Form(
+        lambda: pd.DataFrame(LEVEL), values=LEVEL[:, :, None]),
+    "wide, lags": Form(
+        lambda: wide().set_axis([f"t-{k}" for k in range(STEPS)][::-1], axis=1),
+        values=LEVEL[:, :, None]),
+    "wide, dates": Form(
+        lambda: wide().set_axis(
+            pd.date_range("2025-11-20", periods=STEPS, freq="W").strftime("%Y-%m-%d"), axis=1),
+        values=LEVEL[:, :, None]),
+    "wide, two channels": Form(
+        lambda: two_channels("x{}", "y{}"), says="got a column 'y0' after 'x23'; say",
+        answer=lambda x: np.stack([x[x.columns[:STEPS]], x[x.columns[STEPS:]]], axis=2)),
+    "wide, two numbered channels": Form(
+        lambda: two_channels("c1_{}", "c2_{}"), says="got a column 'c2_0' after 'c1_23'; say",
+        answer=lambda x: np.stack([x[x.columns[:STEPS]], x[x.columns[STEPS:]]], axis=2)),
+    "wide, sorted as text": Form(
+        lambda: wide()[sorted(wide())], values=LEVEL[:, :, None],
+        says="got a column 'x2' after 'x19'; say",
+        answer=lambda x: x[[f"x{k}" for k in range(STEPS)]]),
+    "wide, a number of each series": Form(
+        lambda: wide().assign(machine=range(N)), values=LEVEL[:, :, None],
+        says="got a column 'machine' after 'x23'; say", answer=lambda x: x.drop(columns="machine")),
+    "long, irregular times": Form(
+        lambda: irregular(numbered()), {"series_id": "machine", "step": "when"},
+        says="got a column 'swing' after 'level'; say"),
+    "long, irregular times and an index of ids": Form(
+        lambda: irregular(rows()).set_index("machine"), {"series_id": "machine", "step": "when"},
+        says="SequenceClassifier(series_id=…, step=…)"),
+    "long, irregular times and usual ids": Form(
+        lambda: irregular(rows()).rename(columns={"machine": "series_id"}), {"step": "when"},
+        says="give SequenceClassifier's step="),
+    "list of frames with times": Form(
+        lambda: [f for _, f in irregular(rows()).drop(columns="machine").groupby(
+            np.repeat(range(N), STEPS))], {"step": "when"},
+        says="a column 'when' that rises in every series; give SequenceClassifier(step='when')"),
+
+
+    "two levels, unusual names": Form(
+        lambda: indexed("machine", "minute"), LONG, says="levels machine, minute; say which they "
+        "are with SequenceClassifier(series_id=…, step=…)"),
+    "two levels without names": Form(
+        lambda: indexed(None, None), says="X.rename_axis(['series_id', 'step'])",
+        answer=lambda x: x.rename_axis(["series_id", "step"])),
+    "a pivot of two channels": Form(
+        lambda: rows("id", "time").pivot(index="id", columns="time").loc[IDS],
+        says="write X.stack()", answer=lambda x: x.stack(future_stack=True)),
+    "long, text as ids": Form(
+        lambda: rows().drop(columns="minute"), LONG, says="series_id=…, step=…",
+        answer=lambda x: x.assign(minute=x.groupby("machine").cumcount())),
+    "an array of ids, steps and values": Form(
+        lambda: numbered().to_numpy(), {"series_id": 2, "step": 3},
+        says="a column 3, which counts up again and again"),
+    "an array of ids, irregular times and values": Form(
+        lambda: irregular(numbered()).to_numpy(), {"series_id": 2, "step": 3},
+        says="got 1440 rows and 60 values of y; say"),
+    "long, usual names": Form(
+        lambda: numbered().rename(columns={"machine": "id", "minute": "t"}),
+        {"series_id": "id", "step": "t"}, says="series_id=…, step=…"),
+    "long, dates as steps": Form(
+        lambda: dated(rows("id", "step"), None).rename(columns={"id": "machine", "step": "when"}),
+        {"series_id": "machine", "step": "when"}, says="series_id=…, step=…"),
+    "frames below each other": Form(
+        lambda: pd.concat(one_each()), says="or name them series_id and step",
+        answer=lambda x: x.assign(series_id=np.repeat(range(N), STEPS), step=x.index)),
+    "frames of numbered channels below each other": Form(
+        lambda: pd.concat(one_each()).set_axis([1, 2], axis=1),
+        says="an index (X.reset_index(drop=True) removes it), which counts up again and again",
+        answer=lambda x: x.set_axis(NAMES, axis=1).assign(
+            series_id=np.repeat(range(N), STEPS), step=x.index)),
+    "long without steps": Form(
+        lambda: rows("series_id").drop(columns="minute"),
+        says="step=X.groupby('series_id').cumcount()",
+        answer=lambda x: x.assign(step=x.groupby("series_id").cumcount())),
+    "steps as text": Form(
+        lambda: rows("series_id", "step").assign(step=lambda f: f["step"].map(str)),
+        says="expected numbers or times as steps, got '0' (string); convert them with "
+        "pd.to_numeric", answer=lambda x: x.assign(step=pd.to_numeric(x["step"]))),
+    "array (n, channels, steps)": Form(
+        lambda: X.transpose(0, 2, 1), says="write X.transpose(0, 2, 1)",
+        answer=lambda x: x.transpose(0, 2, 1)),
+    "list of (channels, steps)": Form(
+        lambda: [x.T for x in X], says="[x.T for x in X]", answer=lambda x: [v.T for v in x]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_sixty_series_are_read_as_sixty(name: str) -> None:
-    make, keys, values = FORMS[name]
-    given = read_series(make(), **keys)
+def test_sixty_series_are_read_as_sixty_or_asked_about(name: str) -> None:
+    make, keys, values, says, answer = FORMS[name]
+    if says is not None:
+        with pytest.raises(ValueError, match="X: expected") as refused:
+            SequenceClassifier().fit(make(), Y)
+        assert says in str(refused.value)
+        assert "\n" not in str(refused.value)
+    given = read_series(answer(make()), **keys)
     np.testing.assert_array_equal(given.values, values)
     n = values.shape[2]
     assert str(given) == f"60 series, 24 steps, {n} channel{'s' * (n > 1)}"
-    assert given.channels in (None, NAMES[:n])
-
-
-REFUSED: dict[str, tuple[Callable[[], Any], str, Callable[[Any], Any], dict[str, Any]]] = {
-    "two levels, other names": (
-        lambda: indexed("machine", "minute"), "levels machine, minute; say which they are with "
-        "SequenceClassifier(series_id=…, step=…)", lambda x: x, LONG),
-    "two levels without names": (
-        lambda: indexed(None, None), "X.rename_axis(['series_id', 'step'])",
-        lambda x: x.rename_axis(["series_id", "step"]), {}),
-    "a pivot of two channels": (
-        lambda: rows("id", "time").pivot(index="id", columns="time").loc[IDS],
-        "write X.stack()", lambda x: x.stack(future_stack=True), {}),
-    "long, text as ids": (
-        lambda: rows().drop(columns="minute"), "expected numbers in column 'machine', got",
-        lambda x: x.assign(minute=x.groupby("machine").cumcount()), LONG),
-    "an array of ids, steps and values": (
-        lambda: numbered().to_numpy(), "a column 3, which counts up again and again", lambda x: x,
-        {"series_id": 2, "step": 3}),
-    "long, usual names": (
-        lambda: rows("id", "t").assign(id=np.repeat(range(N), STEPS)),
-        "a column 'id'; say which", lambda x: x, {"series_id": "id", "step": "t"}),
-    "long, dates as steps": (
-        lambda: dated(rows("id", "step"), None).rename(columns={"id": "machine", "step": "when"})
-        .assign(machine=np.repeat(range(N), STEPS), when=lambda f: f["when"] + pd.to_timedelta(
-            np.repeat(range(N), STEPS), unit="D")),
-        "expected numbers in column 'when', got times", lambda x: x,
-        {"series_id": "machine", "step": "when"}),
-    "frames below each other": (
-        lambda: pd.concat(one_each()),
-        "an index (X.reset_index(drop=True) removes it), which counts up again and again",
-        lambda x: x.assign(series_id=np.repeat(range(N), STEPS), step=x.index), {}),
-    "long without steps": (
-        lambda: rows("series_id").drop(columns="minute"), "step=X.groupby('series_id').cumcount()",
-        lambda x: x.assign(step=x.groupby("series_id").cumcount()), {}),
-    "steps as text": (
-        lambda: rows("series_id", "step").assign(step=lambda f: f["step"].map(str)),
-        "expected numbers or times as steps, got '0' (string); convert them with pd.to_numeric",
-        lambda x: x.assign(step=pd.to_numeric(x["step"])), {}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_can_be_read_in_two_ways_is_asked_about(name: str) -> None:
-    make, says, answer, keys = REFUSED[name]
-    with pytest.raises(ValueError, match="X: expected") as refused:
-        read_series(make())
-    assert says in str(refused.value)
-    assert "\n" not in str(refused.value)
-    assert read_series(answer(make()), **keys).values.shape[:2] == (N, STEPS)
+    assert given.channels in (None, NAMES[:n], [*range(n)])
 
 
 def test_a_column_of_ids_among_shuffled_rows_is_asked_about() -> None:
     frame = numbered().sample(frac=1, random_state=0)
     y = np.repeat(Y, STEPS)[frame.index]
-    for x, name in ((frame, "'machine'"), (frame.to_numpy(), "2")):
-        with pytest.raises(ValueError, match=f"{name}, whose 60 values have one label each; say"):
+    for x in (frame.set_axis(range(4), axis=1), frame.to_numpy()):
+        with pytest.raises(ValueError, match="column 2, whose 60 values have one label each; say"):
             SequenceClassifier().fit(x, y)
 
 
@@ -263,7 +320,7 @@ STRANGE = {
     "got no 'swing' among level": [*one_each()[:2], one_each()[2][["level"]]],
     "got one twice or none in series 0": [one_each()[0].assign(step=1)],
     "expected different names": pd.DataFrame(np.zeros((2, 2)), columns=["a", "a"]),
-    "all text or all numbers, got 0, 1, z": pd.DataFrame(np.zeros((2, 2))).assign(z=0.5),
+    "a column 'z' after 1": pd.DataFrame(np.zeros((2, 2))).assign(z=0.5),
     "got it as a column and as a level": ROWS.set_index("step", drop=False),
     "DataFrames only in a list with one, got 1 others": [one_each()[0], X[1]],
     "at least one series, got none": ROWS.iloc[:0],
@@ -311,7 +368,7 @@ def test_a_long_frame_of_other_names_is_learnt_and_asked_as_an_array(
         fitted.predict([f.rename(columns={"swing": "speed"}) for f in one_each()])
     with pytest.raises(ValueError, match="expected 'machine' in every row of a long frame"):
         fitted.predict(indexed())
-    with pytest.raises(ValueError, match=r"a column for each channel \(level, swing\); say"):
+    with pytest.raises(ValueError, match="got a column 'swing' after 'level'; say"):
         fitted.set_params(series_id=None, step=None).predict(one_each()[0])
 
 
@@ -326,11 +383,17 @@ def test_what_was_read_is_kept_and_shown(by_array: SequenceClassifier, tmp_path:
     np.testing.assert_array_equal(same.predict_proba(x), fitted.predict_proba(x))
 
 
-def test_fewer_steps_than_channels_are_pointed_out_and_one_step_is_refused() -> None:
-    turned = X.transpose(0, 2, 1)
-    with pytest.warns(UserWarning, match=r"read as 60 series, 2 steps, 24 channels.*transpose"):
-        SequenceClassifier(**QUICK).fit(turned, Y)
-    for x in (turned[:, :1], LEVEL.reshape(-1, 1), wide()[["x0"]]):
+def test_an_array_of_no_more_steps_than_channels_is_asked_about() -> None:
+    for x in (X[:, :2], list(X[:, :2])):
+        with pytest.raises(ValueError, match=r"got 60 series, 2 steps, .*pd\.DataFrame\(x\) for"):
+            SequenceClassifier().fit(x, Y)
+    fitted = SequenceClassifier(**QUICK).fit([pd.DataFrame(x) for x in X[:, :2]], Y)
+    assert fitted.read_ == "60 series, 2 steps, 2 channels"
+    assert len(fitted.predict(X[:, :2])) == N
+
+
+def test_series_of_one_step_are_refused() -> None:
+    for x in (X.transpose(0, 2, 1)[:, :1], LEVEL.reshape(-1, 1), wide()[["x0"]]):
         with pytest.raises(ValueError, match=r"got \d+ series, 1 step, .*write X.transpose"):
             SequenceClassifier().fit(x, np.resize(Y, len(x)))
 
