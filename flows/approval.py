@@ -32,6 +32,6 @@ def answer_approval(
     store = resolve_root(root)
     label_run(model=model.partition("@")[0])
     move = answer(model, Answer(decision == "approve", reason, Person(name, reason).actor), store)
-    refresh_catalogue(store, move["model"])
+    refresh_catalogue(store, [move["model"]])
     announce_answer(move, reason, store)
     return move

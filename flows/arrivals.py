@@ -46,7 +46,7 @@ def ingest_arrivals(
     outcome: Arrivals = {"added": sum(report["added"] for report in reports), "sweeps": reports}
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
-    refresh_catalogue(store, *(f"datasets/{name}" for name, _ in places))
+    refresh_catalogue(store, [f"datasets/{name}" for name, _ in places])
     gained = _gained(reports)
     label_run(f"ingest {gained}" if gained else None, dataset=[name for name, _ in places])
     if failed:

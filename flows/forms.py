@@ -34,7 +34,7 @@ def promote_model(
             announce_question(move["model"], store)
         raise ValueError(f"MODEL: expected a version that the gate lets in, got {model}: "
                          f"{move['refused']}; force overrules it")  # fmt: skip
-    refresh_catalogue(store, move["model"])
+    refresh_catalogue(store, [move["model"]])
     announce_by_hand("seqclass.model.promoted", move, reason, store)
     return move
 
@@ -51,7 +51,7 @@ def roll_back_model(model: str, name: str, reason: str, root: str | None = None)
     person, store = Person(name, reason), resolve_root(root)
     label_run(model=model)
     move = roll_back_by_hand(model, person, store)
-    refresh_catalogue(store, move["model"])
+    refresh_catalogue(store, [move["model"]])
     announce_by_hand("seqclass.model.rolled-back", move, reason, store)
     return move
 
@@ -74,7 +74,7 @@ def set_model_policy(
     """
     person, store = Person(name, reason), resolve_root(root)
     label_run(model=model)
-    refresh_catalogue(store, set_policy_by_hand(model, policy, person, store))
+    refresh_catalogue(store, [set_policy_by_hand(model, policy, person, store)])
 
 
 @flow(name="prune-store", flow_run_name="prune")
@@ -95,5 +95,5 @@ def prune_store(
     """
     person, store = Person(name, reason), resolve_root(root)
     pruned = prune(spec or PruneSpec(), remove, person, store)
-    refresh_catalogue(store, *pruned["pages"])
+    refresh_catalogue(store, pruned["pages"])
     return pruned

@@ -35,6 +35,6 @@ def study_stability(
     collect_leftovers(store)
     trained = train_study(rows, spec)
     study = summarise_study(rows, spec)
-    refresh_catalogue(store, study)
+    refresh_catalogue(store, [study])
     publish_study(study, store)
     return {"dataset": rows.ref, "study": study, "trained": trained}

@@ -1,14 +1,20 @@
 """The steps of trainings and retrainings as tasks of Prefect."""
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any, cast
+
+from prefect import task
+
+from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.evaluate import Evaluated
-from seqclass.pipeline.training import Steps
+from seqclass.pipeline.register import register
+from seqclass.pipeline.train import train_and_answer
+from seqclass.pipeline.training import F, announce
 from seqclass.store.references import ModelRef, reference_of
-from seqclass.store.root import Root
-from seqclass.tasks import evaluation, registry, retraining, training
+from seqclass.tasks import data, events, registry, training
 from seqclass.tasks.compute.assets import materializing
-from seqclass.tasks.data import collect_leftovers, refresh_catalogue, split_rows
-from seqclass.tasks.events import announce
 
 
 def _register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
@@ -18,30 +24,20 @@ def _register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
     return register(candidate, evaluated, name)
 
 
-def _refresh(root: Root, refs: list[str]) -> str:
-    return refresh_catalogue(root, *refs)
+TASKS: dict[Callable[..., Any], Callable[..., Any]] = {
+    train_and_answer: training.train_and_answer,
+    register: _register,
+    refresh: data.refresh_catalogue,
+    announce: events.announce,
+}
+"""Steps that do more in Prefect than in the library."""
 
 
-TASKS = Steps(
-    collect_garbage=collect_leftovers,
-    split_rows=split_rows,
-    train_and_answer=training.train_and_answer,
-    assemble=training.assemble,
-    evaluate=evaluation.evaluate,
-    compare=evaluation.compare,
-    write_report=evaluation.write_report,
-    register=_register,
-    promote=registry.promote,
-    forget_older=training.forget_older,
-    refresh=_refresh,
-    apply_training_policy=registry.apply_training_policy,
-    apply_policy=registry.apply_policy,
-    detect_new_data=retraining.detect_new_data,
-    begin_try=retraining.begin_try,
-    note_failure=retraining.note_failure,
-    inspect_rows=retraining.inspect_rows,
-    choose_rows=retraining.choose_rows,
-    evaluate_challenger=retraining.evaluate_challenger,
-    apply_decision=retraining.apply_decision,
-    announce=announce,
-)
+def as_task(function: F, /) -> F:
+    """Return a step as a task that bears its name."""
+    return cast(F, _task_of(function))
+
+
+@cache
+def _task_of(step: Callable[..., Any]) -> Callable[..., Any]:
+    return TASKS.get(step) or task(name=step.__name__.replace("_", " "))(step)

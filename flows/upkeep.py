@@ -43,5 +43,5 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
 
 def _decline_unanswered(store: Root) -> None:
     for move in decline_unanswered(store):
-        refresh_catalogue(store, move["model"])
+        refresh_catalogue(store, [move["model"]])
         announce_answer(move, str(move["refused"]), store)

@@ -10,7 +10,6 @@ from seqclass.labelling.relabelling import LabelsSpec, Relabelled
 from seqclass.pages.index_pages import refresh
 from seqclass.pipeline import generate, ingest, label
 from seqclass.pipeline import import_files as importing
-from seqclass.pipeline import split_rows as splitting
 from seqclass.pipeline.progress import trainings
 from seqclass.screening.incoming import ArrivalSpec, ImportSpec
 from seqclass.store.garbage import collect_garbage
@@ -26,7 +25,7 @@ from seqclass.tasks.compute.runner import is_spread
 from seqclass.tasks.events import announce_arrival, announce_refusal
 
 collect_leftovers = task(name="collect garbage")(collect_garbage)
-split_rows = task(name="split")(splitting.split_rows)
+refresh_catalogue = task(name="catalogue")(refresh)
 
 
 @task(name="import files")
@@ -94,9 +93,3 @@ def draw_shard(label: str, bounds: tuple[int, int], path: str, source: Source, r
     """Draw the series from the first bound up to the second into a file, if it isn't there."""
     with shown_in_prefect():
         generate.draw_shard(label, bounds, path, source, root)
-
-
-@task(name="catalogue")
-def refresh_catalogue(root: Root, *refs: str) -> str:
-    """Write the pages of these references and ``index.html``; returns the path of the latter."""
-    return refresh(root, refs)

@@ -1,10 +1,8 @@
-"""Tasks on registered models: policy, registration, moves of the champion, reproduction."""
+"""Tasks on registered models: registration, a person's decisions, reproduction."""
 
 from prefect import task
 
-from seqclass.pipeline import apply_policy as policies
 from seqclass.pipeline import approve, by_hand
-from seqclass.pipeline import promote as promotion
 from seqclass.pipeline import register as registration
 from seqclass.pipeline import reproduce as reproduction
 from seqclass.pipeline.candidates import Candidate
@@ -14,9 +12,6 @@ from seqclass.store.root import Root
 from seqclass.tasks.compute.assets import describe_asset
 from seqclass.tasks.training import train_seeds
 
-apply_policy = task(name="apply policy")(policies.apply_policy)
-apply_training_policy = task(name="apply policy to training")(policies.apply_training_policy)
-promote = task(name="promote")(promotion.promote)
 answer = task(name="answer")(approve.answer)
 decline_unanswered = task(name="decline unanswered")(approve.decline_unanswered)
 promote_by_hand = task(name="promote by hand")(by_hand.promote_by_hand)

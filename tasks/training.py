@@ -1,4 +1,4 @@
-"""Tasks: train the seeds of a candidate, each in its own task run, and assemble them."""
+"""Tasks: train the seeds of a candidate, each in its own task run."""
 
 from collections.abc import Mapping
 
@@ -10,9 +10,6 @@ from seqclass.pipeline.candidates import Candidate, MemberAnswers
 from seqclass.stored_records import SeedRecord
 from seqclass.tasks.compute.progress import shown_in_prefect
 from seqclass.tasks.compute.retries import AGAIN, results_of
-
-assemble = task(name="assemble")(steps.assemble)
-forget_older = task(name="forget seeds")(steps.forget_older)
 
 
 def train_seeds(

@@ -48,7 +48,6 @@ STAGES = [
     "events",
     "data",
     "training",
-    "evaluation",
     "registry",
     "scoring",
     "retraining",

@@ -132,7 +132,7 @@ class Deed:
 def take_in(root: Root, files: Path, append: bool) -> None:
     name = "more.parquet" if append else "first.parquet"
     import_files(root, "mine", ImportSpec((str(files / name),), append=append))
-    refresh_catalogue.fn(root)
+    refresh_catalogue.fn(root, [])
 
 
 def n_rows(root: Root) -> int:
@@ -162,7 +162,7 @@ def prune(root: Root) -> None:
 def register_trained(root: Root, files: Path) -> None:
     ref = register_candidate(root, files / "candidate", QUICK, "toy", "toy")
     promote(ref, QUICK, root)
-    refresh_catalogue.fn(root)
+    refresh_catalogue.fn(root, [])
 
 
 def write_scores(root: Root, files: Path) -> None:

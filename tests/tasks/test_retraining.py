@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from seqclass.pipeline.challenge import choose, choose_rows
 from seqclass.pipeline.detection import detect_new_data
 from seqclass.pipeline.import_files import import_files
 from seqclass.pipeline.inspect_rows import _ask
+from seqclass.pipeline.report import write_report
 from seqclass.policies import set_policy
 from seqclass.row_split import select_rows
 from seqclass.screening.incoming import ImportSpec
@@ -73,8 +75,11 @@ def bring(root: Root, folder: Path, table: pa.Table, append: bool = True) -> Non
     import_files(root, "toy", ImportSpec((str(path),), policy=OPEN_DOOR, append=append))
 
 
-def retrain(root: Root, steps: training.Steps = training.PLAIN, **chosen: Any) -> dict[str, Any]:
-    outcome: Any = training.retrain(root, "toy", RetrainSpec(**chosen), steps)
+def retrain(root: Root, others: dict[Any, Any] | None = None, **chosen: Any) -> dict[str, Any]:
+    """Retrain; ``others`` take the place of steps."""
+    outcome: Any = training.retrain(
+        root, "toy", RetrainSpec(**chosen), lambda step: (others or {}).get(step, step)
+    )
     return outcome
 
 
@@ -212,7 +217,7 @@ def test_a_policy_that_is_set_during_a_retraining_judges_it_and_leaves_its_train
         return choose_rows(*arguments)
 
     set_policy(copied, "toy", ModelPolicy(RetrainSpec(training=QUICK)), "before")
-    outcome = retrain(copied, replace(training.PLAIN, choose_rows=changing))
+    outcome = retrain(copied, {choose_rows: changing})
     assert (outcome["decision"], champion_of(copied, "toy")) == ("awaits approval", "v1")
     trained = open_model(copied, "toy@v2").manifest["spec"]
     assert (trained["seeds"], trained["limits"]["spread"]) == (1, QUICK.limits.spread)
@@ -232,18 +237,18 @@ def asking(kept: Root, tmp_path_factory: pytest.TempPathFactory) -> Root:
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("step", ["choose_rows", "write_report"])
+@pytest.mark.parametrize("step", [choose_rows, write_report])
 def test_a_version_approved_during_a_retraining_is_the_champion_it_is_compared_with(
-    asking: Root, tmp_path: Path, step: str
+    asking: Root, tmp_path: Path, step: Callable[..., Any]
 ) -> None:
     """Before the comparison, or between comparison and decision."""
-    root, goes_on = copy_of(asking, tmp_path), getattr(training.PLAIN, step)
+    root = copy_of(asking, tmp_path)
 
     def approving(*arguments: Any) -> Any:
         answer_question(root, "toy@v2", Answer(True, "looked at it", "ann"))
-        return goes_on(*arguments)
+        return step(*arguments)
 
-    outcome = retrain(root, replace(training.PLAIN, **{step: approving}))
+    outcome = retrain(root, {step: approving})
     assert outcome["champion"] == "models/toy@v2"
     entry = read_log(root, "toy")[-1]
     assert (entry["evidence"]["champion"], entry["evidence"]["new_rows"]) == ("v2", 60)
@@ -263,9 +268,9 @@ def test_labels_that_are_corrected_during_a_retraining_are_learned_at_its_end(
             other = threading.Thread(target=lambda: seconds.append(retrain(copied)))
             other.start()
             other.join()
-        return training.PLAIN.write_report(candidate)
+        return write_report(candidate)
 
-    outcome = retrain(copied, replace(training.PLAIN, write_report=correcting))
+    outcome = retrain(copied, {write_report: correcting})
     [wrong], [second] = corrections, seconds
     assert second["reasons"][0].startswith("another retraining of this model is running")
     assert (outcome["decision"], outcome["new_rows"]) == ("promoted", wrong)
