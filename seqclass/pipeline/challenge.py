@@ -1,9 +1,7 @@
 """Choose the rows that a challenger learns from, and evaluate the challenger."""
 
-import json
 import logging
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
@@ -21,19 +19,12 @@ from seqclass.pipeline.detection import NewData
 from seqclass.pipeline.evaluate import Evaluated
 from seqclass.row_split import times_of
 from seqclass.store.datasets import Dataset, Provenance, open_checked, write_rows
-from seqclass.store.log import log_problems, read_decisions
 from seqclass.store.manifests import CHOSEN_FROM, ImportSummary, reading_of
-from seqclass.store.models import ANSWERS, COMPARISON, HISTORY, Model, model_versions, read_model
-from seqclass.store.references import ModelRef
 from seqclass.store.registry import open_model
-from seqclass.store.retrainings import retrainings_of
-from seqclass.store.root import DamagedError, Damages, Root, describe_file
+from seqclass.store.root import Root
 from seqclass.stored_records import DataReport, Verdict
 
 logger = logging.getLogger(__name__)
-
-SAME_IN_EVERY_TRY = (ANSWERS, COMPARISON, HISTORY)
-"""Files of a challenger that a second training of the same rows, from kept seeds, makes again."""
 
 
 def choose_rows(new_data: NewData, spec: RetrainSpec, root: Root) -> str:
@@ -116,38 +107,3 @@ def judge_challenger(
         labels = {"change": seen["quality"], "right": right, "rows": len(answers)}
     evidence = evidence_of(evaluated, champion.version, paired, labels)
     return verdict_of(evidence, Rules(spec.gate, candidate.training.limits, spec.approval))
-
-
-def registered_before(candidate: Candidate, name: str) -> str | None:
-    """Return the version that a try registered before it ended without a decision; else None.
-
-    It is sound, the newest one, made of the same rows by the same spec, with the candidate's
-    answers, losses and comparison. No record of a decision names it, and none is damaged.
-    """
-    root, bad = candidate.root, Damages()
-    try:
-        newest = read_model(root, name, model_versions(root, name)[-1])
-        if not _is_same(newest, candidate):
-            return None
-        newest.check()
-    except DamagedError:
-        return None
-    decided = {record["challenger"] for record in retrainings_of(root, name, bad)}
-    decided |= {
-        str(ModelRef(name, str(entry.get(key))))
-        for entry in read_decisions(root, name)
-        for key in ("from", "to", "candidate")
-    }
-    if bad or log_problems(root, name) or newest.ref in decided:
-        return None
-    logger.info("an earlier try has registered it as %s", newest.ref)
-    return newest.ref
-
-
-def _is_same(version: Model, candidate: Candidate) -> bool:
-    root, manifest = candidate.root, version.manifest
-    spec = json.loads(json.dumps(asdict(candidate.training)))
-    if (manifest["dataset"], manifest["spec"]) != (candidate.dataset.ref, spec):
-        return False
-    made = (describe_file(root, candidate.workspace, file) for file in SAME_IN_EVERY_TRY)
-    return all(entry in manifest["files"] for entry in made)

@@ -9,7 +9,7 @@ from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.apply_policy import apply_policy, apply_training_policy
 from seqclass.pipeline.candidates import Candidate
-from seqclass.pipeline.challenge import choose_rows, evaluate_challenger, registered_before
+from seqclass.pipeline.challenge import choose_rows, evaluate_challenger
 from seqclass.pipeline.compare import compare
 from seqclass.pipeline.decision import (
     NOTHING_NEW,
@@ -171,8 +171,7 @@ def _challenge(new_data: NewData, run: RetrainRun, step: AsStep) -> Outcome:
             evaluated = _evaluated(candidate, step)
             verdict = step(evaluate_challenger)(new_data, seen, candidate, evaluated, spec)
             step(write_report)(candidate)
-            challenger = registered_before(candidate, name)
-            challenger = challenger or step(register)(candidate, evaluated, name)
+            challenger = step(register)(candidate, evaluated, name)
             challenge = Challenge(challenger, verdict)
         outcome = step(apply_decision)(new_data, seen, challenge, folder, run)
     if challenge:
