@@ -19,7 +19,7 @@ def train_seeds(
 
     recorded: by seed, the record of an earlier training that is to be repeated.
     """
-    with steps.shown_trainings(candidate) as shown:
+    with steps.shown_trainings(candidate, recorded) as shown:
         return results_of(_begin(candidate, recorded), shown)
 
 

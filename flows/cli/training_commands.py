@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from seqclass.pipeline.training import Trained
     from seqclass.store.datasets import Dataset
     from seqclass.store.split import Split
-    from seqclass.synthesis.signals import SignalSpec
     from seqclass.training.spec import TrainingSpec
     from seqclass.training.study_spec import StudySpec
 
@@ -51,21 +50,10 @@ def run(
 ) -> None:
     """The main job: generate, train on five seeds, evaluate, report."""
     spec, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
-    expected = expectation_of_run(spec, training)
     prepare_prefect("run", "seqclass.flows.demonstration", store, workers=True)
-    remark("run", expected)
     from seqclass.flows.demonstration import run as flow
 
     _conclude(store, flow(name, spec, training, store.url), place.as_json, AUTHOR)
-
-
-def expectation_of_run(spec: "SignalSpec", training: "TrainingSpec") -> str:
-    """Return the expected time of ``run`` in words, before its series are drawn."""
-    from seqclass.pipeline.expectation import Size, announce
-
-    rows = math.ceil(spec.n_series * (1 - training.test_fraction))
-    size = Size(rows, spec.n_steps, 1, spec.n_series - rows)
-    return announce(size, training)
 
 
 @dataclass(frozen=True)
@@ -121,14 +109,8 @@ def train(
 
     training, store = options.selected(), place.store()
     stored = open_dataset(store, dataset)
-    from seqclass.pipeline.expectation import announce
-
-    size, split = _checked(stored, training)
-    expected, memory = announce(size, training), _memory(size, training)
-    if _are_stored(stored, split, training):
-        expected = "the networks of these seeds are stored; only the rule for answers is chosen"
+    memory = _memory(_checked(stored, training), training)
     prepare_prefect("train", "seqclass.flows.training", store, workers=True)
-    remark("train", expected)
     remark("train", memory)
     from seqclass.flows.training import train_classifier as flow
 
@@ -143,16 +125,8 @@ def _memory(size: "Size", training: Any) -> str:
     return memory_line(size, fit_window(size, training, free), free)
 
 
-def _are_stored(dataset: "Dataset", split: "Split", training: Any) -> bool:
-    from seqclass.pipeline.candidates import seed_key
-    from seqclass.store.seeds import UNFINISHED
-
-    keys = (seed_key(dataset, split, training, seed) for seed in training.replica_seeds)
-    return all(dataset.root.exists(UNFINISHED, key) for key in keys)
-
-
-def _checked(dataset: "Dataset", training: Any) -> "tuple[Size, Split]":
-    """Return the size of the training and its split; print problems, and refuse too few rows."""
+def _checked(dataset: "Dataset", training: Any) -> "Size":
+    """Return the size of the training; print problems, and refuse too few rows."""
     from seqclass.auxiliary_rows import find_auxiliary
     from seqclass.evaluation.goals import costs_of
     from seqclass.pipeline.expectation import size_of
@@ -176,7 +150,7 @@ def _checked(dataset: "Dataset", training: Any) -> "tuple[Size, Split]":
         answered = folds[: min((training.networks or {}).values(), default=len(folds))]
         judging = [] if training.warm_start else nested_folds(answered, len(split.train))
         _tell_few(split, sum(len(held) for _, held in judging), training)
-    return size_of(dataset, split, auxiliary), split
+    return size_of(dataset, split, auxiliary)
 
 
 def _tell_few(split: "Split", held: int, training: Any) -> None:

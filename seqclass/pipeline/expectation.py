@@ -3,8 +3,7 @@
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +23,6 @@ REFERENCE_S, MEASURED_S = 0.025, 0.5
 which this one sorts to be compared with it."""
 MARGIN = 1.3
 """The announced bound by the expected longest time: other work may come while a training lasts."""
-BEFORE_S = 8.0
-"""Seconds before the seeds: server, processes, split."""
 AFTER_S = (3.0, 1.5, 1.2e-5)
 """Seconds after the seeds: comparison, registration and pages; and for each turn of classifiers
 that answer the test rows, with the seconds per step of such a row."""
@@ -66,8 +63,8 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
     """Return the least and the most seconds of a training with all its seeds, on the reference.
 
     The least is for data that the members in closed form solve, and that the LSTM learns in its
-    fewest updates; the most is for networks that all train to their first limit. One that goes on
-    from there has the time announced anew.
+    fewest updates; the most is for networks that all train to their first limit, from which one may
+    go on.
     """
     rows, fraction = size.rows, spec.validation_fraction
     a_seed, a_step, a_row, a_value = CLOSED_S
@@ -84,11 +81,11 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
         least += _network_s(size, spec.recipe, spec.recipe.shortest)
     most = min(most, max(least, spec.budget_s or math.inf))
     turns = math.ceil(spec.seeds / at_once())
-    around = BEFORE_S + after_s(size, spec)
-    return around + turns * least, around + turns * most
+    after = _after_s(size, spec)
+    return after + turns * least, after + turns * most
 
 
-def after_s(size: Size, spec: TrainingSpec) -> float:
+def _after_s(size: Size, spec: TrainingSpec) -> float:
     """Return the seconds after the seeds on the reference: their classifiers, the registered one
     and the baselines answer the test rows."""
     once, a_turn, a_step = AFTER_S
@@ -121,71 +118,15 @@ def _slowness() -> float:
         return max(pool.map(sort, range(n_threads))) / REFERENCE_S
 
 
-@dataclass
-class Outlook:
-    """The announced time of a training, which is announced anew when it turns out wrong.
-
-    words: the announcement. until: its latest end, and ``begun`` the start of the seeds, both in
-    seconds of ``time.monotonic``. after_s: expected seconds from the last seed to the end.
-    """
-
-    words: str
-    until: float
-    seeds: int
-    after_s: float
-    begun: float = 0.0
-
-    def begin(self) -> None:
-        """Note that the seeds begin now."""
-        self.begun = time.monotonic()
-
-    def correction(self, done: int, has_ended: bool) -> str | None:
-        """Return a new announcement if the last one has turned out wrong.
-
-        done: finished seeds. has_ended: whether one of them has ended now, which tells their pace.
-        """
-        now = time.monotonic()
-        if not has_ended and now <= self.until:
-            return None
-        a_turn, turns = now - self.begun, math.ceil(self.seeds / at_once())
-        turns_done = math.ceil(done / at_once())
-        rest = a_turn / max(turns_done, 1) * (turns - turns_done) + self.after_s
-        if now + rest <= self.until:
-            return None
-        self.until = now + MARGIN * rest
-        most = _words(MARGIN * rest, up=True)
-        return f"slower than announced: about {_words(rest)} more, {most} at most"
-
-
-_outlook: ContextVar[Outlook | None] = ContextVar("outlook", default=None)
-
-
-def outlook_on(size: Size, spec: TrainingSpec) -> Outlook:
-    """Estimate the time of a training that begins now."""
+def expectation(size: Size, spec: TrainingSpec) -> str:
+    """Return in words the time of a training whose seeds begin now."""
     slow = _slowness()
     least, longest = (slow * seconds for seconds in expected_seconds(size, spec))
     usual, most = _words(least), _words(MARGIN * longest, up=True)
     cure = "; --budget SECONDS lowers that" if spec.budget_s is None else ""
     bound = "" if least == longest else f", where series are hard to tell{cure}"
-    words = (
-        f"expect about {usual} ({most} at most{bound}): seeds {spec.seeds}, {at_once()} at a time"
-    )
-    until = time.monotonic() + MARGIN * longest
-    return Outlook(words, until, spec.seeds, slow * after_s(size, spec))
-
-
-def announce(size: Size, spec: TrainingSpec) -> str:
-    """Return the expected time in words, and keep it for the training that this context begins."""
-    outlook = outlook_on(size, spec)
-    _outlook.set(outlook)
-    return outlook.words
-
-
-def announced() -> Outlook | None:
-    """Return the outlook on the training that begins, if it was announced, and forget it."""
-    outlook = _outlook.get()
-    _outlook.set(None)
-    return outlook
+    seeds = f"seeds {spec.seeds}, {at_once()} at a time"
+    return f"expect about {usual} ({most} at most{bound}): {seeds}"
 
 
 def expected_bytes(size: Size, window: int | None) -> int:

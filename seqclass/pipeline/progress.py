@@ -15,7 +15,6 @@ from seqclass.workers import Progress as Training
 from seqclass.workers import end_workers
 
 if TYPE_CHECKING:
-    from seqclass.pipeline.expectation import Outlook
     from seqclass.stored_records import SeedRecord
 
 DONE = 100.0
@@ -32,13 +31,9 @@ class Trainings:
     begin.
     """
 
-    def __init__(
-        self, progress: Progress, total: int, what: str, outlook: "Outlook | None" = None
-    ) -> None:
-        self.progress, self.total, self._outlook = progress, total, outlook
+    def __init__(self, progress: Progress, total: int, what: str) -> None:
+        self.progress, self.total = progress, total
         self.done, self.is_called_off = 0, False
-        if outlook is not None:
-            outlook.begin()
         self._all = progress.add_task(what, total=total, note="")
 
     def call_off(self) -> None:
@@ -60,12 +55,6 @@ class Trainings:
         """Count a training that has ended."""
         self.done += 1
         self.progress.advance(self._all)
-        self.correct_outlook(has_ended=True)
-
-    def correct_outlook(self, has_ended: bool = False) -> None:
-        """Announce the end anew if it will be another."""
-        if self._outlook is not None and (line := self._outlook.correction(self.done, has_ended)):
-            self.progress.console.print(line, highlight=False, soft_wrap=True)
 
 
 class Followed:
@@ -85,7 +74,6 @@ class Followed:
 
         if self._shown is not None:
             self._draw(training, self._shown.progress)
-            self._shown.correct_outlook()
         self._tell(100 * training.update / training.of, _note(training))
         is_first = training.member == LSTM and training.network == 1
         if is_first and training.loss <= self._halved / 2:
@@ -153,15 +141,13 @@ def reported_to(report: Report) -> Iterator[None]:
 
 
 @contextmanager
-def trainings(
-    total: int, what: str = "trainings", outlook: "Outlook | None" = None
-) -> Iterator[Trainings]:
+def trainings(total: int, what: str = "trainings") -> Iterator[Trainings]:
     """Show the trainings of the block, in this thread or in those that it starts.
 
-    what: another name for what is counted. outlook: what was announced of their time.
+    what: another name for what is counted.
     """
     with bars() as progress:
-        before = _shown.set(shown := Trainings(progress, total, what, outlook))
+        before = _shown.set(shown := Trainings(progress, total, what))
         try:
             yield shown
         finally:

@@ -20,7 +20,7 @@ from seqclass.pipeline.candidates import (
     best_record,
     seed_key,
 )
-from seqclass.pipeline.expectation import Outlook, announced, outlook_on, size_of
+from seqclass.pipeline.expectation import expectation, size_of
 from seqclass.pipeline.progress import Trainings, followed, results_of, summary, trainings
 from seqclass.pipeline.replicas import (
     build_ensemble,
@@ -37,7 +37,7 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.models import HISTORY, Model, read_model
 from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root
-from seqclass.store.seeds import forget_seed, keep_seed, restore_seed
+from seqclass.store.seeds import UNFINISHED, forget_seed, keep_seed, restore_seed
 from seqclass.store.split import Split
 from seqclass.stored_records import SeedRecord
 from seqclass.training.memory import return_memory
@@ -57,7 +57,7 @@ def train_seeds(
 
     Raises ValueError, before a process is started, if the split is too small for a training.
     """
-    with shown_trainings(candidate) as shown, ThreadPoolExecutor(at_once()) as pool:
+    with shown_trainings(candidate, recorded) as shown, ThreadPoolExecutor(at_once()) as pool:
         return results_of(_begin(pool, candidate, recorded), shown)
 
 
@@ -89,22 +89,24 @@ def _begin(
     return [begin(seed) for seed in candidate.training.replica_seeds]
 
 
-def shown_trainings(candidate: Candidate) -> AbstractContextManager[Trainings]:
-    """Announce the time of a candidate's trainings and show them; the split is checked first."""
-    check_validation(candidate.split, candidate.training)
+def shown_trainings(
+    candidate: Candidate, recorded: Mapping[int, SeedRecord] | None = None
+) -> AbstractContextManager[Trainings]:
+    """Announce the time of a candidate's trainings and show them; the split is checked first.
+
+    recorded: as for ``train_seeds``.
+    """
+    dataset, split, spec = candidate.dataset, candidate.split, candidate.training
+    check_validation(split, spec)
     return_memory()
-    return trainings(candidate.training.seeds, outlook=_outlook_on(candidate))
-
-
-def _outlook_on(candidate: Candidate) -> Outlook:
-    """Return the time that the command announced, or announce it now."""
-    if (outlook := announced()) is None:
-        dataset, split, spec = candidate.dataset, candidate.split, candidate.training
-        size = size_of(dataset, split, find_auxiliary(dataset, split, spec))
-        outlook = outlook_on(size, spec)
-        logger.info(outlook.words)
-        Console(stderr=True).print(outlook.words, style="dim", highlight=False)
-    return outlook
+    keys = (seed_key(dataset, split, spec, seed) for seed in spec.replica_seeds)
+    if not recorded and all(dataset.root.exists(UNFINISHED, key) for key in keys):
+        words = "the networks of these seeds are stored; only the rule for answers is chosen"
+    else:
+        words = expectation(size_of(dataset, split, find_auxiliary(dataset, split, spec)), spec)
+    logger.info(words)
+    Console(stderr=True).print(words, style="dim", highlight=False)
+    return trainings(spec.seeds)
 
 
 def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = None) -> SeedRecord:

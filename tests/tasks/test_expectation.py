@@ -1,18 +1,14 @@
 """How long a training is expected to take."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclass.pipeline.expectation import (
-    Outlook,
     Size,
-    announce,
-    announced,
+    expectation,
     expected_bytes,
     expected_seconds,
     fit_window,
@@ -45,47 +41,11 @@ def test_what_is_usual_is_told_first_and_the_most_and_a_budget_where_it_would_he
     size, closed = Size(300, 100, 1, 75), replace(SPEC, members=("convolutions",))
     ends = r": seeds 1, \d+ at a time"
     assert re.fullmatch(
-        rf"expect about {TIME} \({TIME} at most, .*--budget SECONDS.*\){ends}", announce(size, SPEC)
+        rf"expect about {TIME} \({TIME} at most, .*--budget SECONDS.*\){ends}",
+        expectation(size, SPEC),
     )
-    assert re.fullmatch(rf"expect about {TIME} \({TIME} at most\){ends}", announce(size, closed))
-    assert "--budget" not in announce(size, replace(SPEC, budget_s=900.0))
-    announced()
-    words = announce(size, SPEC)
-    outlooks = announced(), announced()
-    assert [outlook and outlook.words for outlook in outlooks] == [words, None]
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Two trainings at a time; the returned function sets the time."""
-    monkeypatch.setattr("seqclass.pipeline.expectation.at_once", lambda: 2)
-
-    def at(seconds: float) -> None:
-        monkeypatch.setattr("time.monotonic", lambda: seconds)
-
-    at(0)
-    return at
-
-
-def test_a_time_that_will_be_kept_is_not_announced_anew(clock: Callable[[float], None]) -> None:
-    outlook = Outlook("", until=100, seeds=4, after_s=20, begun=10)
-    ended = [(1, True, 40), (2, True, 40), (3, True, 75), (4, True, 75)]
-    for done, has_ended, seconds in [(0, False, 50), *ended, (2, False, 100)]:
-        clock(seconds)
-        assert outlook.correction(done, has_ended) is None
-
-
-def test_a_time_that_turns_out_wrong_is_announced_anew_once(
-    clock: Callable[[float], None],
-) -> None:
-    outlook = Outlook("", until=100, seeds=4, after_s=20, begun=10)
-    clock(60)  # the second turn will take 50 s, too, and what follows 20 s
-    assert outlook.correction(1, True) == "slower than announced: about 70 s more, 2 min at most"
-    assert outlook.correction(2, True) is None
-    late = Outlook("", until=100, seeds=1, after_s=20, begun=10)
-    clock(101)  # no seed has ended
-    assert late.correction(0, False) == "slower than announced: about 2 min more, 3 min at most"
-    assert late.correction(0, False) is None
+    assert re.fullmatch(rf"expect about {TIME} \({TIME} at most\){ends}", expectation(size, closed))
+    assert "--budget" not in expectation(size, replace(SPEC, budget_s=900.0))
 
 
 MANY = Size(10_000_000, 1000, 2, 100)
