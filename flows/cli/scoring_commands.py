@@ -53,14 +53,14 @@ def score(
 
     A model version answers a file once; the same file again costs nothing.
     """
-    from seqclass.inference.partitions import check_scorable, partitions_of, read_labels
+    from seqclass.inference.partitions import partitions_of, read_labels
     from seqclass.store.formats import limits_of
     from seqclass.store.registry import open_model
 
     limits, columns, out = limits_of(options.limit or []), reading.names(), options.out
     store = place.store()
     version = open_model(store, model)
-    check_scorable(partitions_of(store, data, limits), version, columns, limits)
+    partitions_of(store, data, limits)
     if options.labels is not None:
         read_labels(options.labels, limits)
     _check_out(store, out, place.as_json)

@@ -11,11 +11,10 @@ import pyarrow.parquet as pq
 
 from seqclass.store.datasets import open_dataset
 from seqclass.store.duplicates import repeated_name
-from seqclass.store.formats import ColumnNames, Limits, expand, names_of
-from seqclass.store.formats.isolated import IsolatedReader, preview
+from seqclass.store.formats import ColumnNames, Limits, expand
+from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.formats.parquet import check_parquets
 from seqclass.store.formats.table import cast
-from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_file, printable
 from seqclass.store.rows import channels_of
@@ -61,24 +60,6 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
         partition = Partition("files", digest, os.path.abspath(path), is_stored=False)
         partitions.setdefault(digest, partition)
     return list(partitions.values())
-
-
-def check_scorable(
-    partitions: list[Partition], model: Model, columns: ColumnNames, limits: Limits
-) -> None:
-    """Refuse with ValueError files that no reader takes, that lack a channel of the model, or,
-    where this is told without a conversion, that have an id twice.
-
-    columns: options for these files, which override those of the import of the model's dataset.
-    """
-    names = columns.merge(names_of(model.manifest))
-    paths = [partition.path for partition in partitions if not partition.is_stored]
-    for path, table in preview(paths, replace(names, unlabelled=True), False, limits):
-        check_channels(path, table.column_names, model.manifest["channels"], model.ref)
-    for path in paths:
-        if is_wide(path, names):
-            with open(path, "rb") as file:
-                check_ids(path, file)
 
 
 def is_wide(path: str, names: ColumnNames) -> bool:

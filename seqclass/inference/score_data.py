@@ -3,16 +3,23 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
 from seqclass.inference.answer_files import check_out, write_out
-from seqclass.inference.partitions import Partition, check_ids, is_wide, partitions_of
+from seqclass.inference.partitions import (
+    Partition,
+    check_channels,
+    check_ids,
+    is_wide,
+    partitions_of,
+)
 from seqclass.inference.prediction import (
     RowGroups,
     Scorer,
@@ -168,7 +175,7 @@ def _score_partition(
     with staging(root, f"scores-{scores.model}") as workspace:
         path = partition.path
         if not partition.is_stored:
-            path = _as_wide_parquet(path, workspace, root, share.columns, share.limits)
+            path = _as_wide_parquet(path, workspace, scorer, share)
         whole = RowGroups(path, partition.is_stored, (), path != partition.path)
         if not partition.is_stored:
             with opened(root, whole) as file:
@@ -203,15 +210,21 @@ def as_meant(partition: Partition, names: ColumnNames) -> Partition:
     return replace(partition, digest=digest)
 
 
-def _as_wide_parquet(
-    path: str, workspace: str, root: Root, names: ColumnNames, limits: Limits
-) -> str:
+def _as_wide_parquet(path: str, workspace: str, scorer: Scorer, share: Share) -> str:
     """Return the path itself if its rows are series; else that of a converted copy."""
-    if is_wide(path, names):
+    if is_wide(path, share.columns):
         return path
     target = f"{workspace}/series.parquet"
-    names = replace(names, unlabelled=True)
+    names = replace(share.columns, unlabelled=True)
     with IsolatedReader() as reader:
-        if not spool(root, target, reader.read_files([path], names, limits=limits)):
+        tables = reader.read_files([path], names, limits=share.limits)
+        if not spool(share.root, target, _with_channels(path, tables, scorer)):
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
     return target
+
+
+def _with_channels(path: str, tables: Iterable[pa.Table], scorer: Scorer) -> Iterator[pa.Table]:
+    """Pass tables on, and refuse the first one that lacks a channel of the model."""
+    for table in tables:
+        check_channels(path, table.column_names, scorer.channels, scorer.ref)
+        yield table

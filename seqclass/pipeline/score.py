@@ -14,8 +14,8 @@ def score(
     """Answer the rows that a version has not answered yet, and assess all of its answers.
 
     model: NAME, whose champion answers, or NAME@vN. data: a dataset, or a file or folder. run: runs
-    the jobs; by default in processes that hold TensorFlow. ValueError, and nothing is stored, if
-    the rows can't be read, or are none that the model takes.
+    the jobs; by default in processes that hold TensorFlow. ValueError, and nothing of this file is
+    stored, if its rows can't be read, or are none that the model takes.
     """
     collect_garbage(root)
     version, spec = open_model(root, model), spec or ScoringSpec()

@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from seqclass.store.formats import ColumnNames, Limits
-from seqclass.store.formats.isolated import preview
 from seqclass.store.root import open_root
 from tests.support.commands import CSV
 from tests.support.places import REPOSITORY
@@ -247,7 +247,10 @@ def folder(tmp_path: Path) -> Path:
     """A folder with a root, and files that can't be meant."""
     root = open_root(tmp_path / "root")
     description = {"dataset": store_series(root, "toy").ref, "spec": {}}
-    store_champion(root, "m", **description)
+    references = pa.BufferOutputStream()
+    pq.write_table(pa.table({"series_id": ["s000"]}), references)
+    records = {"references.parquet": references.getvalue().to_pybytes()}
+    store_champion(root, "m", records=records, **description)
     store_version(root, "n", **description)
     store_champion(root, "c", **{**description, "channels": ["cents"]})
     damaged = store_series(root, "damaged")
@@ -297,16 +300,3 @@ def test_with_json_a_refusal_is_json_too(folder: Path) -> None:
     refusal = json.loads(out)
     assert (code, refusal["exit_code"]) == (2, 2)
     assert err == f"seqclass: {refusal['error']}\n"
-
-
-def test_of_a_large_file_the_beginning_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "long.csv"
-    path.write_text("series_id,label,step,x\n" + "".join(
-        f"s{i},{'ab'[i % 2]},{t},{t}\n" for i in range(3000) for t in range(5)))  # fmt: skip
-    whole = [len(table) for _, table in preview([str(path)], ColumnNames(), False, Limits())]
-    assert sum(whole) == 3000
-    monkeypatch.setattr("seqclass.store.formats.isolated.SMALL_BYTES", 10)
-    begun = [len(table) for _, table in preview([str(path)], ColumnNames(), False, Limits())]
-    assert begun == whole[:1]

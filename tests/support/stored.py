@@ -93,7 +93,8 @@ def store_version(
             **(records or {}),
         }
         for artifact, content in artifacts.items():
-            root.fs.pipe_file(f"{workspace}/{artifact}", json.dumps(content).encode())
+            written = content if isinstance(content, bytes) else json.dumps(content).encode()
+            root.fs.pipe_file(f"{workspace}/{artifact}", written)
         return commit_model(root, workspace, name, manifest, NOW)
 
 

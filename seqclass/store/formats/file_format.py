@@ -130,12 +130,6 @@ def check_files(paths: list[str], names: ColumnNames) -> None:
         form.check([path for path, of_path in of_paths if of_path is form], names)
 
 
-def needs_all(path: str) -> bool:
-    """Check whether a file must be read whole, since it has facts; only an import reads it."""
-    form = format_by_content(path)
-    return form is not None and form.facts is not None
-
-
 def seconds_to_read(path: str) -> int:
     """Return how many seconds the size of a file adds to the time for reading it."""
     form = format_of(path)

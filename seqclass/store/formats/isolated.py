@@ -24,7 +24,6 @@ from seqclass.store.formats.facts import Listener, take_apart
 from seqclass.store.formats.file_format import (
     Understood,
     all_facts,
-    needs_all,
     seconds_to_read,
 )
 from seqclass.store.formats.table import refusal
@@ -39,8 +38,6 @@ SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 """Settings that avoid reserved memory, which would count: Arrow's pools and idle threads."""
-SMALL_BYTES = 2**26
-"""Size up to which a file is read twice."""
 
 
 class IsolatedReader:
@@ -255,21 +252,3 @@ class _Process:
         self._popen.wait()
         self._socket.close()
         self._errors.close()
-
-
-def preview(
-    paths: list[str], names: ColumnNames, keep_infinite: bool, limits: Limits
-) -> Iterator[tuple[str, pa.Table]]:
-    """Yield rows of files, each with its path; unreadable files are refused as in ``read_files``.
-
-    An ``.npy`` file is left out: it is read together with another. So is a file that must be read
-    whole.
-    """
-    with IsolatedReader() as reader:
-        for path in paths:
-            if path.lower().endswith(".npy") or needs_all(path):
-                continue
-            for table in reader.read_files([path], names, None, keep_infinite, limits):
-                yield path, table
-                if os.path.getsize(path) > SMALL_BYTES:
-                    break
