@@ -5,12 +5,12 @@ from typing import Literal
 from prefect import flow
 
 from seqclass.flows.run_context import label_run, resolve_root
-from seqclass.pipeline.approve import Answer
+from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.approve import answer_question
 from seqclass.pipeline.by_hand import Person
 from seqclass.pipeline.promote import Move
-from seqclass.tasks.data import refresh_catalogue
+from seqclass.tasks.compute.steps import as_task
 from seqclass.tasks.events import announce_answer
-from seqclass.tasks.registry import answer
 
 
 @flow(name="answer-approval", flow_run_name="{decision} {model}")
@@ -31,7 +31,11 @@ def answer_approval(
     """
     store = resolve_root(root)
     label_run(model=model.partition("@")[0])
-    move = answer(model, Answer(decision == "approve", reason, Person(name, reason).actor), store)
-    refresh_catalogue(store, [move["model"]])
+    with Person(name, reason).acting():
+        move = as_task(answer_question)(store, model, decision == "approve", reason)
+    if decision == "approve" and not move["moved"]:
+        raise ValueError(f"MODEL: expected a version that the policy lets in, got {model}: "
+                         f"{move['refused']}; decline it, or change the policy")  # fmt: skip
+    as_task(refresh)(store, [move["model"]])
     announce_answer(move, reason, store)
     return move

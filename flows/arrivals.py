@@ -8,12 +8,15 @@ from prefect.states import Completed, State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from seqclass.flows.run_context import check_place, label_run, resolve_root
+from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.ingest import SWEEPS_AT_ONCE, Arrivals, inbox_places
 from seqclass.screening.incoming import ArrivalSpec
+from seqclass.store.garbage import collect_garbage
 from seqclass.store.inbox import Sweep
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, printable
-from seqclass.tasks.data import collect_leftovers, ingest_inbox, refresh_catalogue
+from seqclass.tasks.compute.steps import as_task
+from seqclass.tasks.data import ingest_inbox
 
 BESIDE_EACH_OTHER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=SWEEPS_AT_ONCE)
 
@@ -38,7 +41,7 @@ def ingest_arrivals(
     """
     store, spec = resolve_root(root), spec or ArrivalSpec()
     check_place(store, "inbox", inbox)
-    collect_leftovers(store)
+    as_task(collect_garbage)(store)
     places = inbox_places(store, dataset, inbox)
     states = _sweep(places, spec, store)
     failed = [state for state in states if not state.is_completed()]
@@ -46,7 +49,7 @@ def ingest_arrivals(
     outcome: Arrivals = {"added": sum(report["added"] for report in reports), "sweeps": reports}
     if not failed and not any(report["files"] for report in reports):
         return Completed(name="NothingNew", message="no file has arrived", data=outcome)
-    refresh_catalogue(store, [f"datasets/{name}" for name, _ in places])
+    as_task(refresh)(store, [f"datasets/{name}" for name, _ in places])
     gained = _gained(reports)
     label_run(f"ingest {gained}" if gained else None, dataset=[name for name, _ in places])
     if failed:

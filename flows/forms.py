@@ -4,13 +4,15 @@ from prefect import flow
 
 from seqclass.flows.run_context import label_run, resolve_root
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.pipeline.by_hand import Person, Pruned
-from seqclass.pipeline.promote import Move
+from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.by_hand import Person, Pruned, prune
+from seqclass.pipeline.promote import Move, promote_version, roll_back
+from seqclass.policies import set_policy
 from seqclass.store.approvals import question_about
 from seqclass.store.prune_spec import PruneSpec
-from seqclass.tasks.data import refresh_catalogue
+from seqclass.store.registry import check_model, plain_name
+from seqclass.tasks.compute.steps import as_task
 from seqclass.tasks.events import announce_by_hand, announce_question
-from seqclass.tasks.registry import promote_by_hand, prune, roll_back_by_hand, set_policy_by_hand
 
 
 @flow(name="promote-version", flow_run_name="promote {model}")
@@ -28,13 +30,14 @@ def promote_model(
     person, store = Person(name, reason), resolve_root(root)
     asked_before = question_about(store, model)
     label_run(model=model.partition("@")[0])
-    move = promote_by_hand(model, person, force, store)
+    with person.acting():
+        move = as_task(promote_version)(store, model, reason, force)
     if move["refused"]:
         if not asked_before:
             announce_question(move["model"], store)
         raise ValueError(f"MODEL: expected a version that the gate lets in, got {model}: "
                          f"{move['refused']}; force overrules it")  # fmt: skip
-    refresh_catalogue(store, [move["model"]])
+    as_task(refresh)(store, [move["model"]])
     announce_by_hand("seqclass.model.promoted", move, reason, store)
     return move
 
@@ -50,8 +53,9 @@ def roll_back_model(model: str, name: str, reason: str, root: str | None = None)
     """
     person, store = Person(name, reason), resolve_root(root)
     label_run(model=model)
-    move = roll_back_by_hand(model, person, store)
-    refresh_catalogue(store, [move["model"]])
+    with person.acting():
+        move = as_task(roll_back)(store, model, reason)
+    as_task(refresh)(store, [move["model"]])
     announce_by_hand("seqclass.model.rolled-back", move, reason, store)
     return move
 
@@ -74,7 +78,10 @@ def set_model_policy(
     """
     person, store = Person(name, reason), resolve_root(root)
     label_run(model=model)
-    refresh_catalogue(store, [set_policy_by_hand(model, policy, person, store)])
+    checked = check_model(store, plain_name(model, "every version"))
+    with person.acting():
+        as_task(set_policy)(store, checked, policy, reason)
+    as_task(refresh)(store, [f"models/{checked}"])
 
 
 @flow(name="prune-store", flow_run_name="prune")
@@ -94,6 +101,7 @@ def prune_store(
         remove: Remove it; else it is only told in the run's log.
     """
     person, store = Person(name, reason), resolve_root(root)
-    pruned = prune(spec or PruneSpec(), remove, person, store)
-    refresh_catalogue(store, pruned["pages"])
+    with person.acting():
+        pruned = as_task(prune)(spec or PruneSpec(), remove, reason, store)
+    as_task(refresh)(store, pruned["pages"])
     return pruned

@@ -8,7 +8,7 @@ from prefect.states import Completed
 
 from seqclass.flows.dispatch import hand_over, meets_another
 from seqclass.flows.run_context import check_present, label_run, resolve_root
-from seqclass.flows.steps import as_task
+from seqclass.flows.steps import in_prefect
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.decision import AWAITS, NOTHING_NEW, Outcome
 from seqclass.pipeline.training import MET_ANOTHER, nothing_new, retrain
@@ -49,7 +49,7 @@ def retrain_model(
         return _ended(nothing_new(store, name, f"it goes on in the queue {queue}"))
     if meets_another(name, store):
         return _ended(nothing_new(store, name, MET_ANOTHER))
-    return _ended(retrain(store, name, spec, as_task, now))
+    return _ended(retrain(store, name, spec, in_prefect, now))
 
 
 def _ended(outcome: Outcome) -> Any:

@@ -5,8 +5,9 @@ from prefect import flow
 from seqclass.flows.run_context import check_place, resolve_root
 from seqclass.inference.assessment import Assessed
 from seqclass.inference.score_data import ScoringSpec
+from seqclass.store.garbage import collect_garbage
 from seqclass.tasks.compute.runner import task_runner
-from seqclass.tasks.data import collect_leftovers
+from seqclass.tasks.compute.steps import as_task
 from seqclass.tasks.scoring import assess, predict, resolve_model
 
 
@@ -23,7 +24,7 @@ def score_dataset(
     """
     store, spec = resolve_root(root), spec or ScoringSpec()
     check_place(store, "out", spec.out)
-    collect_leftovers(store)
+    as_task(collect_garbage)(store)
     version = resolve_model(model, store)
     scored = predict(version, data, spec, store)
     return {**scored, **assess(version, scored["tables"], spec, store)}

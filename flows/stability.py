@@ -4,11 +4,14 @@ from prefect import flow
 from typing_extensions import TypedDict
 
 from seqclass.flows.run_context import resolve_root
+from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.study import summarise_study
 from seqclass.store.datasets import open_dataset
+from seqclass.store.garbage import collect_garbage
 from seqclass.tasks.compute.artifacts import publish_study
 from seqclass.tasks.compute.runner import task_runner
-from seqclass.tasks.data import collect_leftovers, refresh_catalogue
-from seqclass.tasks.studies import summarise_study, train_study
+from seqclass.tasks.compute.steps import as_task
+from seqclass.tasks.studies import train_study
 from seqclass.training.study_spec import StudySpec
 
 
@@ -32,9 +35,9 @@ def study_stability(
     """
     spec, store = spec or StudySpec(), resolve_root(root)
     rows = open_dataset(store, dataset)
-    collect_leftovers(store)
+    as_task(collect_garbage)(store)
     trained = train_study(rows, spec)
-    study = summarise_study(rows, spec)
-    refresh_catalogue(store, [study])
+    study = as_task(summarise_study)(rows, spec)
+    as_task(refresh)(store, [study])
     publish_study(study, store)
     return {"dataset": rows.ref, "study": study, "trained": trained}

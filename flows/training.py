@@ -3,7 +3,7 @@
 from prefect import flow
 
 from seqclass.flows.run_context import label_run, resolve_root
-from seqclass.flows.steps import as_task
+from seqclass.flows.steps import in_prefect
 from seqclass.pipeline.training import Trained, train
 from seqclass.store.datasets import open_dataset
 from seqclass.store.references import DatasetRef
@@ -32,7 +32,7 @@ def train_classifier(
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)
     label_run(model=name, dataset=dataset.removeprefix("datasets/"))
-    trained = train(store, dataset, name, spec, as_task)
+    trained = train(store, dataset, name, spec, in_prefect)
     publish(trained["model"], trained["decision"], store)
     announce_question(trained["model"], store)
     verdict = trained["verdict"].replace("_", " ")

@@ -9,11 +9,13 @@ from seqclass.flows.arrivals import ingest_arrivals
 from seqclass.flows.dispatch import start_retrainings
 from seqclass.flows.retraining import retrain_model
 from seqclass.flows.run_context import is_served, resolve_root
+from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.approve import decline_unanswered
+from seqclass.pipeline.overdue import find_due
+from seqclass.pipeline.prometheus import write_metrics
 from seqclass.store.root import Root
-from seqclass.tasks.data import refresh_catalogue
-from seqclass.tasks.events import announce_answer
-from seqclass.tasks.registry import decline_unanswered
-from seqclass.tasks.retraining import find_due, tell_overdue, write_metrics
+from seqclass.tasks.compute.steps import as_task
+from seqclass.tasks.events import announce_answer, tell_overdue
 
 
 @flow(name="upkeep", flow_run_name="upkeep")
@@ -28,10 +30,10 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
     _decline_unanswered(store)
     now = datetime.now(UTC)
-    due = find_due(now, store)
+    due = as_task(find_due)(now, store)
     tell_overdue(now, store)
     started = start_retrainings(due.names, store) if is_served() else []
-    write_metrics(now, store)
+    as_task(write_metrics)(now, store)
     for name in () if is_served() else due.names:
         states[name] = retrain_model(name, root=store.url, return_state=True)
     failed = [name for name, state in states.items() if not state.is_completed()] + due.damaged
@@ -42,6 +44,6 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
 
 
 def _decline_unanswered(store: Root) -> None:
-    for move in decline_unanswered(store):
-        refresh_catalogue(store, [move["model"]])
+    for move in as_task(decline_unanswered)(store):
+        as_task(refresh)(store, [move["model"]])
         announce_answer(move, str(move["refused"]), store)

@@ -7,12 +7,10 @@ import pyarrow as pa
 from prefect import task, unmapped
 
 from seqclass.labelling.relabelling import LabelsSpec, Relabelled
-from seqclass.pages.index_pages import refresh
 from seqclass.pipeline import generate, ingest, label
 from seqclass.pipeline import import_files as importing
 from seqclass.pipeline.progress import trainings
 from seqclass.screening.incoming import ArrivalSpec, ImportSpec
-from seqclass.store.garbage import collect_garbage
 from seqclass.store.inbox import Sweep
 from seqclass.store.manifests import Source
 from seqclass.store.registry import open_model
@@ -23,9 +21,6 @@ from seqclass.tasks.compute.progress import shown_in_prefect
 from seqclass.tasks.compute.retries import AGAIN, results_of
 from seqclass.tasks.compute.runner import is_spread
 from seqclass.tasks.events import announce_arrival, announce_refusal
-
-collect_leftovers = task(name="collect garbage")(collect_garbage)
-refresh_catalogue = task(name="catalogue")(refresh)
 
 
 @task(name="import files")

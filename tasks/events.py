@@ -11,6 +11,7 @@
 import contextlib
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -19,6 +20,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 
+from seqclass.pipeline import overdue
 from seqclass.pipeline.decision import AWAITS, Outcome
 from seqclass.pipeline.promote import Move
 from seqclass.policies import policy_of
@@ -129,6 +131,16 @@ def _summary(root: Root, outcome: Outcome) -> str:
         for row in table[:MAX_SHOWN]
     ]
     return "\n".join([*lines, *head, *rows])
+
+
+@task(name="tell of overdue decisions")
+def tell_overdue(now: datetime, root: Root) -> list[str]:
+    """Emit ``seqclass.decision.overdue`` for each model whose policy makes a decision overdue."""
+
+    def tell(name: str, payload: dict[str, str]) -> None:
+        announce_move(root, "seqclass.decision.overdue", f"models/{name}", payload)
+
+    return overdue.tell_overdue(now, root, tell)
 
 
 @task(name="notify")

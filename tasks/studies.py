@@ -10,8 +10,6 @@ from seqclass.tasks.compute.retries import AGAIN, results_of
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec
 
-summarise_study = task(name="summarise study")(study.summarise_study)
-
 
 @task(name="train study")
 def train_study(dataset: Dataset, spec: StudySpec) -> int:

@@ -50,7 +50,6 @@ STAGES = [
     "training",
     "registry",
     "scoring",
-    "retraining",
     "studies",
 ]
 """Rooms of tasks: each may import those before it, and the library."""

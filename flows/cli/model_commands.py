@@ -257,10 +257,9 @@ def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
 
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
     from seqclass.pages.index_pages import refresh
-    from seqclass.pipeline.approve import Answer, answer_question
-    from seqclass.store.log import actor
+    from seqclass.pipeline.approve import answer_question
 
-    move = answer_question(store, model, Answer(approved, reason, actor()))
+    move = answer_question(store, model, approved, reason)
     refresh(store, [move["model"]])
     return move
 

@@ -1,7 +1,6 @@
 """A person's answer to a question for approval, and questions without an answer in time."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime
 
 from seqclass.monitoring.decide import Refuse
@@ -24,35 +23,16 @@ from seqclass.store.root import Root
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A person's answer, the reason, and the person."""
+def answer_question(
+    root: Root, ref: str, approve: bool, reason: str, now: datetime | None = None
+) -> Move:
+    """Make a version that awaits approval the champion, or decline it, as the log then says.
 
-    approve: bool
-    reason: str
-    actor: str
-
-    def __post_init__(self) -> None:
-        if not self.reason.strip():
-            raise ValueError("reason: expected words for the audit, got none; say why")
-
-
-def answer(ref: str, reply: Answer, root: Root) -> Move:
-    """Let a version that awaits approval become champion, or decline it."""
-    move = answer_question(root, ref, reply)
-    if reply.approve and not move["moved"]:
-        raise ValueError(f"MODEL: expected a version that the policy lets in, got {ref}: "
-                         f"{move['refused']}; decline it, or change the policy")  # fmt: skip
-    logger.info("%s: %s", ref, "approved" if move["moved"] else "declined")
-    return move
-
-
-def answer_question(root: Root, ref: str, reply: Answer, now: datetime | None = None) -> Move:
-    """Carry out a person's answer, with an entry in the log.
-
-    ValueError if the version awaits no approval, or its time is over. If the present policy refuses
-    the version, it is not approved, and the question stays open.
+    ValueError without a reason, if the version awaits no approval, or if its time is over. If the
+    present policy refuses the version, it is not approved, and the question stays open.
     """
+    if not reason.strip():
+        raise ValueError("reason: expected words for the audit, got none; say why")
     model = ModelRef.parse(ref)
     name = check_model(root, model.name, takes_version=True)
 
@@ -60,17 +40,17 @@ def answer_question(root: Root, ref: str, reply: Answer, now: datetime | None = 
         moment = turn.moment(now)
         question = _question_about(root, model, moment)
         evidence = {"by": "hand", "question": question.number}
-        grounds = MoveReason(reply.actor, reply.reason, evidence, moment)
+        grounds = MoveReason(actor(), reason, evidence, moment)
         champion = champion_of(root, name)
         move = moved_to(name, champion, question.version)
         decision = decide_version(open_model(root, model.short), champion)
-        if reply.approve and isinstance(decision, Refuse):
+        if approve and isinstance(decision, Refuse):
             return {**move, "moved": False, "refused": refused_by(list(decision.reasons))}
-        if reply.approve:
+        if approve:
             move_champion(turn, question.version, grounds)
         else:
             write_refusal(turn, question.version, grounds)
-        return {**move, "moved": reply.approve}
+        return {**move, "moved": approve}
 
     return in_turn(root, name, decide)
 
@@ -93,7 +73,7 @@ def _question_about(root: Root, model: ModelRef, now: datetime) -> Question:
 
 def decline_unanswered(root: Root) -> list[Move]:
     """Decline versions whose time for approval is over; a damaged model is skipped."""
-    root, declined = root, list[Move]()
+    declined = list[Move]()
     for name in root.names("models"):
         try:
             move = decline_if_over(root, name)

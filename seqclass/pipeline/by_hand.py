@@ -1,4 +1,4 @@
-"""A person's decisions by a form: promote, roll back, set a policy, prune."""
+"""A person who decides by a form, and what nothing needs any more."""
 
 import logging
 from contextlib import AbstractContextManager
@@ -7,14 +7,10 @@ from datetime import UTC, datetime
 
 from typing_extensions import TypedDict
 
-from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.index_pages import KINDS
-from seqclass.pipeline.promote import Move, promote_version, roll_back
-from seqclass.policies import set_policy
 from seqclass.store.log import acting_as, actor
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning, remove_items
-from seqclass.store.registry import check_model, plain_name
 from seqclass.store.root import Root
 
 logger = logging.getLogger(__name__)
@@ -58,39 +54,13 @@ class Pruned(TypedDict):
     pages: list[str]
 
 
-def promote_by_hand(ref: str, person: Person, force: bool, root: Root) -> Move:
-    """Make a version the champion if the gate passes it, or by ``force``."""
-    with person.acting():
-        move = promote_version(root, ref, person.reason, force)
-    logger.info("%s", move["refused"] or f"{move['to']} is the champion")
-    return move
-
-
-def roll_back_by_hand(name: str, person: Person, root: Root) -> Move:
-    """Make the champion before this one the champion again."""
-    with person.acting():
-        move = roll_back(root, name, person.reason)
-    logger.info("%s is the champion again", move["to"])
-    return move
-
-
-def set_policy_by_hand(model: str, policy: ModelPolicy | None, person: Person, root: Root) -> str:
-    """Set a model's policy, or remove it; returns the model's reference."""
-    name = check_model(root, plain_name(model, "every version"))
-    with person.acting():
-        set_policy(root, name, policy, person.reason)
-    logger.info("policy of %s %s", name, "set" if policy else "removed")
-    return f"models/{name}"
-
-
-def prune(spec: PruneSpec, remove: bool, person: Person, root: Root) -> Pruned:
+def prune(spec: PruneSpec, remove: bool, reason: str, root: Root) -> Pruned:
     """Find what nothing needs any more, and remove it if ``remove`` is set."""
     now = datetime.now(UTC)
     going = [item.ref for item in plan_pruning(root, spec, now) if not item.why]
     removed = list[str]()
     if remove:
-        with person.acting():
-            items = remove_items(root, spec, going, person.reason, now)
+        items = remove_items(root, spec, going, reason, now)
         removed = [item.ref for item in items if not item.why]
     for ref in removed or going:
         logger.info("%s %s", "removed" if remove else "would go:", ref)

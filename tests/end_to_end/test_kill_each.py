@@ -24,6 +24,7 @@ from s3fs import S3FileSystem
 
 import seqclass.store.garbage
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.import_files import import_files
 from seqclass.pipeline.promote import promote, promote_version, roll_back
 from seqclass.pipeline.rename import rename
@@ -40,7 +41,6 @@ from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE, ScoreSet, score_folders
 from seqclass.store.staging import TARGET, staging
-from seqclass.tasks.data import refresh_catalogue
 from tests.support.arrivals import rows
 from tests.support.candidates import make_candidate, register_candidate
 from tests.support.places import NOW
@@ -132,7 +132,7 @@ class Deed:
 def take_in(root: Root, files: Path, append: bool) -> None:
     name = "more.parquet" if append else "first.parquet"
     import_files(root, "mine", ImportSpec((str(files / name),), append=append))
-    refresh_catalogue.fn(root, [])
+    refresh(root, [])
 
 
 def n_rows(root: Root) -> int:
@@ -162,7 +162,7 @@ def prune(root: Root) -> None:
 def register_trained(root: Root, files: Path) -> None:
     ref = register_candidate(root, files / "candidate", QUICK, "toy", "toy")
     promote(ref, QUICK, root)
-    refresh_catalogue.fn(root, [])
+    refresh(root, [])
 
 
 def write_scores(root: Root, files: Path) -> None:

@@ -14,6 +14,7 @@ from seqclass.flows.cli.model_commands import RetrainingOptions
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pipeline.apply_policy import apply_policy
+from seqclass.pipeline.overdue import find_due
 from seqclass.pipeline.training import retrain
 from seqclass.policies import policy_of, set_policy
 from seqclass.store.catalogue import verify_tree
@@ -21,7 +22,6 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.log import read_log
 from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root
-from seqclass.tasks.retraining import find_due
 from seqclass.training.spec import TrainingSpec
 from tests.support.commands import Command
 from tests.support.places import NOW
@@ -181,7 +181,7 @@ def test_the_upkeep_keeps_to_the_policy_and_a_pause_ends_retrainings(
 ) -> None:
     def due() -> list[str]:
         with disable_run_logger():
-            return find_due.fn(NOW + timedelta(days=1), kept).names
+            return find_due(NOW + timedelta(days=1), kept).names
 
     assert due() == []
     policy = ModelPolicy(RetrainSpec(least_rows=1, debounce_s=0), owner="ann")

@@ -19,8 +19,7 @@ from seqclass.store.approvals import ask
 from seqclass.store.log import next_turn
 from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
-from seqclass.tasks.events import announce_move, announce_question, announce_refusal
-from seqclass.tasks.retraining import tell_overdue
+from seqclass.tasks.events import announce_move, announce_question, announce_refusal, tell_overdue
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version

@@ -14,6 +14,7 @@ from seqclass.inference.score_data import Share, score_data, scores_of
 from seqclass.labelling.relabelling import LabelsSpec, take_in
 from seqclass.pages.index_pages import write_all
 from seqclass.pipeline.approve import decline_if_over
+from seqclass.pipeline.overdue import find_due
 from seqclass.pipeline.prometheus import write_metrics
 from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.store.garbage import collect_garbage
@@ -24,7 +25,6 @@ from seqclass.store.retrainings import note_told
 from seqclass.store.root import Root, open_root
 from seqclass.store.scores import TABLE
 from seqclass.store.staging import staging
-from seqclass.tasks.retraining import find_due
 from tests.support.arrivals import drop, rows, sweep
 from tests.support.places import NOW
 from tests.support.stored import store_series
@@ -75,7 +75,7 @@ def keep_up(root: Root) -> None:
     with disable_run_logger():
         for step in (
             lambda: decline_if_over(root, "m", LATER),
-            lambda: [note_told(root, name, "x") for name in find_due.fn(LATER, root).names],
+            lambda: [note_told(root, name, "x") for name in find_due(LATER, root).names],
             lambda: write_metrics(LATER, root),
         ):
             with contextlib.suppress(*REFUSED):

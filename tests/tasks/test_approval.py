@@ -12,7 +12,6 @@ from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.approve import (
-    Answer,
     answer_question,
     decline_if_over,
     decline_unanswered,
@@ -41,7 +40,7 @@ from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store
 
 DAY = RetrainSpec(approval=True, approval_s=86400)
 SOON = LATER + timedelta(minutes=1)
-YES, NO = Answer(True, "I looked", "ann"), Answer(False, "labels are odd", "ann")
+YES, NO = (True, "I looked"), (False, "labels are odd")
 
 
 @pytest.fixture
@@ -83,11 +82,11 @@ def test_the_policy_at_the_decision_says_whether_and_until_when_a_person_is_aske
 
 
 def test_an_approval_moves_the_champion_and_names_who_and_why(asked: Root) -> None:
-    move = answer_question(asked, "toy@v2", YES, SOON)
+    move = answer_question(asked, "toy@v2", *YES, SOON)
     assert (move["moved"], move["from"], move["to"]) == (True, "v1", "v2")
     assert champion_of(asked, "toy") == "v2"
     entry = read_log(asked, "toy")[-1]
-    assert (entry["what"], entry["actor"], entry["reason"]) == ("promote", "ann", "I looked")
+    assert (entry["what"], entry["actor"], entry["reason"]) == ("promote", actor(), "I looked")
     assert entry["evidence"] == {"by": "hand", "question": 4}
     assert entry["time"] == SOON.isoformat()
     assert open_question(asked, "toy") is None
@@ -95,22 +94,22 @@ def test_an_approval_moves_the_champion_and_names_who_and_why(asked: Root) -> No
 
 
 def test_a_declined_version_is_refused_and_the_champion_stays(asked: Root) -> None:
-    assert not answer_question(asked, "toy@v2", NO, SOON)["moved"]
+    assert not answer_question(asked, "toy@v2", *NO, SOON)["moved"]
     assert champion_of(asked, "toy") == "v1"
     entry = read_log(asked, "toy")[-1]
-    assert (entry["what"], entry["candidate"], entry["actor"]) == ("refuse", "v2", "ann")
+    assert (entry["what"], entry["candidate"], entry["actor"]) == ("refuse", "v2", actor())
     assert entry["reason"] == "labels are odd"
     with pytest.raises(ValueError, match="expected a version that awaits approval"):
-        answer_question(asked, "toy@v2", YES, SOON)
+        answer_question(asked, "toy@v2", *YES, SOON)
     with pytest.raises(ValueError, match="reason: expected words for the audit"):
-        Answer(True, " ", "ann")
+        answer_question(asked, "toy@v2", True, " ", SOON)
 
 
 def test_past_its_time_it_is_declined_and_can_t_be_approved(asked: Root) -> None:
     over = LATER + timedelta(days=1, seconds=1)
     assert decline_if_over(asked, "toy", over - timedelta(seconds=2)) is None
     with pytest.raises(ValueError, match=r"expected an answer until .*, got one later"):
-        answer_question(asked, "toy@v2", YES, over)
+        answer_question(asked, "toy@v2", *YES, over)
     declined = decline_if_over(asked, "toy", over)
     assert declined is not None
     assert "nobody answered until" in str(declined["refused"])
@@ -127,7 +126,7 @@ def test_a_newer_decision_makes_a_question_stale(asked: Root, what: str) -> None
     else:
         make_champion(asked, "toy", third, 7200)
     with pytest.raises(ValueError, match="expected a version that awaits approval, got 'toy@v2'"):
-        answer_question(asked, "toy@v2", YES, SOON)
+        answer_question(asked, "toy@v2", *YES, SOON)
     question = open_question(asked, "toy")
     assert (question and question.version) == (third if what == "another question" else None)
 
@@ -135,7 +134,7 @@ def test_a_newer_decision_makes_a_question_stale(asked: Root, what: str) -> None
 def test_the_refusal_of_another_version_leaves_a_question_open(asked: Root) -> None:
     third = store_version(asked, "toy", VERDICT, dataset="datasets/toy@0", metrics=SCORES).version
     apply_verdict(asked, REFUSED, SOON, DAY, third)
-    assert answer_question(asked, "toy@v2", YES, SOON)["moved"]
+    assert answer_question(asked, "toy@v2", *YES, SOON)["moved"]
     assert decided(asked) == [
         ("promote", None), ("ask", "v2"), ("refuse", third), ("promote", None)
     ]  # fmt: skip
@@ -156,7 +155,7 @@ def test_the_page_shows_what_waits_until_it_is_answered(asked: Root) -> None:
 
     assert "<strong>v2 awaits approval</strong>" in page()
     assert "seqclass approve toy@v2" in page()
-    answer_question(asked, "toy@v2", YES, SOON)
+    answer_question(asked, "toy@v2", *YES, SOON)
     assert "awaits approval</strong>" not in page()
 
 
@@ -193,6 +192,6 @@ def test_a_training_under_a_policy_asks(root: Root) -> None:
     assert (trained["verdict"], trained["refused"]) == ("awaits_approval", None)
     assert "seqclass approve toy@v1" in trained["decision"]
     assert champion_of(root, "toy") is None
-    answer_question(root, "toy@v1", YES)
+    answer_question(root, "toy@v1", *YES)
     assert champion_of(root, "toy") == "v1"
     assert retrainings_of(root, "toy") == []

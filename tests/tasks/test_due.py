@@ -11,12 +11,11 @@ import pytest
 from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.policy import ModelPolicy
-from seqclass.pipeline.overdue import Due
+from seqclass.pipeline.overdue import Due, find_due
 from seqclass.policies import set_policy
 from seqclass.store.retrainings import commit_retraining
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
-from seqclass.tasks.retraining import find_due
 from tests.support.places import NOW
 from tests.support.stored import DECIDED, newest_entry_of, store_champion, store_series
 
@@ -45,7 +44,7 @@ def reads_of(root: Root) -> Iterator[Counter[str]]:
 
 def due(root: Root) -> Due:
     with disable_run_logger():
-        return find_due.fn(LATER, root)
+        return find_due(LATER, root)
 
 
 def kept(root: Root, name: str, n: int, moves: int = 1) -> None:
