@@ -23,7 +23,7 @@ from seqclass.store.datasets import Dataset
 from seqclass.store.references import StudyRef
 from seqclass.store.staging import staging
 from seqclass.store.studies import commit_study, digest_of, read_run, run_path
-from seqclass.stored_records import Recipe, RunRecord, VariantSummary
+from seqclass.stored_records import RunRecord, VariantSummary
 from seqclass.training.spec import TrainingSpec
 from seqclass.training.study_spec import StudySpec, Variant
 from seqclass.workers import workers
@@ -34,31 +34,15 @@ TABLE, SUMMARY, REPORT = "runs.parquet", "stability.json", "report.html"
 SPREAD = ("mean", "sd", "min", "max")
 
 
-class StudyRow(Recipe):
-    """A run in the table of a study: scores of the test rows, losses in nats, seconds of training.
-
-    lstm_…: of its LSTM alone, null if none was trained. log_loss_untempered: without calibration.
-    """
-
-    run: str
-    seed: int
-    accuracy: float
-    macro_f1: float
-    balanced_accuracy: float
-    log_loss: float
-    log_loss_untempered: float
-    ece: float
-    lstm_accuracy: float | None
-    lstm_macro_f1: float | None
-    lstm_log_loss: float | None
-    validation_log_loss: float
-    validation_macro_f1: float
-    temperature: float
-    updates: int
-    restarts: int
-    seconds: float
-    weights_sha256: str
-    predictions_sha256: str
+COLUMNS = (
+    "seed", "accuracy", "macro_f1", "balanced_accuracy", "log_loss", "log_loss_untempered", "ece",
+    "lstm_accuracy", "lstm_macro_f1", "lstm_log_loss", "validation_log_loss",
+    "validation_macro_f1", "temperature", "updates", "restarts", "seconds", "weights_sha256",
+    "predictions_sha256",
+)  # fmt: skip
+"""Columns of ``runs.parquet`` behind the recipe: scores of the test rows, losses in nats, seconds
+of training. lstm_…: of its LSTM alone, null without one. log_loss_untempered: not calibrated."""
+StudyRow = dict[str, Any]
 
 
 class _Run(NamedTuple):
@@ -169,31 +153,11 @@ def _runs(dataset: Dataset, variant: Variant) -> Iterator[_Run]:
 
 
 def _row(variant: Variant, run: _Run) -> StudyRow:
-    record = run.record
-    lstm: Mapping[str, Any] = record["lstm"] or {}
-    return {
-        "run": run.name,
-        "recipe": variant.recipe,
-        "architecture": variant.architecture,
-        "seed": record["seed"],
-        "accuracy": record["accuracy"],
-        "macro_f1": record["macro_f1"],
-        "balanced_accuracy": record["balanced_accuracy"],
-        "log_loss": record["log_loss"],
-        "log_loss_untempered": record["log_loss_untempered"],
-        "ece": record["ece"],
-        "lstm_accuracy": lstm.get("accuracy"),
-        "lstm_macro_f1": lstm.get("macro_f1"),
-        "lstm_log_loss": lstm.get("log_loss"),
-        "validation_log_loss": record["validation"]["log_loss"],
-        "validation_macro_f1": record["validation"]["macro_f1"],
-        "temperature": record["temperature"],
-        "updates": record["updates"],
-        "restarts": record["restarts"],
-        "seconds": record["seconds"],
-        "weights_sha256": record["weights_sha256"],
-        "predictions_sha256": record["predictions_sha256"],
-    }
+    record = dict[str, Any](run.record)
+    for part in ("lstm", "validation"):
+        record |= {f"{part}_{score}": value for score, value in (record[part] or {}).items()}
+    recipe = {"recipe": variant.recipe, "architecture": variant.architecture}
+    return {"run": run.name, **recipe, **{name: record.get(name) for name in COLUMNS}}
 
 
 def _page(dataset: Dataset, variants: list[VariantSummary], runs: list[StudyRow]) -> str:
@@ -210,5 +174,5 @@ def _page(dataset: Dataset, variants: list[VariantSummary], runs: list[StudyRow]
     )
 
 
-def _title(recipe: Recipe) -> str:
+def _title(recipe: Mapping[str, Any]) -> str:
     return f"{recipe['recipe']}, {recipe['architecture']}"
