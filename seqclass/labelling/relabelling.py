@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 from typing_extensions import TypedDict
@@ -26,10 +26,10 @@ from seqclass.store.formats import Limits
 from seqclass.store.log import Turn, actor, in_turn, read_log
 from seqclass.store.manifests import ImportSummary, known_dataset, reading_of
 from seqclass.store.models import Model
-from seqclass.store.queues import LABELS, write_labels
+from seqclass.store.queues import write_labels
 from seqclass.store.references import DatasetRef
 from seqclass.store.registry import MoveReason, write_remark
-from seqclass.store.root import MANIFEST, printable
+from seqclass.store.root import printable
 
 ENDINGS = (".csv", ".parquet", ".json")
 COLUMNS = pa.schema({
@@ -153,16 +153,12 @@ class Relabelled(TypedDict):
 
 
 class Given(NamedTuple):
-    """Checked answers, and the dataset's labels before, by id.
-
-    digest: of the file. newest, parent: the newest version of the dataset, and the version that the
-    answers correct; it is another one if a killed run has already made the newest.
-    """
+    """Checked answers, the digest of their file, and the dataset that they correct with its labels
+    by id."""
 
     answers: list[Answer]
     digest: str
     newest: Dataset
-    parent: Dataset
     before: dict[str, str | None]
 
 
@@ -178,11 +174,11 @@ def _take_in(model: Model, spec: LabelsSpec, now: datetime) -> Relabelled:
     outcome: Relabelled = {
         "model": model.ref,
         "dataset": dataset.ref,
-        "parent": given.parent.ref,
+        "parent": dataset.ref,
         "changed": len(given.answers) - confirmed,
         "confirmed": confirmed,
     }
-    if dataset is given.parent and outcome["changed"]:
+    if outcome["changed"]:
         dataset = _write(given, spec)
         outcome["dataset"] = dataset.ref
     key = _key(given.digest, dataset)
@@ -201,32 +197,16 @@ def words_of(outcome: Relabelled) -> str:
 
 
 def read_given(model: Model, spec: LabelsSpec, now: datetime) -> Given:
-    """Read and check a file of labels; ValueError for one that can't be taken in whole.
-
-    If a killed run has made the newest version of this file without a record of it, that version's
-    parent is the one that is corrected, so that the repetition ends as the first run would have.
-    """
+    """Read and check a file of labels; ValueError for one that can't be taken in whole."""
     answers = read_answers(spec.path, spec.by or actor(), now, spec.limits)
     with open(spec.path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     newest = open_dataset(model.root, dataset_name(model))
-    parent = newest
-    if _lacks_record(newest, digest):
-        parent = open_dataset(model.root, newest.manifest["parents"][0])
-    table = parent.labels()
+    table = newest.labels()
     pairs = zip(table["series_id"].to_pylist(), table["label"].to_pylist(), strict=True)
     before = dict(pairs)
-    classes = {*parent.manifest["classes"], *model.manifest["classes"]}
-    return Given(check_answers(answers, before, classes), digest, newest, parent, before)
-
-
-def _lacks_record(newest: Dataset, digest: str) -> bool:
-    """Check whether the newest version was made of a file of this digest and no record says so."""
-    source: Mapping[str, Any] = newest.manifest["source"].get("labels", {})
-    if source.get("sha256") != digest or not newest.manifest["parents"]:
-        return False
-    root, key = newest.root, _key(digest, newest)
-    return not any(root.exists(LABELS, name, key, MANIFEST) for name in root.names(LABELS))
+    classes = {*newest.manifest["classes"], *model.manifest["classes"]}
+    return Given(check_answers(answers, before, classes), digest, newest, before)
 
 
 def _key(digest: str, dataset: Dataset) -> str:
@@ -238,7 +218,7 @@ def _key(digest: str, dataset: Dataset) -> str:
 
 def _write(given: Given, spec: LabelsSpec) -> Dataset:
     """Write the rows with their new labels as the newest version."""
-    parent, profile = given.parent, Profile()
+    parent, profile = given.newest, Profile()
     labels = {answer.series_id: answer.label for answer in given.answers}
 
     def remarks() -> ImportSummary:
