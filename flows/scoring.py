@@ -3,12 +3,13 @@
 from prefect import flow
 
 from seqclass.flows.run_context import check_place, resolve_root
-from seqclass.inference.assessment import Assessed
+from seqclass.inference.assessment import Assessed, assess_answers
 from seqclass.inference.score_data import ScoringSpec
 from seqclass.store.garbage import collect_garbage
+from seqclass.store.registry import open_model
 from seqclass.tasks.compute.runner import task_runner
 from seqclass.tasks.compute.steps import as_task
-from seqclass.tasks.scoring import assess, predict, resolve_model
+from seqclass.tasks.scoring import predict
 
 
 @flow(name="score-dataset", flow_run_name="score {data} by {model}", task_runner=task_runner())
@@ -25,6 +26,6 @@ def score_dataset(
     store, spec = resolve_root(root), spec or ScoringSpec()
     check_place(store, "out", spec.out)
     as_task(collect_garbage)(store)
-    version = resolve_model(model, store)
-    scored = predict(version, data, spec, store)
-    return {**scored, **assess(version, scored["tables"], spec, store)}
+    version = open_model(store, model)
+    scored = predict(version.ref, data, spec, store)
+    return {**scored, **as_task(assess_answers)(version, scored["tables"], spec)}
