@@ -105,7 +105,7 @@ def shown_trainings(
     else:
         words = expectation(size_of(dataset, split, find_auxiliary(dataset, split, spec)), spec)
     logger.info(words)
-    Console(stderr=True).print(words, style="dim", highlight=False)
+    Console(stderr=True).print(words, style="dim", highlight=False, soft_wrap=True)
     return trainings(spec.seeds)
 
 
