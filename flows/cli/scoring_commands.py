@@ -71,7 +71,7 @@ def score(
     if out == "-":
         _print_answers(store, outcome["tables"])
     else:
-        show_scores(store, outcome, place.as_json)
+        show_scores(store, outcome, options.labels, place.as_json)
 
 
 def _on_cluster(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
@@ -119,9 +119,17 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
     return workers().run(jobs)
 
 
-def show_scores(store: Root, assessed: "Assessed", as_json: bool) -> None:
+def show_scores(store: Root, assessed: "Assessed", labels: str | None, as_json: bool) -> None:
     tables = [store.address(table) for table in assessed["tables"]]
     record = {**assessed, "tables": tables, "out": store.address(assessed["out"])}
     estimate = {} if assessed["metrics"] else {"estimate": assessed["estimate"]}
     fields = ("model", "rows", "scored", "unknown", "labels", "metrics", "out")
     show(record, as_json, people={field: record[field] for field in fields} | estimate)
+    if as_json:
+        return
+    if labels is not None and not assessed["labels"]["rows"]:
+        typer.echo(
+            f"0 of {assessed['rows']:,} series have a label in {labels}; compare the ids of the two"
+        )
+    if others := assessed["labels"]["of_other_classes"]:
+        typer.echo(f"labels of classes that the model does not know: {others:,}, left out")
