@@ -1,7 +1,8 @@
 """Reader of Excel workbooks (.xlsx): a sheet is a table, long or wide.
 
-Its elements are counted before openpyxl reads it, and its places meanwhile: a cell names its own
-place, and all places before it are filled, so that a few bytes can ask for billions of empty cells.
+Its XML is checked before cells are built from it. A cell names its own place, and a reader fills
+every place before it: a few bytes can ask for billions of empty cells. A formula whose result was
+never stored would be read as an empty cell.
 """
 
 import re
@@ -9,7 +10,8 @@ import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import zip_longest
-from typing import Any
+from typing import IO, Any
+from xml.parsers import expat
 
 import pyarrow as pa
 
@@ -33,10 +35,14 @@ ELEMENTS_PER_CELL = 3
 MAX_PARTS = 10_000
 MAX_OBJECTS = 2**16
 """Most elements of the parts that become large objects: names, styles, relations."""
+MAX_DEPTH = 64
+MAX_TEXT_BYTES = 2**20
+"""Most bytes of a row without the beginning of an element; a cell has at most 32,767 characters."""
 CHUNK_BYTES = 2**16
-CELLS = re.compile(rb"<(\w+:)?(worksheet|sst)[\s>]")
-"""The first element of a sheet, or of the texts of all sheets."""
+SHEET, TEXTS, PLAIN = "worksheet", "sst", ("v", "t", "is", "f")
+OBJECTS = {"styleSheet", "workbook", "Types", "Relationships", "coreProperties", "Properties"}
 OBJECT_PARTS = re.compile(r"xl/(workbook|styles)\.xml|\[Content_Types\]\.xml|docProps/.*|.*\.rels")
+REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
 
 
 def read_workbook(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
@@ -64,7 +70,7 @@ def _check_size(path: str, limits: Limits) -> None:
             size = sum(member.file_size for member in archive.infolist())
             limits.check(path, "whole_bytes", size, "of a workbook")
             limits.check_ratio(path, size)
-            _check_parts(path, archive, limits)
+            check_markup(path, archive, limits)
     except zipfile.BadZipFile as error:
         raise refusal(path, "an Excel workbook", str(error), "save it again as .xlsx") from error
 
@@ -86,8 +92,7 @@ def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
 
     book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
     try:
-        sheets = {sheet.title: sheet for sheet in book.worksheets}
-        filled = [name for name in sheets if next(_rows(path, sheets[name], limits), None)]
+        filled = {sheet.title: sheet for sheet in book.worksheets if next(_rows(sheet), None)}
         title = names.sheet
         if title is None and len(filled) != 1:
             raise refusal(
@@ -99,58 +104,20 @@ def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
                 path, f"a sheet {title!r}", ", ".join(map(repr, filled)) or "none",
                 "correct --sheet",
             )  # fmt: skip
-        sheet = sheets[title or filled[0]]
-        rows = list(_rows(path, sheet, limits))
-        header = ["" if cell is None else str(cell).strip() for cell in rows[0]]
-        columns = [list(column) for column in zip_longest(header, *rows[1:])]
-        if any(cell is None for row in rows for cell in row):
-            _check_formulas(path, sheet)
+        sheet = filled[title] if title else next(iter(filled.values()))
+        rows = _rows(sheet)
+        header = ["" if cell is None else str(cell).strip() for cell in next(rows, ())]
+        limits.check(path, "channels", len(header))
+        columns = [list(column) for column in zip_longest(header, *rows)]
         return _table(path, [c[0] or "" for c in columns], [c[1:] for c in columns])
     finally:
         book.close()
 
 
-def _rows(path: str, sheet: Any, limits: Limits) -> Iterator[tuple[Any, ...]]:
+def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
     """Yield the cells of non-empty rows; the sheet's declared size is ignored."""
     sheet.reset_dimensions()
-    n_rows = widest = 0
-    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
-        if number > LAST_ROW:
-            raise refusal(path, f"at most {LAST_ROW:,} rows", "more", "save it again as .xlsx")
-        n_rows, widest = n_rows + bool(row), max(widest, len(row))
-        limits.check(path, "channels", widest - 1, f"(a cell in column {widest})")
-        if n_rows * widest > limits.sheet_cells:
-            raise _too_many_cells(path, limits)
-        if any(cell is not None for cell in row):
-            yield row
-
-
-def _too_many_cells(path: str, limits: Limits) -> RefusalError:
-    most = limits.sheet_cells
-    return refusal(
-        path, f"at most {most:,} cells in a sheet, empty ones between them included", "more",
-        f"save the sheet as CSV, or if you trust the file, say --limit sheet_cells={8 * most}",
-    )  # fmt: skip
-
-
-def _check_formulas(path: str, sheet: Any) -> None:
-    """Refuse formulas without a stored result, which would be read as empty cells."""
-    import openpyxl
-
-    book = openpyxl.load_workbook(path, read_only=True, keep_links=False)
-    try:
-        formulas = book[sheet.title]
-        formulas.reset_dimensions()
-        for row, results in zip(formulas.iter_rows(), sheet.iter_rows(), strict=True):
-            for cell, result in zip(row, results, strict=True):
-                if cell.data_type == "f" and result.value is None and result.data_type != "str":
-                    raise refusal(
-                        path, "the result of every formula",
-                        f"none in row {cell.row}, column {cell.column}",
-                        "open it in a spreadsheet program and save it there",
-                    )  # fmt: skip
-    finally:
-        book.close()
+    return (row for row in sheet.iter_rows(values_only=True) if any(c is not None for c in row))
 
 
 def _table(path: str, header: list[str], columns: list[list[Any]]) -> pa.Table:
@@ -171,23 +138,143 @@ def _table(path: str, header: list[str], columns: list[list[Any]]) -> pa.Table:
     return pa.Table.from_arrays(arrays, names=header)
 
 
-def _check_parts(path: str, archive: zipfile.ZipFile, limits: Limits) -> None:
-    """Refuse too many elements, which take far more memory and time than their bytes."""
+def check_markup(path: str, archive: zipfile.ZipFile, limits: Limits) -> None:
+    """Refuse a workbook whose cells are too many, or at places that no table has."""
     members = archive.infolist()
     if len(members) > MAX_PARTS:
         raise refusal(path, f"at most {MAX_PARTS:,} parts", f"{len(members):,}", "save it again")
     for member in members:
         with archive.open(member) as content:
-            n_elements, most = 0, MAX_OBJECTS if OBJECT_PARTS.fullmatch(member.filename) else None
+            _Part(path, member.filename, limits).check(content)
+
+
+class _Part:
+    """One member of the archive; if it is no XML, the reader reports that."""
+
+    def __init__(self, path: str, name: str, limits: Limits) -> None:
+        self.path, self.name, self.limits = path, name, limits
+        self.most = 0
+        self.elements = self.depth = self.row = self.column = self.rows = self.widest = 0
+        self.is_known = self.is_filled = False
+        self.open_formula, self.has_text = "", False
+        self.parser = expat.ParserCreate()
+        self.parser.StartDoctypeDeclHandler = self._refuse_doctype
+        self.parser.StartElementHandler = self._begin_root
+
+    def check(self, content: IO[bytes]) -> None:
+        """Parse the part to its end, or until it is clear that no reader loads it."""
+        seen, quiet_bytes = 0, 0
+        try:
             while chunk := content.read(CHUNK_BYTES):
-                if not n_elements and CELLS.search(chunk):
-                    most = ELEMENTS_PER_CELL * limits.sheet_cells
-                n_elements += chunk.count(b"<") - chunk.count(b"</")
-                if most is None:
-                    break
-                if n_elements > most == MAX_OBJECTS:
-                    name = member.filename[:80]
-                    expected = f"at most {MAX_OBJECTS:,} elements (in {name})"
-                    raise refusal(path, expected, "more", "save it again as .xlsx")
-                if n_elements > most:
-                    raise _too_many_cells(path, limits)
+                self.parser.Parse(chunk)
+                if self.is_known and not self.most:
+                    return
+                quiet_bytes = 0 if self.elements > seen else quiet_bytes + len(chunk)
+                seen = self.elements
+                if quiet_bytes > MAX_TEXT_BYTES:
+                    self._refuse(f"texts of at most {MAX_TEXT_BYTES:,} bytes", "a longer one")
+            self.parser.Parse(b"", True)
+        except expat.ExpatError:
+            return
+
+    def _refuse_doctype(self, *_: object) -> None:
+        self._refuse("no document type declaration", "one")
+
+    def _begin_root(self, name: str, _: dict[str, str]) -> None:
+        """Decide what is counted: nothing in parts that no reader loads."""
+        name, self.is_known, self.elements = _local(name), True, 1
+        if name in (SHEET, TEXTS):
+            self.most = ELEMENTS_PER_CELL * self.limits.sheet_cells
+        elif name in OBJECTS or OBJECT_PARTS.fullmatch(self.name):
+            self.most = MAX_OBJECTS
+        begin = self._begin_in_sheet if name == SHEET else self._begin
+        self.parser.StartElementHandler = begin if self.most else None
+        end = self._end_in_sheet if name == SHEET else self._end
+        self.parser.EndElementHandler = end if self.most else None
+
+    def _begin(self, _: str, __: dict[str, str]) -> None:
+        self.elements += 1
+        self.depth += 1
+        if self.elements > self.most or self.depth > MAX_DEPTH:
+            self._refuse_many()
+
+    def _end(self, _: str) -> None:
+        self.depth -= 1
+
+    def _begin_in_sheet(self, name: str, attributes: dict[str, str]) -> None:
+        self._begin(name, attributes)
+        if name not in PLAIN:
+            name = _local(name)
+        if name == "c":
+            self._begin_cell(attributes.get("r"))
+            self.has_text = attributes.get("t") == "str"
+        elif name == "row":
+            self._begin_row(attributes.get("r"))
+        elif name == "f" and not self.has_text:
+            self.open_formula = f"row {self.row}, column {self.column}"
+        elif name == "v" and self.open_formula:
+            self.parser.CharacterDataHandler = self._see_result
+
+    def _see_result(self, text: str) -> None:
+        if text.strip():
+            self.open_formula, self.parser.CharacterDataHandler = "", None
+
+    def _end_in_sheet(self, name: str) -> None:
+        self._end(name)
+        if self.open_formula and _local(name) == "c":
+            self._refuse(
+                "the result of every formula", f"none in {self.open_formula}",
+                "open it in a spreadsheet program and save it there",
+            )  # fmt: skip
+
+    def _begin_row(self, reference: str | None) -> None:
+        row = self.row + 1 if reference is None else _number(reference)
+        if not self.row < row <= LAST_ROW:
+            self._refuse_place("row", reference, f"{self.row + 1:,} to {LAST_ROW:,}")
+        self.row, self.column, self.is_filled = row, 0, False
+
+    def _begin_cell(self, reference: str | None) -> None:
+        column = self.column + 1 if reference is None else _column(reference)
+        if column <= self.column:
+            self._refuse_place("cell", reference, "to the right of the one before it")
+        self.limits.check(self.path, "channels", column - 1, f"(a cell in column {column})")
+        self.column, self.widest = column, max(self.widest, column)
+        self.rows += not self.is_filled
+        self.is_filled = True
+        if self.rows * self.widest > self.limits.sheet_cells:
+            self._refuse_many()
+
+    def _refuse_many(self) -> None:
+        if self.depth > MAX_DEPTH:
+            self._refuse(f"at most {MAX_DEPTH} elements in each other", "more")
+        if self.most == MAX_OBJECTS:
+            self._refuse(f"at most {MAX_OBJECTS:,} elements", "more")
+        most = self.limits.sheet_cells
+        self._refuse(
+            f"at most {most:,} cells in a sheet, empty ones between them included", "more",
+            f"save the sheet as CSV, or if you trust the file, say --limit sheet_cells={8 * most}",
+        )  # fmt: skip
+
+    def _refuse_place(self, what: str, reference: str | None, where: str) -> None:
+        self._refuse(f"a {what} {where}", repr((reference or "none")[:20]))
+
+    def _refuse(self, expected: str, got: str, cure: str = "save it again as .xlsx") -> None:
+        raise refusal(self.path, f"{expected} (in {self.name[:80]})", got, cure)
+
+
+def _local(name: str) -> str:
+    """Return a name without its namespace's prefix."""
+    return name.rpartition(":")[2]
+
+
+def _number(reference: str) -> int:
+    return int(reference) if re.fullmatch(r"[0-9]{1,7}", reference) else 0
+
+
+def _column(reference: str) -> int:
+    """Return a cell's column number by its reference, such as 28 for ``AB7``; 0 if invalid."""
+    match = REFERENCE.fullmatch(reference)
+    number = 0
+    for letter in match[1].upper() if match else "":
+        number = 26 * number + ord(letter) - 64
+    return number

@@ -76,13 +76,18 @@ def test_a_sheet_that_is_no_table_is_refused_with_the_cure(
 
 
 FAR = {
-    "row": ('<row r="900000000000"><c><v>1</v></c></row>', "at most 1,048,576 rows"),
-    "row in a cell": ('<row r="5"><c r="ZZZZ5"><v>1</v></c></row>', "an Excel workbook"),
+    "row": ('<row r="900000000000"><c><v>1</v></c></row>', "expected a row 2 to 1,048,576"),
+    "row in a cell": ('<row r="5"><c r="ZZZZ5"><v>1</v></c></row>', "expected a cell to the right"),
     "column": ('<row><c r="XFD2"><v>1</v></c></row>', "at most 4,096 channels"),
-    "digits": (f'<row r="{"9" * 6000}"/>', "an Excel workbook"),
+    "row twice": ('<row r="4"/><row r="4"/>', "expected a row 5 to"),
+    "cell before": ('<row r="4"><c r="B4"/><c r="A4"/></row>', "expected a cell to the right"),
+    "number that is none": ('<row r="1e3"/>', "expected a row 2 to"),
+    "digits": (f'<row r="{"9" * 6000}"/>', "expected a row 2 to"),
     "wide rows": ('<row><c r="DZZ2"/></row><row><c/></row>', "--limit sheet_cells=32000"),
     "cells": (f"<row>{'<c/>' * 1000}</row>" * 4, "sheet_cells="),
     "elements": (f"<row><c>{'<v/>' * (ELEMENTS_PER_CELL * 4000)}</c></row>", "sheet_cells="),
+    "text": (f"<row><c><v>{'1' * 2**21}</v></c></row>", "texts of at most 1,048,576 bytes"),
+    "depth": ("<row><c><v>" + "<v>" * 100, "at most 64 elements in each other"),
 }
 
 
@@ -97,8 +102,13 @@ def test_places_that_no_table_has_are_refused(tmp_path: Path, kind: str) -> None
 
 def test_other_parts_have_limits_too(tmp_path: Path) -> None:
     styles = f"<styleSheet><cellXfs>{'<xf/>' * MAX_OBJECTS}</cellXfs></styleSheet>"
-    with pytest.raises(RefusalError, match="at most 65,536 elements"):
-        read(write_book(tmp_path / "a.xlsx", {"xl/styles.xml": styles}))
+    entity = '<!DOCTYPE a [<!ENTITY a "aaaa">]>' + sheet("<row><c><v>&a;</v></c></row>")
+    for parts, says in (
+        ({"xl/styles.xml": styles}, "at most 65,536 elements"),
+        ({SHEET: entity}, "no document type"),
+    ):
+        with pytest.raises(RefusalError, match=says):
+            read(write_book(tmp_path / "a.xlsx", parts))
 
 
 def test_an_archive_that_is_no_workbook_or_would_be_huge_is_refused(tmp_path: Path) -> None:
@@ -153,7 +163,7 @@ def test_a_larger_sheet_is_read_where_the_limit_is_raised(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("cell", "is_read"),
     [("<c><f>1+1</f><v>2</v></c>", True), ('<c t="str"><f>""</f><v></v></c>', True),
-     ("<c><f>1+1</f><v/></c>", False), ("<c>\n<f>1+1</f>\n</c>", False)],
+     ("<c><f>1+1</f><v/></c>", False), ("<c>\n<f>1+1</f>\n<v>\n</v>\n</c>", False)],
 )  # fmt: skip
 def test_a_formula_needs_its_result(tmp_path: Path, cell: str, is_read: bool) -> None:
     ids = '<c t="inlineStr"><is><t>p</t></is></c>' * 2
