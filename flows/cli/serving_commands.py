@@ -84,9 +84,9 @@ def serve(
     limits = chosen_limits(RequestLimits, options.limit or [])
     for ref in models:
         open_model(store, ref).check()
+    listener = bound(options.host, options.port)
     token_file = None if options.no_token else _token_file(store, options)
     token = None if token_file is None else read_token(token_file)
-    listener = bound(options.host, options.port)
     remark("serve", f"loading {', '.join(models)}")
     from seqclass.serving.access import Access
     from seqclass.serving.app import ServingSettings, create_app

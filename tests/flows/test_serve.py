@@ -128,8 +128,10 @@ def test_a_port_that_is_taken_and_a_shared_token_are_refused(
     shared = folder / "shared"
     shared.write_text("a-token-that-others-read")
     shared.chmod(0o644)
+    others = shutil.ignore_patterns(".service")
+    fresh = shutil.copytree(folder / ROOT, folder / "fresh", ignore=others)
     for words, says in (
-        (("--port", port), "expected an address of this machine and a free port"),
+        (("--port", port, "--root", str(fresh)), "expected an address of this machine and a free port"),
         (("--port", "0", "--token-file", str(shared)), "only you may read"),
     ):
         process = subprocess.run(
@@ -138,6 +140,7 @@ def test_a_port_that_is_taken_and_a_shared_token_are_refused(
         )  # fmt: skip
         assert (process.returncode, process.stderr.count("\n")) == (2, 1), process.stderr
         assert says in process.stderr
+    assert not (fresh / ".service").exists()
 
 
 def test_what_is_written_is_sent_at_once() -> None:
