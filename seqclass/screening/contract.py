@@ -115,7 +115,7 @@ def _longest_runs(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     series = np.repeat(np.arange(len(lengths)), lengths)[~np.isnan(values)]
     observed, longest = values[~np.isnan(values)], np.zeros(len(lengths), dtype=np.int64)
     if len(observed):
-        is_new = (np.diff(observed) != 0) | (np.diff(series) != 0)
+        is_new = (observed[1:] != observed[:-1]) | (series[1:] != series[:-1])
         starts = np.flatnonzero(np.append(True, is_new))
         np.maximum.at(longest, series[starts], np.diff(np.append(starts, len(observed))))
     return longest

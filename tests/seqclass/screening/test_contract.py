@@ -68,6 +68,13 @@ def test_values_around_another_middle_are_no_other_unit_by_their_rounding() -> N
     assert whole_violations(near, far) == []
 
 
+@pytest.mark.filterwarnings("error")
+def test_infinite_values_are_described_without_a_warning() -> None:
+    values = np.array([np.inf, np.inf, -np.inf, np.inf, 1.0, 1.0], np.float32)
+    described = describe(values, np.array([4, 2]))
+    assert described.still.tolist() == [2, 2]
+
+
 def test_nothing_observed_is_compared_with_nothing() -> None:
     empty = profile(np.full((9, 4), np.nan))
     assert empty.channels["x"] == Channel(None, None, None, 1.0, 1.0, 0, None)
