@@ -6,10 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from seqclass.store.root import Root
-from tests.support.places import REPOSITORY
-from tests.support.service import surroundings
-
 Command = Callable[..., tuple[int, str, str]]
 CountRequests = Callable[[Callable[[], object]], int]
 """A call's number of requests to a bucket."""
@@ -33,17 +29,3 @@ def start(
         [sys.executable, "-m", "seqclass.flows", *arguments], env=environment,
         start_new_session=True, stdout=subprocess.DEVNULL, stderr=stderr,
     )  # fmt: skip
-
-
-def modules_of(root: Root, *command: str) -> set[str]:
-    """The modules that a process has imported after a command on a root."""
-    script = (
-        "import sys; from seqclass.flows.__main__ import run_command\n"
-        "code = run_command(); print(); print(*sys.modules); sys.exit(code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, *command],
-        env=surroundings(SEQCLASS_STORAGE=root.path), cwd=REPOSITORY,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return set(done.stdout.rstrip("\n").rpartition("\n")[2].split())
