@@ -71,7 +71,7 @@ def test_records_and_scores_in_a_bucket_are_shown_with_their_address(
     place = store.join("scores", "m", "v1", "0", "scores.parquet")
     scored: Any = {"model": "models/m@v1", "tables": [place], "out": place, "metrics": None,
                    "estimate": {}, "rows": 1, "scored": 1, "unknown": 0, "labels": {}}  # fmt: skip
-    show_scores(store, scored, True)
+    show_scores(store, scored, None, True)
     shown = json.loads(capsys.readouterr().out)
     assert [*shown["tables"], shown["out"]] == [f"{store.url}/scores/m/v1/0/scores.parquet"] * 2
 

@@ -131,7 +131,7 @@ def test_a_port_that_is_taken_and_a_shared_token_are_refused(
     others = shutil.ignore_patterns(".service")
     fresh = shutil.copytree(folder / ROOT, folder / "fresh", ignore=others)
     for words, says in (
-        (("--port", port, "--root", str(fresh)), "expected an address of this machine and a free port"),
+        (("--port", port, "--root", str(fresh)), "expected an address of this machine and a free"),
         (("--port", "0", "--token-file", str(shared)), "only you may read"),
     ):
         process = subprocess.run(
