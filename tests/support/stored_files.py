@@ -187,8 +187,8 @@ def keys_of(kind: Any) -> dict[str, tuple[Any, bool]]:
         needed = {f.name for f in fields(kind) if f.default is f.default_factory is MISSING}
     marks = (NotRequired, Required)
     return {
-        key: (get_args(own)[0] if get_origin(own) in marks else own, key in needed)
-        for key, own in types.items()
+        key: (get_args(kind)[0] if get_origin(kind) in marks else kind, key in needed)
+        for key, kind in types.items()
     }
 
 
@@ -209,20 +209,20 @@ def type_of(path: str) -> Any:
 def undeclared(root: Root) -> list[str]:
     """What no type declares in the stored JSON files of a root: a file, a key, or a value of
     another type."""
-    found = list[str]()
+    faults = list[str]()
     for path in sorted(root.fs.find(root.path)):
         parts = root.parts_of(path)
         if not path.endswith(".json") or parts[0] in OTHERS:
             continue
         name = "/".join(parts)
         if (kind := type_of(name)) is None:
-            found.append(f"{name}: a file that is not listed")
+            faults.append(f"{name}: a file that is not listed")
             continue
         try:
             TypeAdapter(kind).validate_json(read_bytes(root, path), strict=True, extra="forbid")
         except ValidationError as error:
-            found += [f"{name}: {own['loc']}: {own['msg']}" for own in error.errors()]
-    return found
+            faults += [f"{name}: {fault['loc']}: {fault['msg']}" for fault in error.errors()]
+    return faults
 
 
 @cache
@@ -236,28 +236,28 @@ def _line_of(kind: Any) -> Iterator[Any]:
     yield kind
     node = _classes(kind.__module__).get(kind.__name__)
     for base in node.bases if node else []:
-        known = vars(sys.modules[kind.__module__]).get(ast.unparse(base))
-        if known is not None and is_record(known):
-            yield from _line_of(known)
+        record = vars(sys.modules[kind.__module__]).get(ast.unparse(base))
+        if record is not None and is_record(record):
+            yield from _line_of(record)
 
 
 def meanings(kind: Any) -> dict[str, str]:
     """What the docstrings of a type say of its keys: ``key: meaning.`` or ``key, other: meaning.``,
     or a sentence with ````key````."""
-    known, found = keys_of(kind), dict[str, str]()
-    for own in _line_of(kind):
-        text = " ".join(inspect.getdoc(own).split())
-        name = rf"(?:{'|'.join(sorted(map(re.escape, known), key=len, reverse=True))})"
+    keys, explained = keys_of(kind), dict[str, str]()
+    for record in _line_of(kind):
+        text = " ".join(inspect.getdoc(record).split())
+        name = rf"(?:{'|'.join(sorted(map(re.escape, keys), key=len, reverse=True))})"
         marks = list(re.finditer(rf"(?<=[.;] )({name}(?:, {name})*): ", text))
         for mark, after in zip_longest(marks, marks[1:]):
             meaning = text[mark.end() : after.start() if after else len(text)].strip(" ;")
             for key in mark[1].split(", "):
-                found.setdefault(key, meaning.rstrip("."))
-        for key in known:
-            said = re.findall(rf"[^.:;]*``{re.escape(key)}``[^.;]*", text)
-            if said and key not in found:
-                found[key] = said[0].strip()
-    return {key: COMMON[key] for key in known if key in COMMON} | found
+                explained.setdefault(key, meaning.rstrip("."))
+        for key in keys:
+            sentences = re.findall(rf"[^.:;]*``{re.escape(key)}``[^.;]*", text)
+            if sentences and key not in explained:
+                explained[key] = sentences[0].strip()
+    return {key: COMMON[key] for key in keys if key in COMMON} | explained
 
 
 def summary_of(kind: Any) -> str:
@@ -276,14 +276,14 @@ def in_words(kind: Any) -> str:
     if kind == Time:
         return "a time (ISO 8601)"
     if origin is Literal:
-        return " or ".join(f"`{own}`" for own in inner)
-    told = [in_words(own) for own in inner if own is not ...]
+        return " or ".join(f"`{value}`" for value in inner)
+    parts = [in_words(part) for part in inner if part is not ...]
     if origin in UNIONS:
-        return " or ".join(told)
+        return " or ".join(parts)
     if origin in OBJECTS:
-        return "object" if inner[1] is Any else f"object of {told[1]}"
+        return "object" if inner[1] is Any else f"object of {parts[1]}"
     assert origin in LISTS, kind
-    return f"list of {told[0] if len({*told}) == 1 else ', '.join(told)}"
+    return f"list of {parts[0] if len({*parts}) == 1 else ', '.join(parts)}"
 
 
 def parts_of(kind: Any) -> Iterator[Any]:
@@ -291,17 +291,17 @@ def parts_of(kind: Any) -> Iterator[Any]:
     if is_record(kind):
         yield kind
     elif kind != Time:
-        for own in get_args(kind):
-            yield from parts_of(own)
+        for part in get_args(kind):
+            yield from parts_of(part)
 
 
 def _table(kind: Any) -> Iterator[str]:
-    said = meanings(kind)
+    explained = meanings(kind)
     yield "| key | type | meaning |"
     yield "|---|---|---|"
-    for key, (own, is_needed) in keys_of(kind).items():
-        kind_told = in_words(own) + ("" if is_needed else ", optional")
-        yield f"| `{key}` | {kind_told} | {said.get(key, '')} |"
+    for key, (kept, is_needed) in keys_of(kind).items():
+        kind_in_words = in_words(kept) + ("" if is_needed else ", optional")
+        yield f"| `{key}` | {kind_in_words} | {explained.get(key, '')} |"
 
 
 def tables() -> str:
@@ -340,8 +340,8 @@ def inner_records() -> list[Any]:
     """The records that others hold, by name."""
     seen, left = set[Any](), list(STORED_FILES.values())
     while left:
-        own = left.pop()
-        inner = {part for kind, _ in keys_of(own).values() for part in parts_of(kind)}
+        record = left.pop()
+        inner = {part for kind, _ in keys_of(record).values() for part in parts_of(kind)}
         left += inner - seen
         seen |= inner
     return sorted(seen, key=lambda kind: kind.__name__)
