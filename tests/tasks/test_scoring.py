@@ -160,6 +160,7 @@ def test_labels_may_come_later(
     assert (labelled["scored"], labelled["metrics"]["labelled"]) == (0, 60)
     trained = {names[row] for row in split_of(open_model(scored, "toy")).train}
     assert 0 < labelled["metrics"]["trained"] == len(trained & set(names[:60])) < 60
+    assert f"{labelled['metrics']['trained']} labelled rows trained" in seqclass(*words)[1]
     assert labelled["metrics"]["accuracy"] == 1.0
     assert labelled["metrics"]["intervals"]["accuracy"][0] > 0.9
     labels.write_text("series_id,label\nother,up\n")
