@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import pyarrow.parquet as pq
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
@@ -31,6 +30,7 @@ from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import DRIFT_TABLE, FAILED
 from seqclass.store.root import DamagedError, Root
+from seqclass.store.tables import read_table
 from seqclass.tasks.compute.artifacts import artifact_key
 
 MAX_SHOWN = 20
@@ -122,8 +122,7 @@ def _summary(root: Root, outcome: Outcome) -> str:
     path = f"{outcome['folder']}/{DRIFT_TABLE}"
     if not root.fs.exists(path):
         return "\n".join(lines)
-    with root.fs.open(path, "rb") as file:
-        table = pq.read_table(file).to_pylist()
+    table = read_table(root, path).to_pylist()
     head = ["", "| | shift | PSI | Wasserstein | p (Holm) | drifted |", "|---|---|---|---|---|---|"]
     rows = [
         f"| {row['what']} | {row['shift']:.3f} | {row['stability_index']:.3f} | "

@@ -24,6 +24,7 @@ from seqclass.store.datasets import Dataset
 from seqclass.store.models import Model, load_keras
 from seqclass.store.root import Root
 from seqclass.store.rows import check_rows, to_dense
+from seqclass.store.tables import read_table
 
 REFERENCES = "references.parquet"
 """File of the training series that a model compares new series with."""
@@ -72,8 +73,8 @@ def scorer_of(model: Model) -> Scorer:
 
 def _references(model: Model) -> tuple[str, ...]:
     """Return the ids of the training series that a model compares with."""
-    with model.root.fs.open(model.path(REFERENCES), "rb") as file:
-        return tuple(pq.read_table(file, columns=["series_id"])["series_id"].to_pylist())
+    table = read_table(model.root, model.path(REFERENCES), ["series_id"])
+    return tuple(table["series_id"].to_pylist())
 
 
 def score_part(root: Root, part: RowGroups, scorer: Scorer, target: str) -> int:

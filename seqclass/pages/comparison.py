@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from seqclass.evaluation.goals import GoalScores
 from seqclass.monitoring.paired import Answers, Paired, compare_paired, recalls_of
@@ -21,6 +20,7 @@ from seqclass.store.models import ANSWERS, Model
 from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Root
 from seqclass.store.split import SPLIT, groups_of_tests
+from seqclass.store.tables import read_table
 
 MIN_VERSIONS, MAX_VERSIONS = 2, 20
 ALPHA = 0.05
@@ -121,8 +121,7 @@ def _origin(root: Root, ref: str) -> str:
 
 
 def _answers(model: Model) -> dict[Pair, str]:
-    with model.root.fs.open(model.path(ANSWERS), "rb") as file:
-        table = pq.read_table(file, columns=["series_id", "label", "prediction"])
+    table = read_table(model.root, model.path(ANSWERS), ["series_id", "label", "prediction"])
     ids, labels, predictions = (table[name].to_pylist() for name in table.column_names)
     return dict(zip(zip(ids, labels, strict=True), predictions, strict=True))
 

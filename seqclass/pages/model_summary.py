@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
-import pyarrow.parquet as pq
-
 from seqclass.labelling.suspects import held_answers
 from seqclass.labelling.truth import Truth, truth_of
 from seqclass.monitoring.policy import ModelPolicy
@@ -44,6 +42,7 @@ from seqclass.store.root import (
     readable,
 )
 from seqclass.store.states import NO_MODEL
+from seqclass.store.tables import read_table
 
 
 def policy_shown(root: Root, name: str, number: int | None, bad: Damages) -> dict[str, str] | None:
@@ -267,5 +266,4 @@ def _retraining(root: Root, entry: str, record: RetrainingRecord) -> Retraining:
 
 
 def _table(root: Root, record: RetrainingRecord, file: str) -> list[dict[str, Any]]:
-    with root.fs.open(f"{record['folder']}/{file}", "rb") as opened:
-        return pq.read_table(opened).to_pylist()
+    return read_table(root, f"{record['folder']}/{file}").to_pylist()

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqclass.evaluation.decisions import Decision, predict_labels
 from seqclass.inference.prediction import answer_rows
@@ -34,6 +33,7 @@ from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import Pair
 from seqclass.store.root import Root
 from seqclass.store.split import Split
+from seqclass.store.tables import read_table
 from seqclass.stored_records import Verdict
 from seqclass.workers import workers
 
@@ -224,5 +224,4 @@ def _none() -> Answers:
 
 def ids_of(root: Root, path: str) -> list[str]:
     """Return the ids of the series in a table of answers."""
-    with root.fs.open(path, "rb") as file:
-        return pq.read_table(file, columns=["series_id"])["series_id"].to_pylist()
+    return read_table(root, path, ["series_id"])["series_id"].to_pylist()

@@ -15,6 +15,7 @@ from seqclass.store.datasets import Dataset
 from seqclass.store.root import Root
 from seqclass.store.rows import EVENT, from_dense
 from seqclass.store.split import Split
+from seqclass.store.tables import read_table
 from seqclass.stored_records import Explained
 
 EVIDENCE = "evidence.parquet"
@@ -113,7 +114,6 @@ def _where(
 
 def read_attributions(root: Root, workspace: str) -> dict[str, np.ndarray]:
     """Read the attributions of each step, by series."""
-    with root.fs.open(f"{workspace}/{EVIDENCE}", "rb") as file:
-        table = pq.read_table(file)
+    table = read_table(root, f"{workspace}/{EVIDENCE}")
     ids, values = table["series_id"].to_pylist(), table["evidence"].to_numpy()
     return dict(zip(ids, values, strict=True))

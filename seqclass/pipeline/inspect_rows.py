@@ -30,6 +30,7 @@ from seqclass.store.models import ANSWERS, Model
 from seqclass.store.registry import open_model
 from seqclass.store.retrainings import DRIFT_TABLE
 from seqclass.store.root import Root
+from seqclass.store.tables import read_table
 from seqclass.stored_records import DataReport
 from seqclass.workers import workers
 
@@ -107,8 +108,7 @@ def _some(rows: np.ndarray, most: int) -> np.ndarray:
 
 def held_out(model: Model) -> Predictions:
     """Return a model's predictions for its own test rows."""
-    with model.root.fs.open(model.path(ANSWERS), "rb") as file:
-        table = pq.read_table(file)
+    table = read_table(model.root, model.path(ANSWERS))
     return Predictions(
         table["label"].to_pylist(),
         table["prediction"].to_pylist(),

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.metrics import hardest_rows
@@ -19,6 +18,7 @@ from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.explain import HARDEST, read_attributions
 from seqclass.store.datasets import Dataset
 from seqclass.store.models import ANSWERS, DRAWINGS, HISTORY
+from seqclass.store.tables import read_table
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +29,7 @@ def write_report(candidate: Candidate) -> None:
     """Store training losses, data card and hardest series as ``report.json``."""
     dataset = candidate.dataset
     root = dataset.root
-    with root.fs.open(candidate.path(HISTORY), "rb") as file:
-        history = pq.read_table(file).to_pylist()
+    history = read_table(root, candidate.path(HISTORY)).to_pylist()
     drawings = Drawings(
         made=datetime.now(UTC).isoformat(),
         card={key: dataset.manifest.get(key) for key in CARD},
@@ -55,8 +54,7 @@ def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]
 def _hardest(candidate: Candidate, dataset: Dataset) -> tuple[Row, ...]:
     """Return the test series with the highest losses, in the order of the test rows."""
     root, split = dataset.root, candidate.split
-    with root.fs.open(candidate.path(ANSWERS), "rb") as file:
-        answers = pq.read_table(file)
+    answers = read_table(root, candidate.path(ANSWERS))
     probabilities = np.stack(answers["probabilities"].to_numpy())
     worst = hardest_rows(probabilities, split.codes[split.test], HARDEST)
     picked = answers.take(worst).to_pylist()

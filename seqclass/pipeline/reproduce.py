@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import NotRequired
 
 import numpy as np
-import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.decisions import Decision
@@ -24,6 +23,7 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root
 from seqclass.store.staging import staging
+from seqclass.store.tables import read_table
 from seqclass.stored_records import SeedRecord
 from seqclass.workers import workers
 
@@ -134,8 +134,7 @@ def _differences(
     if ensemble and ensemble["weights_sha256"] != _registered_digest(model):
         yield "weights of the ensemble have another digest", True
     [again] = workers().call(predict_rows, dataset, split.test, [candidate.path("model.keras")])
-    with root.fs.open(model.path(ANSWERS), "rb") as file:
-        table = pq.read_table(file)
+    table = read_table(root, model.path(ANSWERS))
     before = np.stack(table["probabilities"].to_numpy())
     if before.shape != again.shape:
         yield f"predictions: {before.shape} recorded, {again.shape} now", False

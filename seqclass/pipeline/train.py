@@ -39,6 +39,7 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import DamagedError, Root
 from seqclass.store.seeds import UNFINISHED, forget_seed, keep_seed, restore_seed
 from seqclass.store.split import Split
+from seqclass.store.tables import read_table
 from seqclass.stored_records import SeedRecord
 from seqclass.training.memory import return_memory
 from seqclass.training.spec import TrainingSpec
@@ -147,10 +148,7 @@ def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
     """
     root, best = candidate.root, best_record(seeds)
     paths = [candidate.seed_path(record["seed"]) for record in seeds]
-    tables = list[pa.Table]()
-    for path in paths:
-        with root.fs.open(history_path(path)) as file:
-            tables.append(pq.read_table(file))
+    tables = [read_table(root, history_path(path)) for path in paths]
     with root.fs.open(candidate.path(HISTORY), "wb") as file:
         pq.write_table(pa.concat_tables(tables), file)
     logger.info("%d seeds trained; seed %d validates best", len(seeds), best["seed"])

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.store.root import Root
+from seqclass.store.tables import read_table
 
 SPLIT = "split.parquet"
 TRAIN, TEST = "train", "test"
@@ -69,8 +70,7 @@ def write_split(root: Root, folder: str, split: Split, ids: pa.ChunkedArray) -> 
 
 def read_split(root: Root, path: str) -> Split:
     """Read the split that ``write_split`` has stored."""
-    with root.fs.open(path, "rb") as file:
-        table = pq.read_table(file, columns=COLUMNS, read_dictionary=["class", "part"])
+    table = read_table(root, path, COLUMNS, dictionaries=["class", "part"])
     labels, parts = (table[name].combine_chunks() for name in ("class", "part"))
     classes = sorted(labels.dictionary.to_pylist())
     order = np.array([classes.index(name) for name in labels.dictionary.to_pylist()], np.int32)
@@ -90,8 +90,7 @@ def of_groups(metrics: Mapping[str, Any]) -> str:
 
 def groups_of_tests(root: Root, path: str) -> dict[str, int] | None:
     """Return the group of every test row by its id from a stored split; None without groups."""
-    with root.fs.open(path, "rb") as file:
-        table = pq.read_table(file, columns=["series_id", "group"], filters=[("part", "==", TEST)])
+    table = read_table(root, path).filter(pc.field("part") == TEST)
     if table["group"].null_count:
         return None
     return dict(zip(table["series_id"].to_pylist(), table["group"].to_pylist(), strict=True))

@@ -8,13 +8,19 @@ import pyarrow.parquet as pq
 from seqclass.store.root import Root
 
 
-def read_table(root: Root, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return the table in a Parquet file, or these of its columns.
+def read_table(
+    root: Root,
+    path: str,
+    columns: Sequence[str] | None = None,
+    dictionaries: Sequence[str] = (),
+) -> pa.Table:
+    """Return the table in a Parquet file, or these of its columns; ``dictionaries`` stay encoded.
 
-    It is read by this thread alone: short commands that read by Arrow's threads have aborted as
-    they ended, on a busy machine.
+    It is read by this thread alone, not by ``pyarrow.parquet.read_table``, whose threads may
+    release a Python object as the interpreter ends: the process then aborts.
     """
-    with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
+    encoded = list(dictionaries)
+    with root.fs.open(path, "rb") as file, pq.ParquetFile(file, read_dictionary=encoded) as parquet:
         return parquet.read(columns, use_threads=False)
 
 
