@@ -230,18 +230,18 @@ def show_model(store: Root, ref: str, as_json: bool) -> None:
 
     model, bad = open_model(store, ref), Damages()
     audit = read_log(store, model.name, bad)
-    name_damaged(bad)
-    if not as_json:
+    if as_json:
+        metrics, stability = _records(model)
+        question = _question(model)
+        waits = question and {"version": question.version, "until": question.until.isoformat()}
+        truth = _truth(store, model.name)
+        print_json({**model.manifest, "model": model.ref, "audit": audit,
+                    "champion": champion_of(store, model.name), "awaits_approval": waits,
+                    "truth": truth and asdict(truth), "baselines": metrics["baselines"],
+                    "stability": stability, "leaks": metrics["leaks"]})  # fmt: skip
+    else:
         print_model(model)
-        return
-    metrics, stability = _records(model)
-    question = _question(model)
-    waits = question and {"version": question.version, "until": question.until.isoformat()}
-    truth = _truth(store, model.name)
-    print_json({**model.manifest, "model": model.ref, "champion": champion_of(store, model.name),
-                "audit": audit, "awaits_approval": waits, "truth": truth and asdict(truth),
-                "baselines": metrics["baselines"], "stability": stability,
-                "leaks": metrics["leaks"]})  # fmt: skip
+    name_damaged(bad)
 
 
 def _question(model: "Model") -> "Question | None":
