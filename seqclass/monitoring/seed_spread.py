@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from seqclass.evaluation.agreement import Spread, flips, spread_of, worst_case
 from seqclass.evaluation.lstm_alone import LstmSpread, lstm_spread
+from seqclass.monitoring.first_champion import SeedScores
 from seqclass.training.spec import Limits
 
 MAX_FLIPPING = 20
@@ -63,18 +64,26 @@ class Agreement(TypedDict):
 
 
 def agreement_of(
-    seeds: Sequence[Mapping[str, Any]], predicted: SeedAnswers, limits: Limits, bootstrap_seed: int
+    seeds: Sequence[Mapping[str, Any]],
+    predicted: SeedAnswers,
+    limits: Limits,
+    bootstrap_seed: int,
+    judged: SeedScores | None = None,
 ) -> Agreement:
     """Return the spread over seeds, the worst seed, the rows that flip, and the gate's result.
 
-    seeds: each seed's record with its scores.
+    seeds: each seed's record with its scores on the test rows. judged: their scores on the rows by
+    which the gate judges; those of the test rows if None.
     """
     answers, y, names, n_classes, groups = predicted
     worst = worst_case(answers, y, n_classes, bootstrap_seed, groups)
     share = flips(answers)
     order = np.argsort(-share, kind="stable")[: int((share > 0).sum())]
-    columns = ("balanced_accuracy", "macro_f1", "restarts")
-    accuracy, f1, restarts = ([seed[name] for seed in seeds] for name in columns)
+    scores: SeedScores = judged or {
+        "balanced_accuracy": [seed["balanced_accuracy"] for seed in seeds],
+        "macro_f1": [seed["macro_f1"] for seed in seeds],
+    }
+    restarts = [seed["restarts"] for seed in seeds]
     return {
         "lstm": lstm_spread(seeds),
         "spread": spread_of(seeds),
@@ -84,22 +93,10 @@ def agreement_of(
             {"series_id": names[row], "share_of_seeds_apart": float(share[row])}
             for row in order[:MAX_FLIPPING]
         ],
-        "refused": stability_gate(accuracy, f1, restarts, n_classes, limits),
+        "refused": refused_by(
+            unstable(**scores, restarts=restarts, n_classes=n_classes, limits=limits)
+        ),
     }
-
-
-def stability_gate(
-    balanced_accuracy: Sequence[float],
-    macro_f1: Sequence[float],
-    restarts: Sequence[int],
-    n_classes: int,
-    limits: Limits,
-) -> str | None:
-    """Return one sentence on which limits are broken, by how much, and what to try; else None.
-
-    The first three hold one value per seed, all of them from the same test rows.
-    """
-    return refused_by(unstable(balanced_accuracy, macro_f1, restarts, n_classes, limits))
 
 
 def unstable(
@@ -109,7 +106,10 @@ def unstable(
     n_classes: int,
     limits: Limits,
 ) -> list[str]:
-    """Return the limits that seeds break, one sentence each; arguments as in ``stability_gate``."""
+    """Return a sentence on each limit that is broken: by how much, and what to try.
+
+    The first three hold one value per seed, all of them from the same rows.
+    """
     n_seeds, floor = len(macro_f1), 1 / n_classes + limits.above_chance
     worst = min(balanced_accuracy)
     spread = float(np.std(macro_f1, ddof=1)) if n_seeds > 1 else 0.0

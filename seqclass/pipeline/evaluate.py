@@ -36,7 +36,7 @@ from seqclass.evaluation.metrics import evaluate as full_scores
 from seqclass.evaluation.rule_choice import scores_by_goal
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import Answered, evidence_of
-from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of, stability_gate
+from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
 from seqclass.pipeline.candidates import Assembled, Candidate, MemberAnswers, best_record
 from seqclass.pipeline.explain import Answers, answer_in_full, explain
 from seqclass.pipeline.held_rows import (
@@ -128,13 +128,8 @@ def evaluate(
     _write_table(root.fs, candidate.path(HELD), held_back_table(candidate, held_back))
     by_row, names = np.stack(list(codes.values())), table["series_id"].to_pylist()
     of_seeds = SeedAnswers(by_row, y, names, n_classes, split.test_groups)
-    restarts = [seed["restarts"] for seed in seeds]
-    stability: Stability = {
-        "seeds": seeds, **agreement_of(seeds, of_seeds, spec.limits, spec.split_seed)
-    }  # fmt: skip
-    stability["refused"] = stability_gate(
-        **evidence["seeds"], restarts=restarts, n_classes=n_classes, limits=spec.limits
-    )
+    agreement = agreement_of(seeds, of_seeds, spec.limits, spec.split_seed, evidence["seeds"])
+    stability: Stability = {"seeds": seeds, **agreement}
     _write_json(root.fs, candidate.path(STABILITY), stability)
     logger.info("macro F1 %.4f on %d test rows", metrics["metrics"]["macro_f1"], len(y))
     return Evaluated(metrics, stability)

@@ -15,14 +15,14 @@ from seqclass.training.spec import Limits
 Y = np.arange(30) % 3
 
 
-def report(answers: np.ndarray, y: np.ndarray = Y, **limits: float) -> dict[str, Any]:
+def report(answers: np.ndarray, judged: Any = None, **limits: float) -> dict[str, Any]:
     seeds = [
-        {"seed": 10 + k, "restarts": 0, **label_scores(codes, y, 3)}
+        {"seed": 10 + k, "restarts": 0, **label_scores(codes, Y, 3)}
         for k, codes in enumerate(answers)
     ]
-    names = [f"s{k}" for k in range(len(y))]
-    seed_answers = SeedAnswers(answers, y, names, 3)
-    return agreement_of(seeds, seed_answers, Limits(**limits), 0)  # type: ignore[arg-type]
+    names = [f"s{k}" for k in range(len(Y))]
+    seed_answers = SeedAnswers(answers, Y, names, 3)
+    return agreement_of(seeds, seed_answers, Limits(**limits), 0, judged)  # type: ignore[arg-type]
 
 
 def test_seeds_that_agree_flip_nothing_and_pass() -> None:
@@ -72,3 +72,10 @@ def test_a_seed_near_chance_is_refused_and_one_alone_claims_no_spread() -> None:
     assert "macro F1 spreads over 2 seeds" in report(chance)["refused"]
     assert report(chance, above_chance=0.0, spread=1.0)["refused"] is None
     assert report(Y[None])["spread"]["accuracy"]["sd"] is None
+
+
+def test_the_gate_judges_by_the_rows_of_the_evidence_alone() -> None:
+    chance = np.stack([Y, np.zeros_like(Y)])
+    judged = {"balanced_accuracy": [0.9, 0.9], "macro_f1": [0.9, 0.9]}
+    assert report(chance, judged)["refused"] is None
+    assert report(chance, judged)["spread"] == report(chance)["spread"]
