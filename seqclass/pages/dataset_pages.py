@@ -23,7 +23,7 @@ from seqclass.pages.records import (
     Length,
     Sketch,
 )
-from seqclass.pages.rendering import keep_pages, read_page_record, record_bytes, render, write_pages
+from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.store.datasets import (
     Dataset,
     committed_versions,
@@ -269,12 +269,11 @@ def _write_version(
         if version in committed_versions(root, summary.name):
             note(bad, f"{folder}/{version}", DamagedError(str(error)))
         return None  # or it was taken back: another process was first
-    content, is_newest = record_bytes(shown), version == summary.newest
+    is_newest, page = version == summary.newest, _page(summary, shown)
     if stored is None:
-        write_pages(root, [(f"{folder}/{version}.json", content)], durable=False)
-    pages = [f"{folder}/{page}" for page in [f"{version}.html"] + ["index.html"] * is_newest]
-    made_of = [summary, content.decode()]
-    keep_pages(root, pages, made_of, lambda: _page(summary, shown))
+        write_pages(root, [(f"{folder}/{version}.json", record_bytes(shown))], durable=False)
+    for name in (version, "index") if is_newest else (version,):
+        write_pages(root, [(f"{folder}/{name}.html", page)])
     return shown if is_newest else None
 
 

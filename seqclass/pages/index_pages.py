@@ -46,10 +46,9 @@ Compared = Sequence[tuple[str, ComparisonEntry]]
 
 
 def write_all(root: Root) -> str:
-    """Bring every page up to date with the store; returns the path of ``index.html``.
+    """Write every page anew; returns the path of ``index.html``.
 
-    A report or dataset page is kept if it is as this release would draw it. The disk is
-    synchronised once, at the end.
+    The disk is synchronised once, at the end.
     """
     with locked(root):
         return _write(root, Catalogue(), _names(root), anew=True)

@@ -1,9 +1,8 @@
 """Pages from templates: one style, no external resources, every text escaped."""
 
-import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -97,53 +96,17 @@ def pretty(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def keep_pages(root: Root, paths: Iterable[str], made_of: Any, draw: Callable[[], str]) -> None:
-    """Write a page to each path, unless the same page by this release is already there undamaged.
-
-    made_of: everything that decides the content of the page, as JSON and records.
-    """
-    text = json.dumps(made_of, default=vars, sort_keys=True, ensure_ascii=False)
-    inputs = _code() + text.encode(errors="replace")
-    page = None
-    for path in paths:
-        there = _there(root, path)
-        content, _, _ = there.rpartition(b"<!-- ")
-        if there != _marked(content, inputs):
-            page = page or _marked(draw().encode(errors="replace"), inputs)
-            replace_file(root, path, page, durable=False)
-
-
-def _marked(page: bytes, inputs: bytes) -> bytes:
-    """Return a page with a comment at its end that holds a digest of its inputs and its content."""
-    return page + f"<!-- {hashlib.sha256(inputs + page).hexdigest()} -->\n".encode()
-
-
-@cache
-def _code() -> bytes:
-    """Return the digest of the code that draws pages; another release draws them again."""
-    files = sorted(Path(__file__).parent.glob("*.*"))
-    drawing = b"".join(path.read_bytes() for path in files if path.suffix in (".py", ".j2"))
-    return hashlib.sha256(drawing).digest()
-
-
 def write_pages(root: Root, pages: Iterable[tuple[str, str | bytes]], durable: bool = True) -> None:
-    """Write each page, or the JSON beside it, whole.
+    """Write each page (text), or the JSON beside it (bytes), whole.
 
-    JSON is written last and only if it has changed, since it records what is up to date; only JSON
-    is synchronised to disk. If not ``durable``, nothing is.
+    JSON is written last, since it records what is up to date; only JSON is synchronised to disk. If
+    not ``durable``, nothing is.
     """
     for path, content in pages:
         if isinstance(content, str):
             replace_file(root, path, content.encode(errors="replace"), durable=False)
-        elif _there(root, path) != content:
+        else:
             replace_file(root, path, content, durable)
-
-
-def _there(root: Root, path: str) -> bytes:
-    try:
-        return read_bytes(root, path)
-    except DamagedError:
-        return b""
 
 
 @cache

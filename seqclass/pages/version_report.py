@@ -10,7 +10,7 @@ import numpy as np
 from seqclass.auxiliary_rows import auxiliary_line
 from seqclass.pages.drawing import Axes, Strip
 from seqclass.pages.records import Drawings, ModelSummary, Move, Version
-from seqclass.pages.rendering import adapter, keep_pages, render, words
+from seqclass.pages.rendering import adapter, render, words, write_pages
 from seqclass.pages.trust import weakest_class, worth_of
 from seqclass.store.few_references import ambiguity_rule, too_few_references
 from seqclass.store.models import COMPARISON, DRAWINGS, REPORT, Model, read_model
@@ -53,7 +53,7 @@ def has_report(root: Root, name: str, version: str) -> bool:
 def write_report(
     root: Root, summary: ModelSummary, version: Version, newest: Sequence[str]
 ) -> None:
-    """Bring a version's page up to date if it has what is drawn on it.
+    """Write a version's page if it has what is drawn on it.
 
     newest: the versions with a report, as ``with_reports`` finds them.
     """
@@ -62,14 +62,9 @@ def write_report(
         return
     others = [other for other in newest if other != version.version]
     dataset = dataset_link(root, version.dataset, HOME)
-    moves = _moves_of(summary, version.version)
-    standing = [summary.champion, summary.since, version, others, dataset, moves]
-    keep_pages(
-        root,
-        [f"{model.folder}/{REPORT}"],
-        [summary.name, model.manifest, standing],
-        lambda: _page(model, summary, version, others=others, dataset=dataset, **moves),
-    )
+    page = _page(model, summary, version, others=others, dataset=dataset,
+                 **_moves_of(summary, version.version))  # fmt: skip
+    write_pages(root, [(f"{model.folder}/{REPORT}", page)])
 
 
 def _moves_of(summary: ModelSummary, number: str) -> dict[str, Move | None]:

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.index_pages import write_all
-from seqclass.pages.rendering import keep_pages
 from seqclass.policies import set_policy
 from seqclass.store.datasets import recordings_folder
 from seqclass.store.log import next_turn
@@ -46,7 +45,7 @@ def store_all(root: Root) -> None:
     for number, dataset in enumerate((old, new, new)):
         description = {"metrics": SCORES, "spec": {}, "dataset": dataset.ref}
         model = store_version(root, "m", records={DRAWINGS: NOTHING_DRAWN}, **description)
-        keep_pages(root, [f"{model.folder}/{REPORT}"], number, lambda: "<html>report</html>")
+        replace_file(root, f"{model.folder}/{REPORT}", b"<html>report</html>")
         if number < 2:
             make_champion(root, "m", model.version, number)
     write_refusal(
