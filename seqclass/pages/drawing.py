@@ -13,7 +13,7 @@ SKETCH_SIZE = 56, 18
 FINE, SCALE = 10, "scale(.1)"
 """Coordinates are whole tenths, which are shorter to write than decimals."""
 MOST_NAMED, MOST_LETTERS, LONGEST_NAME = 10, 16, 104
-"""Most classes of a matrix that are named, most letters of a name, and their width."""
+"""Most classes of a matrix that are named, most letters of a class's name, and their width."""
 TENS = np.array([10.0**power for power in range(309)])
 Points = Sequence[tuple[float, float]]
 
@@ -181,10 +181,12 @@ class Strip:
 
 
 def strips(rows: Sequence[Strip], label: str, axis: str) -> Markup:
-    """Draw a dot per score in a row per name, from a round score below the lowest to 1."""
+    """Draw a dot per score in [0, 1], in a row per name; the axis ends at 1, and a round score."""
     left, step, n = 132, 24, len(rows)
     lows = [min(row.values) if row.interval is None else row.interval[0] for row in rows]
-    low = min(np.floor(10 * min(lows, default=0)) / 10, 0.9)
+    short = max(1 - min(lows, default=0), 0.001)
+    unit = 10 ** np.floor(np.log10(short))
+    low = max(1 - np.ceil(short / unit) * unit, 0)
     bottom, right = TOP + step * n, WIDTH - 14
     height = bottom + BOTTOM
 
@@ -194,7 +196,7 @@ def strips(rows: Sequence[Strip], label: str, axis: str) -> Markup:
     drawn = [f'<path class="axis" d="M{left} {TOP}V{bottom}H{right}"/>']
     for number, row in enumerate(rows):
         y, kind = TOP + step * (number + 0.5), "ours" if row.is_ours else "c4"
-        drawn.append(f'<text x="{left - 8}" y="{y + 4}" class="end">{escape(row.name)}</text>')
+        drawn.append(f'<text x="{left - 8}" y="{y + 4}" class="end">{_brief(row.name, 20)}</text>')
         if row.interval:
             ends = map(place, row.interval)
             drawn.append(f'<path class="line {kind}" d="M{next(ends)} {y}H{next(ends)}"/>')
@@ -204,7 +206,7 @@ def strips(rows: Sequence[Strip], label: str, axis: str) -> Markup:
             for value in row.values
         ]
     drawn.append(
-        f'<text x="{left}" y="{bottom + 14}">{low:.1f}</text>'
+        f'<text x="{left}" y="{bottom + 14}">{low:.3g}</text>'
         f'<text x="{right}" y="{bottom + 14}" class="end">1</text>'
         f'<text x="{(left + right) / 2}" y="{height - 4}" class="middle">{escape(axis)}</text>'
     )
@@ -230,9 +232,8 @@ def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], label: str) ->
     for i, row in enumerate(counts):
         y = top + size * i
         if is_named:
-            name = names[i] if len(names[i]) <= MOST_LETTERS else f"{names[i][: MOST_LETTERS - 1]}…"
             place = f'x="{left - 6}" y="{y + size / 2 + 4:.1f}"'
-            texts.append(f'<text {place} class="end">{escape(name)}</text>')
+            texts.append(f'<text {place} class="end">{_brief(names[i], MOST_LETTERS)}</text>')
         for j, count in enumerate(row):
             if not count:
                 continue
@@ -248,6 +249,10 @@ def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], label: str) ->
         for (kind, shade), paths in sorted(squares.items())
     ]
     return _svg(WIDTH, HEIGHT, label, "".join(drawn + texts), "chart")
+
+
+def _brief(name: str, most: int) -> Markup:
+    return escape(name if len(name) <= most else f"{name[: most - 1]}…")
 
 
 def _svg(width: int, height: int, label: str, inner: str, kind: str) -> Markup:

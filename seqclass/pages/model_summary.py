@@ -74,7 +74,7 @@ def _differing(
 if TYPE_CHECKING:
     from seqclass.stored_records import Metrics, Stability, Verdict
 
-MAX_SHIFTS, MAX_SUSPECTS, MAX_SUSPECTED = 8, 200, 20
+MAX_SHIFTS, MAX_SUSPECTS, MAX_SUSPECTED = 20, 200, 20
 ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """Errors raised by a record of an unexpected form; the version is shown without it."""
 

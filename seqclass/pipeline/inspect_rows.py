@@ -36,7 +36,7 @@ from seqclass.workers import workers
 
 logger = logging.getLogger(__name__)
 
-DRIFT_PICTURE, SEEN = "drift.svg", "seen.json"
+SEEN = "seen.json"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Series(NamedTuple):
 
 
 def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root: Root) -> DataReport:
-    """Measure quality, then drift; a table, a picture and words are stored in the workspace.
+    """Measure quality, then drift; a table and words are stored in the workspace.
 
     ``changed`` says whether either has changed, ``words`` holds the findings, and ``resting`` says
     why no challenger is worth a training, if none is.
@@ -179,11 +179,6 @@ def _summaries(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _store(root: Root, workspace: str, drift: Drift) -> None:
-    if not drift["table"]:
-        return
-    from seqclass.pages.charts import drift_picture  # with matplotlib, which imports don't need
-
-    with root.fs.open(f"{workspace}/{DRIFT_TABLE}", "wb") as file:
-        pq.write_table(pa.Table.from_pylist(drift["table"]), file)
-    picture = drift_picture(drift["table"]).encode()
-    root.fs.pipe_file(f"{workspace}/{DRIFT_PICTURE}", picture)
+    if drift["table"]:
+        with root.fs.open(f"{workspace}/{DRIFT_TABLE}", "wb") as file:
+            pq.write_table(pa.Table.from_pylist(drift["table"]), file)

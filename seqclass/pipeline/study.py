@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
+from seqclass.pages.drawing import Strip
 from seqclass.pages.rendering import render
 from seqclass.pipeline.candidates import decisive
 from seqclass.pipeline.progress import followed, summary
@@ -161,17 +162,10 @@ def _row(variant: Variant, run: _Run) -> StudyRow:
 
 
 def _page(dataset: Dataset, variants: list[VariantSummary], runs: list[StudyRow]) -> str:
-    from seqclass.pages import charts  # with matplotlib, which other flows don't need
-
-    strips = {_title(v): [r["macro_f1"] for r in runs if _title(r) == _title(v)] for v in variants}
-    return render(
-        "study",
-        "../../../",
-        dataset=dataset.ref,
-        variants=variants,
-        runs=runs,
-        strips=charts.strip_plot(strips, "macro F1 on the test rows"),
-    )
+    scores = {_title(v): [r["macro_f1"] for r in runs if _title(r) == _title(v)] for v in variants}
+    strips = [Strip(name, f1, interval=(min(f1), max(f1))) for name, f1 in scores.items()]
+    return render("study", "../../../", dataset=dataset.ref, variants=variants, runs=runs,
+                  strips=strips)  # fmt: skip
 
 
 def _title(recipe: Mapping[str, Any]) -> str:

@@ -175,7 +175,7 @@ def test_good_rows_after_a_refusal_are_learned_without_those_that_were_doubted(
     assert [name for name in ids if name.startswith("s03")] == []
     assert learned.manifest["parents"] == [outcome["dataset"]]
     files = {path.name for path in Path(outcome["folder"]).iterdir()}
-    assert {"drift.parquet", "drift.svg", "seen.json", "manifest.json"} <= files
+    assert {"drift.parquet", "seen.json", "manifest.json"} <= files
     assert "value: mean" in pq.read_table(f"{outcome['folder']}/drift.parquet")["what"].to_pylist()
 
 

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from seqclass.pages.charts import plain, strip_plot
 from seqclass.pages.dataset_pages import Gathered, profile, write_dataset_pages
-from seqclass.pages.drawing import line, path_of, series
+from seqclass.pages.drawing import Strip, line, path_of, series, strips
 from seqclass.pages.index_pages import write_model_pages
 from seqclass.pages.model_summary import read_version, summarize
 from seqclass.pages.rendering import _environment
@@ -141,7 +140,15 @@ def test_no_reason_turns_the_text_of_a_page(root: Root) -> None:
     assert given.render(text="<a\u202eb>", made=Markup("<b>")) == "&lt;a\\u202eb&gt; <b>"
 
 
-def test_a_picture_is_text_that_nothing_changes() -> None:
-    once, again = (strip_plot({"a<b": [0.9, 0.95]}, "macro F1") for _ in range(2))
-    assert once == again
-    assert plain("a$b") != "a$b"
+@pytest.mark.parametrize(
+    ("scores", "lowest"), [([0.97, 0.93], "0.93"), ([0.65], "0.6"), ([1.0], "0.999"), ([0], "0")]
+)
+def test_scores_are_drawn_from_a_round_one_below_the_lowest(
+    scores: list[float], lowest: str
+) -> None:
+    drawn = strips([Strip("a name of many letters, <b>", scores)], "scores", "macro F1")
+    assert f">{lowest}</text>" in drawn
+    places = [float(x) for x in re.findall(r'cx="([\d.]+)"', drawn)]
+    assert len(places) == len(scores)
+    assert all(132 <= x <= 346 for x in places)
+    assert ">a name of many lett…</text>" in drawn
