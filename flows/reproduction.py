@@ -5,7 +5,7 @@ from prefect import flow
 from seqclass.flows.run_context import resolve_root
 from seqclass.pipeline.reproduce import Reproduction
 from seqclass.tasks.compute.runner import task_runner
-from seqclass.tasks.registry import reproduce
+from seqclass.tasks.training import reproduce
 
 
 @flow(name="reproduce-model", flow_run_name="reproduce {model}", task_runner=task_runner())

@@ -11,7 +11,7 @@ from seqclass.store.garbage import collect_garbage
 from seqclass.tasks.compute.artifacts import publish_study
 from seqclass.tasks.compute.runner import task_runner
 from seqclass.tasks.compute.steps import as_task
-from seqclass.tasks.studies import train_study
+from seqclass.tasks.training import train_study
 from seqclass.training.study_spec import StudySpec
 
 

@@ -9,7 +9,7 @@ from seqclass.pipeline.register import register
 from seqclass.pipeline.train import train_and_answer
 from seqclass.pipeline.training import F, announce
 from seqclass.store.references import ModelRef, reference_of
-from seqclass.tasks import events, registry, training
+from seqclass.tasks import events, training
 from seqclass.tasks.compute.assets import materializing
 from seqclass.tasks.compute.steps import as_task
 
@@ -17,7 +17,7 @@ from seqclass.tasks.compute.steps import as_task
 def _register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
     """Register a candidate as an asset that is made from its dataset."""
     made_from = reference_of(candidate.dataset.ref)
-    register = materializing(registry.register, ModelRef(name), candidate.root, made_from)
+    register = materializing(training.register, ModelRef(name), candidate.root, made_from)
     return register(candidate, evaluated, name)
 
 

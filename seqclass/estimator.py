@@ -10,11 +10,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from seqclass.answering import Answering
+from seqclass.bars import fitting_bar
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.evaluation.goals import Abstention, Goal, costs_of
 from seqclass.evaluation.metrics import Truth
 from seqclass.fitted_record import Parameters
-from seqclass.fitting_bar import fitting_bar
 from seqclass.forms import PaddedSeries, Series, read_series
 from seqclass.network_process import LabelledRows, Network, fit
 from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec

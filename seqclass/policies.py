@@ -1,21 +1,32 @@
-"""Policies of models: read one, set one by hand, judge a version by it, and pause it."""
+"""Policies of models: read, set, apply one, judge a version by it, and pause retrainings."""
 
-from dataclasses import asdict
+import logging
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from seqclass.monitoring.policy import ModelPolicy, policy_from, rules_under
-from seqclass.monitoring.retrain_spec import Rules
+from seqclass.monitoring.policy import (
+    ModelPolicy,
+    policy_from,
+    rules_under,
+    spec_under,
+    training_under,
+)
+from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
+from seqclass.row_split import spec_of
 from seqclass.store.approvals import question_about
 from seqclass.store.log import Turn, actor, in_turn, state_of
 from seqclass.store.models import COMPARISON, Model, model_versions
 from seqclass.store.policy_file import read_policy, write_policy
-from seqclass.store.registry import MoveReason, champion_of, check_model, write_remark
+from seqclass.store.registry import MoveReason, champion_of, check_model, open_model, write_remark
 from seqclass.store.root import DamagedError, Root
 from seqclass.store.states import PAUSE, RESUME
+from seqclass.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
     from seqclass.monitoring.decide import Decision, FinalVerdict
+
+logger = logging.getLogger(__name__)
 
 
 def policy_of(root: Root, name: str) -> ModelPolicy | None:
@@ -93,3 +104,32 @@ def set_paused(root: Root, name: str, paused: bool, reason: str) -> None:
             write_remark(turn, what, MoveReason(actor(), reason, {}))
 
     in_turn(root, check_model(root, name), decide)
+
+
+def apply_policy(name: str, given: RetrainSpec | None, root: Root) -> RetrainSpec:
+    """Return the spec of a retraining: that of this run, within the model's policy.
+
+    It holds the whole training spec, so that a policy that is set later does not change how the
+    challenger is trained.
+    """
+    policy = policy_of(root, name)
+    if policy is not None:
+        logger.info("policy of %s, owner: %s", name, policy.owner or "not named")
+    spec = spec_under(policy, given)
+    return replace(spec, training=_training_within(root, name, policy, spec.training))
+
+
+def apply_training_policy(name: str, given: TrainingSpec | None, root: Root) -> TrainingSpec:
+    """Return the spec of a training: that of this run, within the model's policy."""
+    return _training_within(root, name, policy_of(root, name), given or TrainingSpec())
+
+
+def _training_within(
+    root: Root, name: str, policy: ModelPolicy | None, given: TrainingSpec | None
+) -> TrainingSpec:
+    """Return the given training spec, or the champion's, with the limits of the policy."""
+    if given is not None and policy is None:
+        return given
+    is_there = champion_of(root, name) is not None
+    champion_spec = spec_of(open_model(root, name)) if is_there else TrainingSpec()
+    return training_under(policy, given, champion_spec)

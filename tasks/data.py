@@ -17,9 +17,8 @@ from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from seqclass.tasks.compute.assets import describe_asset
-from seqclass.tasks.compute.progress import shown_in_prefect
-from seqclass.tasks.compute.retries import AGAIN, results_of
 from seqclass.tasks.compute.runner import is_spread
+from seqclass.tasks.compute.steps import AGAIN, results_of, shown_in_prefect
 from seqclass.tasks.events import announce_arrival, announce_refusal
 
 

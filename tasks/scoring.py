@@ -5,8 +5,7 @@ from prefect import task
 from seqclass.inference.score_data import Answered, ScoringSpec, Share, score_data, score_share
 from seqclass.pipeline.progress import followed, trainings
 from seqclass.store.root import Root
-from seqclass.tasks.compute.progress import shown_in_prefect
-from seqclass.tasks.compute.retries import AGAIN, results_of
+from seqclass.tasks.compute.steps import AGAIN, results_of, shown_in_prefect
 from seqclass.workers import workers
 
 

@@ -1,15 +1,25 @@
-"""Tasks: train the seeds of a candidate, each in its own task run."""
+"""Tasks: train seeds, each in its own task run, register a candidate, reproduce a version."""
 
 from collections.abc import Mapping
 
 from prefect import task, unmapped
 from prefect.futures import PrefectFutureList
 
+from seqclass.pipeline import register as registration
+from seqclass.pipeline import reproduce as reproduction
+from seqclass.pipeline import study
 from seqclass.pipeline import train as steps
 from seqclass.pipeline.candidates import Candidate, MemberAnswers
+from seqclass.pipeline.evaluate import Evaluated
+from seqclass.pipeline.progress import trainings
+from seqclass.store.datasets import Dataset
+from seqclass.store.models import REPORT
+from seqclass.store.root import Root
 from seqclass.stored_records import SeedRecord
-from seqclass.tasks.compute.progress import shown_in_prefect
-from seqclass.tasks.compute.retries import AGAIN, results_of
+from seqclass.tasks.compute.assets import describe_asset
+from seqclass.tasks.compute.steps import AGAIN, results_of, shown_in_prefect
+from seqclass.training.spec import TrainingSpec
+from seqclass.training.study_spec import StudySpec
 
 
 def train_seeds(
@@ -55,3 +65,36 @@ def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = No
 def answer_test_rows(candidate: Candidate, record: SeedRecord) -> MemberAnswers:
     """Let every member of a trained seed answer the test rows."""
     return steps.answer_test_rows(candidate, record)
+
+
+@task(name="train study")
+def train_study(dataset: Dataset, spec: StudySpec) -> int:
+    """Train every missing run, each as a task run; returns how many were trained."""
+    missing = study.missing_runs(dataset, spec)
+    with trainings(len(missing)) as shown:
+        runs = train_run.map(list(missing), list(missing.values()), unmapped(dataset))
+        results_of(runs, shown)
+    return len(missing)
+
+
+@task(name="train run", task_run_name="{label}", **AGAIN)
+def train_run(label: str, spec: TrainingSpec, dataset: Dataset) -> None:
+    """Train the spec's one seed, answer the test rows, and store its record, once."""
+    with shown_in_prefect():
+        study.train_run(label, spec, dataset)
+
+
+@task(name="register")
+def register(candidate: Candidate, evaluated: Evaluated, name: str) -> str:
+    """Seal a candidate as ``models/<name>@vN``; returns its reference."""
+    root = candidate.root
+    ref = registration.register(candidate, evaluated, name)
+    report = f"{root.url}/{ref.replace('@', '/')}/{REPORT}"
+    describe_asset(root, ref, digest=candidate.dataset.manifest["digest"], report=report)
+    return ref
+
+
+@task(name="reproduce")
+def reproduce(model: str, root: Root) -> reproduction.Reproduction:
+    """Train a registered model again and compare weights, predictions and scores."""
+    return reproduction.reproduce(model, root, train_seeds)

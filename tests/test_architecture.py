@@ -24,7 +24,7 @@ SEQCLASS = {
     "workers": "runtime settings_files store networks training",
     "training": "networks evaluation series",
     "monitoring": "training evaluation series",
-    "policies": "store monitoring",
+    "policies": "store monitoring training row_split",
     "row_split": "store training evaluation auxiliary_rows",
     "auxiliary_rows": "store training",
     "stored_records": "store evaluation monitoring row_split",
@@ -37,21 +37,13 @@ SEQCLASS = {
     "pages": "store monitoring evaluation labelling auxiliary_rows stored_records",
     "ragas": "store synthesis generators evaluation inference pages plugins pipeline row_split "
     "runtime workers series networks",
-    "bars": "",
+    "bars": "workers",
     "pipeline": "store screening labelling pages plugins generators bars evaluation inference "
     "monitoring training networks row_split auxiliary_rows stored_records workers runtime policies "
     "export series",
 }
 """Rooms of the library, and what each may import beside itself."""
-STAGES = [
-    "compute",
-    "events",
-    "data",
-    "training",
-    "registry",
-    "scoring",
-    "studies",
-]
+STAGES = ["compute", "events", "data", "training", "scoring"]
 """Rooms of tasks: each may import those before it, and the library."""
 PURE = {
     f"seqclass.{room}" for room in ("networks", "training", "evaluation", "monitoring", "synthesis")

@@ -1,20 +1,24 @@
 """A candidate: a model before it has its version number, and the seeds that it is made of."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from seqclass.auxiliary_rows import find_auxiliary
 from seqclass.evaluation.contribution import LSTM, trained_members
 from seqclass.evaluation.goals import Abstention
-from seqclass.row_split import split_of
+from seqclass.pipeline.expectation import fit_window, size_of
+from seqclass.row_split import deciding_columns, describe_split, select_rows, split_of
 from seqclass.runtime import numerics
+from seqclass.store.capacity import free_bytes
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
 from seqclass.store.models import Model
 from seqclass.store.root import Root
-from seqclass.store.split import Split
+from seqclass.store.split import Split, write_split
 from seqclass.store.studies import digest_of
 from seqclass.stored_records import SeedRecord, TrainedRecord
 from seqclass.training.spec import MEMBERS, TrainingSpec
@@ -108,3 +112,27 @@ def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:
     return replace(
         spec, budget_s=None, members=members, networks=networks, lstm_updates=updates, recipe=recipe
     )
+
+
+logger = logging.getLogger(__name__)
+
+
+def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root: Root) -> Candidate:
+    """Store which rows train and which test, once; every later step of the candidate reads that.
+
+    The digests of the dataset's files are checked here, so that later steps need not do it again.
+    The candidate's window is one for which the memory suffices that is free now.
+    """
+    dataset = open_dataset(root, dataset_ref)
+    table = deciding_columns(dataset)
+    split = select_rows(dataset, spec, table)
+    write_split(root, workspace, split, table["series_id"])
+    for amiss in describe_split(dataset, split, spec)["amiss"]:
+        logger.warning("split: %s", amiss)
+    auxiliary = find_auxiliary(dataset, split, spec)
+    spec = fit_window(size_of(dataset, split, auxiliary), spec, free_bytes())
+    if auxiliary is not None:
+        auxiliary.check_window(len(split.train), spec.window)
+        logger.info("%s", auxiliary.remark)
+        spec = replace(spec, auxiliary=auxiliary.dataset.ref)
+    return Candidate(replace(dataset, is_checked=True), split, spec, workspace)

@@ -7,8 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pages.index_pages import refresh
-from seqclass.pipeline.apply_policy import apply_policy, apply_training_policy
-from seqclass.pipeline.candidates import Candidate
+from seqclass.pipeline.candidates import Candidate, split_rows
 from seqclass.pipeline.challenge import choose_rows, evaluate_challenger
 from seqclass.pipeline.compare import compare
 from seqclass.pipeline.decision import (
@@ -24,8 +23,8 @@ from seqclass.pipeline.inspect_rows import inspect_rows
 from seqclass.pipeline.promote import Promotion, promote
 from seqclass.pipeline.register import register
 from seqclass.pipeline.report import write_report
-from seqclass.pipeline.split_rows import split_rows
 from seqclass.pipeline.train import assemble, forget_older, train_and_answer
+from seqclass.policies import apply_policy, apply_training_policy
 from seqclass.store.datasets import committed_versions, latest_version, open_dataset
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.locks import try_lock

@@ -27,8 +27,7 @@ from seqclass.training.members import (
     train_closed,
 )
 from seqclass.training.memory import return_memory
-from seqclass.training.mixing import MIN_ROWS, mix, select_registered
-from seqclass.training.nested import nested_scores
+from seqclass.training.mixing import MIN_ROWS, mix, nested_scores, select_registered
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import Member, TrainingSpec
 from seqclass.training.splits import holdout_folds

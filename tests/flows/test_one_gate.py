@@ -11,10 +11,9 @@ from prefect.logging import disable_run_logger
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
 from seqclass.pages.index_pages import refresh
-from seqclass.pipeline.apply_policy import apply_training_policy
 from seqclass.pipeline.promote import promote
 from seqclass.pipeline.training import train
-from seqclass.policies import present_verdict, set_policy
+from seqclass.policies import apply_training_policy, present_verdict, set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.log import read_decisions, read_log
 from seqclass.store.models import model_versions

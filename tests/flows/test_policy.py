@@ -13,10 +13,9 @@ from prefect.logging import disable_run_logger
 from seqclass.flows.cli.model_commands import RetrainingOptions
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.monitoring.retrain_spec import GateSpec, RetrainSpec
-from seqclass.pipeline.apply_policy import apply_policy
 from seqclass.pipeline.overdue import find_due
 from seqclass.pipeline.training import retrain
-from seqclass.policies import policy_of, set_policy
+from seqclass.policies import apply_policy, policy_of, set_policy
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.log import read_log

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from seqclass.pipeline.candidates import Candidate
+from seqclass.pipeline.candidates import Candidate, split_rows
 from seqclass.pipeline.compare import compare
 from seqclass.pipeline.evaluate import evaluate, read_evaluated
 from seqclass.pipeline.register import register
 from seqclass.pipeline.report import write_report
-from seqclass.pipeline.split_rows import split_rows
 from seqclass.pipeline.train import assemble, train_and_answer
 from seqclass.store.datasets import open_checked
 from seqclass.store.log import next_turn

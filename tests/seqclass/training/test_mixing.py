@@ -13,7 +13,7 @@ from seqclass.training.members import (
     Training,
     train_closed,
 )
-from seqclass.training.nested import nested_scores
+from seqclass.training.mixing import nested_scores
 from seqclass.training.spec import MEMBERS, TrainingSpec
 from seqclass.training.splits import MAX_NESTED, holdout_folds
 from tests.support.networks import lines, quiet

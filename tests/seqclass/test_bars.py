@@ -4,12 +4,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from seqclass.fitting_bar import fitting_bar
+from seqclass.bars import fitting_bar
 from seqclass.workers import Progress
 from tests.support.places import REPOSITORY
 
 CELL = """
-from seqclass.fitting_bar import fitting_bar
+from seqclass.bars import fitting_bar
 from seqclass.workers import Progress
 with fitting_bar({}) as show:
     if show:
