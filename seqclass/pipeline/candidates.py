@@ -23,6 +23,7 @@ from seqclass.store.studies import digest_of
 from seqclass.stored_records import SeedRecord, TrainedRecord
 from seqclass.training.spec import MEMBERS, TrainingSpec
 
+logger = logging.getLogger(__name__)
 FOLDER = "candidates"
 MemberAnswers = dict[str, np.ndarray]
 """Probabilities ``(test rows, classes)`` by each member of a seed."""
@@ -112,9 +113,6 @@ def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:
     return replace(
         spec, budget_s=None, members=members, networks=networks, lstm_updates=updates, recipe=recipe
     )
-
-
-logger = logging.getLogger(__name__)
 
 
 def split_rows(dataset_ref: str, spec: TrainingSpec, workspace: str, root: Root) -> Candidate:
