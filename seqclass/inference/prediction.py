@@ -77,6 +77,12 @@ def _references(model: Model) -> tuple[str, ...]:
     return tuple(table["series_id"].to_pylist())
 
 
+def check_part(root: Root, part: RowGroups, scorer: Scorer) -> None:
+    """Read the series of a part; ValueError if they are none that the model takes."""
+    for _ in _tables(root, part, scorer):
+        pass
+
+
 def score_part(root: Root, part: RowGroups, scorer: Scorer, target: str) -> int:
     """Write the answers for a part's series to ``target``; returns the number of series."""
     n_rows = 0

@@ -23,6 +23,7 @@ from seqclass.inference.partitions import (
 from seqclass.inference.prediction import (
     RowGroups,
     Scorer,
+    check_part,
     join_parts,
     opened,
     score_part,
@@ -107,7 +108,8 @@ def score_data(
 ) -> Answered:
     """Score what the version has not scored yet; returns the path of all answers, and counts.
 
-    score: scores the shares into which the partitions are cut.
+    score: scores the shares into which the partitions are cut. If one of several files is refused
+    with ValueError, the answers of none are stored.
     """
     model, spec = open_model(root, model_ref), spec or ScoringSpec()
     out, limits = spec.out, spec.limits
@@ -119,7 +121,10 @@ def score_data(
     sets = [scores_of(model, partition) for partition in partitions]
     new = [not scores.is_written for scores in sets]
     missing = [partition for partition, is_new in zip(partitions, new, strict=True) if is_new]
-    score([Share(root, model.ref, share, names, limits) for share in _shares(missing)])
+    shares = [Share(root, model.ref, share, names, limits) for share in _shares(missing)]
+    if len(missing) > 1:
+        _check_files(shares, scorer_of(model))
+    score(shares)
     tables = [scores.table() for scores in sets]
     place = write_out(root, tables, out) if out else _place(tables)
     manifests = [scores.manifest() for scores in sets]
@@ -153,6 +158,16 @@ def score_share(share: Share, run: RunJobs = in_this_process) -> None:
             _score_partition(partition, scorer, scores, share, run)
 
 
+def _check_files(shares: list[Share], scorer: Scorer) -> None:
+    """Refuse the first file whose rows can't be read, or are none that the model takes."""
+    for share in shares:
+        for partition in share.partitions:
+            if not partition.is_stored:
+                with staging(share.root, "check-files") as workspace:
+                    for part in _parts(partition, workspace, scorer, share):
+                        check_part(share.root, part, scorer)
+
+
 def _spare_inputs(out: str | None, paths: list[str], labels: str | None) -> None:
     """Refuse to write the answers over their inputs."""
     if out is None or not os.path.exists(out):
@@ -173,31 +188,30 @@ def _score_partition(
     """Score a partition and seal the answers."""
     root = scores.root
     with staging(root, f"scores-{scores.model}") as workspace:
-        path = partition.path
-        if not partition.is_stored:
-            path = _as_wide_parquet(path, workspace, scorer, share)
-        whole = RowGroups(path, partition.is_stored, (), path != partition.path)
-        if not partition.is_stored:
-            with opened(root, whole) as file:
-                check_ids(partition.path, file)
-        parts = _parts(root, whole)
-        if not parts:
-            raise ValueError(f"{path}: expected at least one series, got none; check the input")
+        parts = _parts(partition, workspace, scorer, share)
         targets = [f"{workspace}/answers-{number:05d}.parquet" for number in range(len(parts))]
         pairs = zip(parts, targets, strict=True)
         counted = run([(score_part, (root, part, scorer, to)) for part, to in pairs])
         [unknown] = run([(join_parts, (root, targets, f"{workspace}/{TABLE}"))])
         description = {"rows": sum(counted), "path": partition.path, "unknown": unknown,
                        "reading": share.columns.to_record()}  # fmt: skip
-        for extra in {*targets, path} - {partition.path}:
+        for extra in {*targets, parts[0].path} - {partition.path}:
             root.fs.rm(extra)
         scores.write(workspace, description, datetime.now(UTC))
 
 
-def _parts(root: Root, whole: RowGroups) -> list[RowGroups]:
-    """Return a part for each row group of a file."""
+def _parts(partition: Partition, workspace: str, scorer: Scorer, share: Share) -> list[RowGroups]:
+    """Return a part for each row group of a partition, or of its converted copy."""
+    path, root = partition.path, share.root
+    if not partition.is_stored:
+        path = _as_wide_parquet(path, workspace, scorer, share)
+    whole = RowGroups(path, partition.is_stored, (), path != partition.path)
     with opened(root, whole) as file:
+        if not partition.is_stored:
+            check_ids(partition.path, file)
         n_groups = pq.ParquetFile(file).num_row_groups
+    if not n_groups:
+        raise ValueError(f"{path}: expected at least one series, got none; check the input")
     return [replace(whole, groups=(group,)) for group in range(n_groups)]
 
 

@@ -27,6 +27,7 @@ from seqclass.store.formats import ColumnNames, Limits
 from seqclass.store.models import save_keras
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root, open_root
+from seqclass.store.scores import score_folders
 from tests.support.commands import Command
 from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import make_champion, register, store_series
@@ -180,6 +181,28 @@ def test_every_file_of_a_folder_is_scored_and_copies_once(scored: Root, tmp_path
     assert (found["rows"], found["scored"]) == (70, 70)
     ids = pq.read_table(tmp_path / "all.parquet")["series_id"].to_pylist()
     assert ids == table["series_id"].to_pylist()[:70]
+
+
+def test_one_bad_file_of_a_folder_keeps_the_answers_of_all_from_the_store(
+    scored: Root, tmp_path: Path
+) -> None:
+    """Also where its first rows are good."""
+    table = pa.concat_tables(open_dataset(scored, "toy").tables()).select(["series_id", "value"])
+    pq.write_table(table[70:80], tmp_path / "a.parquet")
+    bad, before = tmp_path / "b.csv", score_folders(scored, "toy")
+    long = "series_id,step,value\n" + "".join(f"s{i},{t},{t}\n" for i in range(3) for t in range(9))
+    twice = pa.concat_tables([table[80:], table[85:86]])
+    for path, write, says in (
+        (bad, lambda: bad.write_text(f"{long}s3,0,high\n"), "high"),
+        (bad, lambda: bad.write_text(long.replace("value", "force")), "got no value"),
+        (tmp_path / "b.parquet", lambda: pq.write_table(twice, tmp_path / "b.parquet"), "'s085'"),
+    ):
+        write()
+        with pytest.raises(ValueError, match=says):
+            score_data(scored, "toy@v1", f"{tmp_path}/")
+        assert score_folders(scored, "toy") == before
+        path.unlink()
+    assert score_data(scored, "toy@v1", f"{tmp_path}/")["scored"] == 10
 
 
 @pytest.fixture(scope="module")
