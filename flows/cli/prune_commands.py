@@ -60,7 +60,8 @@ def delete(
     from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
     from seqclass.store.registry import open_model
 
-    store, spec, now = place.store(), PruneSpec(days=0, newest=False), datetime.now(UTC)
+    store, now = place.store(), datetime.now(UTC)
+    spec = PruneSpec(days=0, newest=False, unregistered=False)
     if every:
         _delete_all(store, ref, reason if yes else None, place.as_json)
         return

@@ -20,11 +20,11 @@ from seqclass.store.manifests import (
     ModelManifest,
 )
 from seqclass.store.metadata_cache import keep_facts, listing_tags, read_facts
-from seqclass.store.models import CLAIM, REPORT, model_versions
+from seqclass.store.models import CLAIM, REPORT, model_versions, removed_versions
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.record_types import ListedVersions
 from seqclass.store.references import DatasetRef, ModelRef
-from seqclass.store.registry import CHAMPION, champion_of, removed_versions
+from seqclass.store.registry import CHAMPION, champion_of
 from seqclass.store.root import (
     MANIFEST,
     DamagedError,

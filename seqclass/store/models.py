@@ -9,7 +9,7 @@ from typing import Any
 
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.keras_files import keras_bytes, keras_model
-from seqclass.store.log import Turn, actor, in_turn, registered
+from seqclass.store.log import Turn, actor, in_turn, read_log, registered
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
 from seqclass.store.record_types import LogDecision
 from seqclass.store.references import ModelRef
@@ -26,7 +26,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 from seqclass.store.staging import commit, name_target
-from seqclass.store.states import MODELS, REGISTER
+from seqclass.store.states import MODELS, PRUNE, REGISTER
 
 REPORT, DRAWINGS, SUMMARY = "report.html", "report.json", "index.json"
 """The page of a version, rewritten when its standing changes, so that no manifest names it; the
@@ -37,8 +37,9 @@ ANSWERS, COMPARISON, HISTORY = "predictions.parquet", "comparison.json", "histor
 of every update of its training."""
 HELD = "held.parquet"
 """Answers to training rows, each by members that were not fitted to it."""
-CLAIM = "claim"
-"""A file that reserves a number in stores without an atomic rename of folders."""
+CLAIM, REMOVED = "claim", "removed"
+"""A file that reserves a number in stores without an atomic rename of folders, and the key of the
+versions that a pruning removes in its entry of the log."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ def read_model(root: Root, name: str, version: str) -> Model:
     return Model(root, name, version, manifest)
 
 
+def removed_versions(root: Root, name: str) -> set[str]:
+    """Return the versions that prunings have removed, by the log."""
+    removals = [entry for entry in read_log(root, name) if entry["what"] == PRUNE]
+    return {version for entry in removals for version in entry["evidence"].get(REMOVED, [])}
+
+
 def commit_model(
     root: Root, workspace: str, name: str, description: ModelDescription, now: datetime
 ) -> Model:
@@ -119,7 +126,8 @@ def commit_model(
     }
     digest = write_manifest(root, workspace, manifest)
     while True:
-        taken = [*root.names("models", name), *registered(root, name, MODELS)]
+        taken = {*root.names("models", name), *registered(root, name, MODELS)}
+        taken |= removed_versions(root, name)
         numbers = [int(v[1:]) for v in taken if re.fullmatch(r"v\d+", v)]
         place = ModelRef(name, f"v{max(numbers, default=0) + 1}")
         name_target(root, workspace, *place.parts)

@@ -25,7 +25,7 @@ from seqclass.store.layout import sealed_folders, within
 from seqclass.store.locks import is_locked
 from seqclass.store.log import LOG, STAMP, Turn, actor, in_turn, log_problems, read_log, registered
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
-from seqclass.store.models import SUMMARY, model_versions, read_model
+from seqclass.store.models import REMOVED, SUMMARY, model_versions, read_model
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.queues import QUEUES
@@ -37,7 +37,6 @@ from seqclass.store.references import (
     reference_of,
 )
 from seqclass.store.registry import (
-    REMOVED,
     MoveReason,
     champion_of,
     champions_before,
@@ -88,7 +87,7 @@ def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
             is_young = True
         return f"younger than {spec.days:g} days" if is_young else ""
 
-    models = reasons_of_models(root, spec.rollbacks, young)
+    models = reasons_of_models(root, spec, young)
     datasets = reasons_of_datasets(root, models, young, spec.newest)
     others = [*_sealed_others(root, models, young), *_files(root, since)]
     left = [item for name in root.names(MODELS) if is_deleted(root, name)
@@ -161,7 +160,7 @@ def plan_deletion(root: Root, target: Reference) -> tuple[list[Item], Reasons]:
     refs = {version: str(ModelRef(target.name, version))
             for version in model_versions(root, target.name)}  # fmt: skip
     items = [*_beside_versions(root, target.name), *_items(root, dict.fromkeys(refs.values(), ""))]
-    reasons = _of_registry(root, target.name, PruneSpec.rollbacks)
+    reasons = _of_registry(root, target.name, PruneSpec())
     return items, {refs[version]: why for version, why in reasons.items() if version in refs}
 
 
@@ -207,14 +206,14 @@ def _items(root: Root, reasons: Reasons) -> Iterator[Item]:
         yield Item(ref, root.join(*reference_of(ref).parts), why)
 
 
-def reasons_of_models(root: Root, rollbacks: int, young: Young) -> Reasons:
+def reasons_of_models(root: Root, spec: PruneSpec, young: Young) -> Reasons:
     """Return why each version stays, by its reference; empty without a reason."""
     reasons = Reasons()
     for name in root.names(MODELS):
         if is_deleted(root, name):
             reasons |= {str(ModelRef(name, version)): "" for version in model_versions(root, name)}
             continue
-        registry_reasons = _of_registry(root, name, rollbacks)
+        registry_reasons = _of_registry(root, name, spec)
         for version in model_versions(root, name):
             place = ModelRef(name, version)
             reasons[str(place)] = registry_reasons.get(version) or young(*place.parts)
@@ -241,20 +240,25 @@ def _with_doubt(root: Root, reasons: Reasons, models: Reasons) -> Reasons:
     return {ref: why or doubt for ref, why in reasons.items()}
 
 
-def _of_registry(root: Root, name: str, rollbacks: int) -> Reasons:
+def _of_registry(root: Root, name: str, spec: PruneSpec) -> Reasons:
     versions, champion = model_versions(root, name), champion_of(root, name)
     pinned = (read_policy(root, name) or {}).get("pins")
     reasons = dict.fromkeys(map(str, pinned or ()), "pinned by the policy")
     if versions:
         reasons[versions[-1]] = "the newest, whose number is not given again"
-    for step, version in zip(range(1, rollbacks + 1), champions_before(root, name), strict=False):
+    steps = range(1, spec.rollbacks + 1)
+    for step, version in zip(steps, champions_before(root, name), strict=False):
         reasons[version] = f"rollback goes back to it, step {step}"
     with contextlib.suppress(DamagedError):  # verify names it
         if question := open_question(root, name):
             reasons[question.version] = "awaits approval"
-    if log_problems(root, name) or not registered(root, name, MODELS).keys() >= set(versions):
+    problems = log_problems(root, name)
+    unregistered = set(versions) - registered(root, name, MODELS).keys()
+    if problems or unregistered:
         damaged = "its log is damaged, and may lead back to it"
         reasons = {**dict.fromkeys(versions, damaged), **reasons}
+    if not (problems or spec.unregistered):
+        reasons = {version: why for version, why in reasons.items() if version not in unregistered}
     return {**reasons, **({champion: "champion"} if champion else {})}
 
 
@@ -355,7 +359,7 @@ def _logged(root: Root, items: list[Item], spec: PruneSpec, reason: str) -> list
 
 def _log_removal(versions: list[str], spec: PruneSpec, reason: str, turn: Turn) -> Reasons:
     """Write which of these versions go; returns the others with the reason to stay."""
-    kept = _of_registry(turn.root, turn.name, spec.rollbacks)
+    kept = _of_registry(turn.root, turn.name, spec)
     going = [version for version in versions if version not in kept]
     if going:
         words = f"{', '.join(going)} removed: {reason}"

@@ -7,14 +7,14 @@ from itertools import zip_longest
 from typing import Any
 
 from seqclass.store.log import Turn, read_log, state_of
-from seqclass.store.models import COMPARISON, Model, model_versions, read_model
+from seqclass.store.models import COMPARISON, Model, model_versions, read_model, removed_versions
 from seqclass.store.record_types import LogDecision, LogEntry
 from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Damages, Root, did_you_mean, printable
-from seqclass.store.states import ASK, DELETE, MOVES, PRUNE, REFUSE
+from seqclass.store.states import ASK, DELETE, MOVES, REFUSE
 
-CHAMPION, REMOVED = "champion", "removed"
-"""The alias of the champion, and the key of a pruning's evidence that names its versions."""
+CHAMPION = "champion"
+"""The alias of the champion."""
 LONGEST_REASON = 4000
 Evidence = Mapping[str, Any]
 """The facts that a decision rests on, as JSON."""
@@ -145,12 +145,6 @@ def move_champion(turn: Turn, version: str, grounds: MoveReason, what: str = "pr
     read_model(turn.root, turn.name, version).check()
     before = turn.state["champion"]
     turn.append(grounds.entry(what, before, version), grounds.now)
-
-
-def removed_versions(root: Root, name: str) -> set[str]:
-    """Return the versions that prunings have removed, by the log."""
-    removals = [entry for entry in read_log(root, name) if entry["what"] == PRUNE]
-    return {version for entry in removals for version in entry["evidence"].get(REMOVED, [])}
 
 
 def end_champion(turn: Turn, grounds: MoveReason) -> None:

@@ -41,7 +41,7 @@ def prune(root: Root) -> None:
 
 def delete(root: Root) -> None:
     """Each version of a model or dataset, as far as it may go."""
-    spec = PruneSpec(days=0, newest=False)
+    spec = PruneSpec(days=0, newest=False, unregistered=False)
     for item in plan_pruning(root, spec, LATER):
         if "@" in item.ref:
             with contextlib.suppress(*REFUSED):

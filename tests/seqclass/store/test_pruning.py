@@ -15,7 +15,7 @@ from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.detection import undecided
 from seqclass.pipeline.promote import roll_back
 from seqclass.policies import is_paused, set_policy
-from seqclass.store import pruning
+from seqclass.store import models, pruning
 from seqclass.store.approvals import ask, open_question
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, give_up, open_dataset
@@ -288,6 +288,33 @@ def test_a_dataset_is_deleted_whole_once_no_model_needs_it(
 
 class Killed(BaseException):
     pass
+
+
+@pytest.mark.parametrize(("name", "killed"), [("toy", "v9"), ("alone", "v1")])
+def test_a_version_that_a_killed_training_left_is_deleted_by_its_number(
+    lived: Root, seqclass: Command, monkeypatch: pytest.MonkeyPatch, name: str, killed: str
+) -> None:
+    """It lies in its place, and the log doesn't name it; until it goes, all others stay."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    description = {"dataset": open_dataset(lived, "toy").ref}
+    with monkeypatch.context() as patch:
+        patch.setattr(models, "write_registration", die)
+        with pytest.raises(Killed):
+            store_version(lived, name, **description)
+    assert seqclass("prune", "--days", "0", "--yes")[0] == 0
+    before = model_versions(lived, name)
+    assert before[-1] == killed
+    assert seqclass("delete", f"{name}@{killed}", "--yes")[0] == 0
+    assert model_versions(lived, name) == before[:-1]
+    assert verify_tree(lived)["bad"] == []
+    assert not kept(lived, rollbacks=1, days=0).get("models/toy@v3")
+    new = store_version(lived, name, **description).version
+    assert new == f"v{int(killed[1:]) + 1}"
+    make_champion(lived, name, new, 10**8)
+    assert verify_tree(lived)["bad"] == []
 
 
 @pytest.mark.parametrize(
