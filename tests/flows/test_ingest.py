@@ -17,8 +17,10 @@ from seqclass.screening.incoming import ImportSpec
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Dataset, dataset_versions, open_dataset
 from seqclass.store.formats import ColumnNames
+from seqclass.store.models import model_versions
 from seqclass.store.root import Root, open_root
-from tests.support.commands import Command
+from tests.support.commands import Command, csv
+from tests.support.hints import next_step
 
 N_SERIES, N_STEPS = 40, 20
 
@@ -56,6 +58,19 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mine(imported: Path, root: Root) -> Dataset:
     shutil.copytree(imported, root.path)
     return open_dataset(root, "mine")
+
+
+def test_the_next_step_of_an_import_trains_in_its_root(
+    seqclass: Command, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQCLASS_STORAGE", str(tmp_path / "elsewhere"))
+    code, out, err = seqclass("import", csv(tmp_path), "--name", "mine", "--root", root.path)
+    assert code == 0, err
+    spec = tmp_path / "quick.json"
+    spec.write_text(json.dumps({"seeds": 1, "members": ["steps"]}))
+    code, out, err = seqclass(*next_step(out), "--spec", spec, "--json")
+    assert json.loads(out)["model"] == "models/mine@v1", err
+    assert model_versions(root, "mine") == ["v1"]
 
 
 def of(rows: pd.DataFrame, ids: list[str]) -> pd.Series:
