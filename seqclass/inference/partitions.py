@@ -13,7 +13,6 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.duplicates import repeated_name
 from seqclass.store.formats import ColumnNames, Limits, expand
 from seqclass.store.formats.isolated import IsolatedReader
-from seqclass.store.formats.parquet import check_parquets
 from seqclass.store.formats.table import cast
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_file, printable
@@ -53,7 +52,10 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
         ]
     partitions: dict[str, Partition] = {}
     paths = expand([data], "DATASET")
-    list(check_parquets([path for path in paths if _is_parquet(path)], limits or Limits()))
+    if any(map(_is_parquet, paths)):
+        with IsolatedReader() as reader:
+            for path in filter(_is_parquet, paths):
+                reader.check_parquet(path, limits or Limits())
     for path in paths:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGITS]

@@ -10,6 +10,7 @@ import signal
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ import pyarrow as pa
 
 from seqclass.store import dataset_writer
 from seqclass.store.catalogue import list_datasets, list_models, verify_tree
-from seqclass.store.formats import ColumnNames, Limits, footer, parquet, read_files, understood
+from seqclass.store.formats import ColumnNames, Limits, parquet, read_files, understood
 from seqclass.store.formats.overview import Overview
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
@@ -180,14 +181,15 @@ def first_seed(name: str, folder: Path) -> bytes:
 
 
 def look_at_footers_in_a_copy() -> None:
-    """As ``footer.read_footers``, by a fork instead of a new process, which takes a second."""
+    """Read footers in a fork, since pyarrow ends the process at some of them."""
+    here = parquet.read_footer
 
-    def forked(path: str) -> footer.Footer:
+    def forked(path: str) -> parquet.Footer:
         reading, writing = os.pipe()
         if not (child := os.fork()):
             signal.signal(signal.SIGABRT, signal.SIG_DFL)
             try:
-                os.write(writing, json.dumps(footer._look(path)).encode())
+                os.write(writing, json.dumps(asdict(here(path))).encode())
             finally:
                 os._exit(0)
         os.close(writing)
@@ -196,8 +198,6 @@ def look_at_footers_in_a_copy() -> None:
         os.waitpid(child, 0)
         if not content:
             raise ValueError("a footer that can't be read")
-        facts = json.loads(content)
-        groups = [tuple(group) for group in facts["groups"]]
-        return footer.Footer(facts["columns"], facts["decoded"], groups)
+        return parquet.Footer(**json.loads(content))
 
-    parquet.read_footers = lambda paths: map(forked, paths)
+    parquet.read_footer = forked

@@ -41,8 +41,8 @@ SETTINGS = {
 
 
 class IsolatedReader:
-    """Reader of files in another process, with the methods ``read_files``, ``understood`` and
-    ``read_labels``.
+    """Reader of files in another process, with the methods ``read_files``, ``understood``,
+    ``check_parquet`` and ``read_labels``.
 
     The process starts with the context, serves file after file, and is started again if a file has
     ended it. It has ``limits.seconds`` for each; only time in which this process waits for rows
@@ -106,6 +106,10 @@ class IsolatedReader:
         request = _request(path, names, "form")
         [form] = [r["understood"] for r, _ in self._replies(request, limits) if "understood" in r]
         return form
+
+    def check_parquet(self, path: str, limits: Limits) -> None:
+        """Check the footer of a Parquet file against the limits."""
+        list(self._replies(_request(path, ColumnNames(), "footer"), limits))
 
     def read_labels(self, path: str, limits: Limits) -> Iterator[pa.Table]:
         """Yield the labels of one file as ``read_label_file`` does; at least one table."""

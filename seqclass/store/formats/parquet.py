@@ -1,6 +1,8 @@
 """Reader of Parquet files, wide (a row is a series) or long (a row is a step)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +10,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.store.formats.columns import check_precision
-from seqclass.store.formats.footer import Footer, read_footers
 from seqclass.store.formats.longform import PART_CELLS, gather, survey_rows
 from seqclass.store.formats.questions import ask, role_questions
 from seqclass.store.formats.table import (
@@ -26,6 +27,16 @@ from seqclass.store.rows import KNOWN_COLUMNS, channels_of
 BATCH_ROWS = 65_536
 """Most rows of a long table that are read at once."""
 OWN_COLUMNS = (*KNOWN_COLUMNS, "step")
+
+
+@dataclass(frozen=True)
+class Footer:
+    """Sizes that a file declares: columns, decoded bytes, and for each row group its rows and the
+    most values of any column."""
+
+    n_columns: int
+    decoded_bytes: int
+    groups: list[tuple[int, int]]
 
 
 def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
@@ -59,23 +70,43 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
 
 
 def check_parquet(path: str, limits: Limits) -> Footer:
-    """Check a file's footer against the limits, before anything is decoded."""
-    return next(check_parquets([path], limits))
+    """Check a file's footer against the limits, before anything is decoded.
+
+    pyarrow ends the whole process if the metadata of a column is malformed, so that only the
+    process that reads files (``IsolatedReader``) may look at a file that is not trusted.
+    """
+    try:
+        footer = read_footer(path)
+    except (ValueError, NotImplementedError, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise refusal(path, "a Parquet file", reason, "write it again") from error
+    limits.check(path, "channels", footer.n_columns - len(OWN_COLUMNS))
+    for _, n_values in footer.groups:
+        limits.check(path, "cells", n_values, "in a row group")
+    limits.check_ratio(path, footer.decoded_bytes)
+    return footer
 
 
-def check_parquets(paths: Sequence[str], limits: Limits) -> Iterator[Footer]:
-    """Check the footers of many files in turn, and yield them."""
-    footers = read_footers(paths)
-    for path in paths:
-        try:
-            footer = next(footers)
-        except ValueError as error:
-            raise refusal(path, "a Parquet file", str(error), "write it again") from error
-        limits.check(path, "channels", footer.n_columns - len(OWN_COLUMNS))
-        for _, n_values in footer.groups:
-            limits.check(path, "cells", n_values, "in a row group")
-        limits.check_ratio(path, footer.decoded_bytes)
-        yield footer
+def read_footer(path: str) -> Footer:
+    """Return the sizes that a file declares."""
+    metadata = pq.read_metadata(path)
+    widths = [_width(metadata.schema.column(place)) for place in range(metadata.num_columns)]
+    decoded_bytes, groups = 0, []
+    for number in range(metadata.num_row_groups):
+        group, longest = metadata.row_group(number), 0
+        for place, width in enumerate(widths):
+            column = group.column(place)
+            longest = max(longest, column.num_values)
+            decoded_bytes += max(column.num_values * width, column.total_uncompressed_size)
+        groups.append((group.num_rows, longest))
+    return Footer(metadata.num_columns, decoded_bytes, groups)
+
+
+def _width(column: Any) -> int:
+    """Return the bytes of a decoded value; texts stay in their dictionary."""
+    if column.physical_type == "FIXED_LEN_BYTE_ARRAY":
+        return max(column.length, 1)
+    return 4 if column.physical_type in ("BYTE_ARRAY", "INT32", "FLOAT", "BOOLEAN") else 8
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -28,8 +28,8 @@ from seqclass.store.formats import (
     refusing,
     understood,
 )
-from seqclass.store.formats.footer import READER
 from seqclass.store.formats.label_files import read_label_file
+from seqclass.store.formats.parquet import check_parquet
 from seqclass.store.formats.table import Reading
 
 LOOK_S = 1.0
@@ -41,7 +41,6 @@ def main() -> None:
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     warnings.simplefilter("ignore")
-    os.environ[READER] = "1"
     _leave_pandas_out()
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     before = _data_bytes()
@@ -94,7 +93,9 @@ def _answers(
         lambda share: send({"progress": share}),
     )  # fmt: skip
     try:
-        if request["wanted"] == "form":
+        if request["wanted"] == "footer":
+            check_parquet(path, limits)
+        elif request["wanted"] == "form":
             with refusing(path):
                 yield {"understood": understood(path, names, limits)}, None
         else:

@@ -10,8 +10,6 @@ import pytest
 from seqclass.store import formats
 from seqclass.store.formats import ColumnNames, expand, read_files
 
-pytestmark = pytest.mark.usefixtures("footers_here")
-
 NAMES = ColumnNames()
 
 

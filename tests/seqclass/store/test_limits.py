@@ -100,7 +100,6 @@ LINES = {"a.ts": "@classLabel true p q\n@data\n1,2,3,4:5,6,7,8:9,1,2,3:p\n",
          "a.tsv": "p\t1\t2\t3\t4\nq\t1\t2\t3\t4\n"}  # fmt: skip
 
 
-@pytest.mark.usefixtures("footers_here")
 @pytest.mark.parametrize("name", [*LINES, "a.npz", "a.csv", "long.parquet", "wide.parquet"])
 def test_a_limit_that_is_raised_as_the_error_says_takes_the_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -18,8 +18,6 @@ from seqclass.store.formats import ColumnNames, delimited, longform, read_files
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW
 
-pytestmark = pytest.mark.usefixtures("footers_here")
-
 
 def frame(lengths: list[int], seed: int = 0) -> pd.DataFrame:
     rng = np.random.default_rng(seed)

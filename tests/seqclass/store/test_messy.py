@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.support.hints import options_in
 from tests.support.messy_files import Messy, draw
 
@@ -31,7 +29,6 @@ def read_with_hints(file: Messy) -> str:
     return f"too many hints: {hints}"
 
 
-@pytest.mark.usefixtures("footers_here")
 def test_files_of_any_make_are_read_correctly_after_two_hints_at_most(tmp_path: Path) -> None:
     """``SEQCLASS_MESSY_SEED`` draws others."""
     wrong = list[str]()

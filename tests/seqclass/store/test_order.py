@@ -89,7 +89,6 @@ def test_far_down_the_order_is_looked_at_too(
             values(str(tmp_path / "in.csv"), ignore=("at",))
 
 
-@pytest.mark.usefixtures("footers_here")
 def test_columns_with_a_type_are_looked_at_too(tmp_path: Path) -> None:
     path = str(tmp_path / "in.parquet")
     stamps = [BEGIN - timedelta(days=t) for t in range(5)]
