@@ -6,7 +6,7 @@ that digest, announced once more, and moved.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import asdict, dataclass
@@ -15,8 +15,6 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from typing_extensions import TypedDict
 
 from seqclass.pages.index_pages import refresh
@@ -59,6 +57,7 @@ from seqclass.store.quarantine import Quarantine, quarantined_before
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_name, open_root, printable, read_manifest
 from seqclass.store.staging import staging
+from seqclass.store.tables import read_row_groups
 
 LONGEST_REASON = 2000
 SWEEPS_AT_ONCE = 4
@@ -399,12 +398,6 @@ class _Screen:
         self.duplicates.runs = list(self.runs)
 
 
-def _spooled(root: Root, path: str) -> Iterator[pa.Table]:
-    with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
-        for group in range(parquet.num_row_groups):
-            yield parquet.read_row_group(group)
-
-
 def _commit(parent: Dataset, files: list[_File]) -> Dataset:
     """Write the parent's rows and then those of the files as a version that names them."""
     root, name, profile = parent.root, parent.manifest["name"], Profile()
@@ -413,7 +406,7 @@ def _commit(parent: Dataset, files: list[_File]) -> Dataset:
             {"path": f.arrival.name, "sha256": f.digest, "bytes": f.arrival.stamp[0]} for f in files
         ]
     }
-    newer = chain.from_iterable(_spooled(root, file.rows) for file in files)
+    newer = chain.from_iterable(read_row_groups(root, file.rows) for file in files)
 
     def remarks() -> ImportSummary:
         screenings = [file.screening for file in files if file.screening]
