@@ -24,7 +24,7 @@ from tests.support.places import REPOSITORY
 from tests.support.service import surroundings
 from tests.support.stored import make_champion, register, store_series
 
-ROOT = "storage/artifacts"
+ROOT, IMPORTS = "storage/artifacts", "imports.txt"
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +43,16 @@ def of_root(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def serving(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen, dict]]:
-    """The command in this folder, once it is ready, and what it says then."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "seqclass.flows", "serve", "toy", "--port", "0", "--json", *words],
-        cwd=folder, env=of_root(folder), stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    """The command in this folder, once it is ready, and what it says then.
+
+    Every module that it imports is a line of ``imports.txt``.
+    """
+    with open(folder / IMPORTS, "w") as imports:
+        process = subprocess.Popen(
+            [sys.executable, "-X", "importtime", "-m", "seqclass.flows", "serve", "toy",
+             "--port", "0", "--json", *words],
+            cwd=folder, env=of_root(folder), stdout=subprocess.PIPE, stderr=imports, text=True,
+        )  # fmt: skip
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -76,9 +81,16 @@ def test_every_version_that_answers_is_named_with_its_place(
     ]
 
 
+def imported(folder: Path) -> list[str]:
+    """Modules that the server has imported."""
+    lines = (folder / IMPORTS).read_text().splitlines()
+    return [line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")]
+
+
 def test_it_answers_whoever_has_the_token_of_the_root(
     folder: Path, ready: tuple[subprocess.Popen, dict]
 ) -> None:
+    """The first answer imports nothing: the server says that it is ready when it is."""
     answer, token = ready[1], folder / ROOT / ".service" / "token"
     assert (answer["token"], list(answer["models"])) == (str(token), ["toy"])
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
@@ -86,7 +98,10 @@ def test_it_answers_whoever_has_the_token_of_the_root(
     with httpx.Client(base_url=answer["url"], timeout=60) as client:
         question, path = asked([[[1.0], [None]]]), "/v2/models/toy/infer"
         assert client.post(path, json=question).status_code == 401
+        before = imported(folder)
         reply = client.post(path, json=question, headers=headers)
+    assert "uvicorn.server" in before
+    assert imported(folder)[len(before) :] == []
     assert outputs(reply)["answer"]
     assert reply.json()["model_version"] == answer["models"]["toy"]
 
