@@ -323,6 +323,28 @@ def test_a_file_for_a_dataset_that_is_not_there_waits_an_hour_and_is_then_refuse
     assert collect_arrivals(box, ArrivalSpec(), lambda *_: None, hour)["files"] == []
 
 
+def test_a_file_that_goes_to_quarantine_is_told_of_by_its_name(
+    prefect: str, root: Root, inbox: Root
+) -> None:
+    """Also one for a dataset that is not there, once its patience has ended."""
+    from seqclass.flows.arrivals import ingest_arrivals
+
+    for place in (inbox, open_root(root.join("inbox", "tyo"))):
+        os.utime(drop(place, f"{place.path[-3:]}.parquet", BREACHES["column"][0]), (0, 0))
+    ingest_arrivals(spec=ArrivalSpec(quiet_s=0, patience_s=0), root=root.path)
+
+    def told() -> dict[str, dict]:
+        events = events_of("seqclass.data.refused")
+        of_root = [event for event in events if event["payload"]["root"] == root.url]
+        names = {event["payload"]["file"]: event for event in of_root}
+        return names if len(names) == 2 else {}
+
+    for file, event in until(told).items():
+        name = file.removesuffix(".parquet")
+        assert event["resource"]["prefect.resource.id"] == f"seqclass.dataset.{name}"
+        assert event["payload"]["reason"].startswith(f"{file}: expected")
+
+
 KILLED = """
 import os, signal, sys
 from datetime import datetime, UTC, timedelta
