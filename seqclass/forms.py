@@ -270,6 +270,11 @@ def _from_frame(
     names = _channels(frame)
     if pair := _break_of_count(names):
         raise _question(f"a column {pair[1]!r} after {pair[0]!r}")
+    if channels and _counts_down(names):
+        raise ValueError(
+            f"X: expected columns that count the steps up, got {names[1]!r} after {names[0]!r}; "
+            "write X[X.columns[::-1]], or np.asarray(X) if the first column is the first step"
+        )
     _check_wide(frame, names, channels)
     values = _padded(_values(frame, names), n_channels)
     return PaddedSeries(values, index=frame.index, wide=frame[names])
@@ -411,13 +416,22 @@ def _break_of_count(names: Sequence[Any]) -> tuple[Any, Any] | None:
     orders = set()
     for pair in pairwise(names):
         patterns = {NUMBER.sub("#", str(name)) for name in pair}
-        before, after = ([float(n) for n in NUMBER.findall(str(name))] for name in pair)
+        before, after = map(_numbers_in, pair)
         orders.add(before < after)
         goes_on = len(patterns) == 1 and len(orders) == 1 and before != after
         n_changed = sum(a != b for a, b in zip(before, after, strict=False))
         if not goes_on or (n_changed > 1 and not set(*patterns) <= TIMES):
             return pair
     return None
+
+
+def _counts_down(names: Sequence[Any]) -> bool:
+    """Check whether names without a break of their count count down."""
+    return len(names) > 1 and _numbers_in(names[1]) < _numbers_in(names[0])
+
+
+def _numbers_in(name: Any) -> list[float]:
+    return [float(number) for number in NUMBER.findall(str(name))]
 
 
 def _check_no_time(parts: Sequence[np.ndarray], names: Sequence[Any]) -> None:

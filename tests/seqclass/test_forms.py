@@ -13,6 +13,9 @@ from sklearn.utils.estimator_checks import check_dataframe_column_names_consiste
 
 from seqclass import SequenceClassifier, load_model
 from seqclass.forms import read_series
+from seqclass.loading import StoredClassifier
+from seqclass.store.root import Root
+from tests.support.stored import register, store_series
 
 N, STEPS, NAMES = 60, 24, ["level", "swing"]
 Y = np.array(["falls", "rises"])[np.random.default_rng(1).integers(0, 2, N)]
@@ -417,3 +420,15 @@ def test_columns_of_a_wide_frame_are_compared_as_scikit_learn_does(tmp_path: Pat
             warnings.simplefilter("error")
             classifier.explain(Converted(wide()[:2]))
     assert not hasattr(fitted.fit(LEVEL, Y), "feature_names_in_")
+
+
+def test_a_stored_model_refuses_a_wide_frame_in_another_order(root: Root) -> None:
+    """Its dataset numbers the steps, and does not keep names of columns."""
+    dataset = store_series(root, n=90)
+    *_, model = register(dataset)
+    frame = pd.DataFrame(dataset.values(np.arange(6))[:, :, 0]).add_prefix("t")
+    stored = StoredClassifier(model)
+    assert stored.predict(frame).tolist() == ["down", "up"] * 3
+    for order, says in ((slice(None, None, -1), "count the steps up"), ([1, 0, 2], "after 't0'")):
+        with pytest.raises(ValueError, match=says):
+            stored.predict(frame.iloc[:, order])
