@@ -31,7 +31,7 @@ from seqclass.store.datasets import (
     open_dataset,
 )
 from seqclass.store.duplicates import row_digests
-from seqclass.store.formats.file_format import all_facts, facts_of
+from seqclass.store.formats.file_format import all_facts
 from seqclass.store.manifests import CHOSEN_FROM, DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, note, readable
@@ -121,30 +121,13 @@ def profile(dataset: Dataset) -> DatasetProfile:
     contents = np.concatenate(look.contents)
     shown = list(manifest["classes"])[:MAX_CLASSES]
     return DatasetProfile(
-        name=manifest["name"],
-        version=manifest["version"],
-        made=manifest["created"],
-        n_series=manifest["n_series"],
-        n_steps=(manifest["n_steps"][0], manifest["n_steps"][1]),
         lengths=tuple(_histogram(np.concatenate(look.lengths))),
         channels=tuple(gathered.channel(name) for name, gathered in look.channels.items()),
         classes=tuple(
             ClassProfile(label, count, _typical(look.examples[label]) if label in shown else ())
             for label, count in manifest["classes"].items()
         ),
-        unlabelled=manifest.get("unlabelled", 0),
-        groups=manifest.get("groups") or 0,
-        splits=manifest["splits"],
         copies=len(contents) - len(np.unique(contents)),
-        parents=tuple(manifest.get("parents") or ()),
-        quarantined=manifest.get("quarantined") or {},
-        quarantine=manifest.get("quarantine"),
-        source=manifest.get("source") or {},
-        recordings=tuple(
-            facts.line(record)
-            for record in manifest.get("recordings") or ()
-            if (facts := facts_of(record))
-        ),
     )
 
 
@@ -223,13 +206,13 @@ def write_dataset_pages(
     summary = DatasetSummary(name, newest, versions)
     previous = {version.version for version in before.versions} if before else set()
     standing = {newest, before.newest if before else ""}
-    profile = None
+    entry = None
     for version in versions:
         if version.version not in previous or version.version in standing:
-            profile = _write_version(root, summary, version.version, bad) or profile
+            entry = _write_version(root, summary, version.version, bad) or entry
     summary = replace(summary, damaged=_damage(bad))
     write_pages(root, [(f"{folder}/index.json", record_bytes(summary))], durable=not anew)
-    return summary, _entry(summary, profile)
+    return summary, entry
 
 
 def _damage(bad: Damages) -> tuple[Damage, ...]:
@@ -259,35 +242,40 @@ def _version(root: Root, name: str, version: str, bad: Damages) -> DatasetVersio
 
 def _write_version(
     root: Root, summary: DatasetSummary, version: str, bad: Damages
-) -> DatasetProfile | None:
-    """Write the page of a version, and of the dataset if it is the newest; rows are read once."""
+) -> DatasetEntry | None:
+    """Write the page of a version; rows are read once.
+
+    That of the newest one is also the dataset's page, and its entry in the catalogue is returned.
+    """
     folder = root.join("datasets", summary.name)
     stored = read_page_record(root, f"{folder}/{version}.json", DatasetProfile)
     try:
-        shown = stored or profile(open_dataset(root, f"{summary.name}@{version}"))
+        dataset = open_dataset(root, f"{summary.name}@{version}")
+        shown = stored or profile(dataset)
     except (ValueError, OSError) as error:
         if version in committed_versions(root, summary.name):
             note(bad, f"{folder}/{version}", DamagedError(str(error)))
         return None  # or it was taken back: another process was first
-    is_newest, page = version == summary.newest, _page(summary, shown)
+    is_newest, page = version == summary.newest, _page(summary, dataset.manifest, shown)
     if stored is None:
         write_pages(root, [(f"{folder}/{version}.json", record_bytes(shown))], durable=False)
     for name in (version, "index") if is_newest else (version,):
         write_pages(root, [(f"{folder}/{name}.html", page)])
-    return shown if is_newest else None
+    return _entry(summary, dataset.manifest, shown) if is_newest else None
 
 
-def _page(summary: DatasetSummary, profile: DatasetProfile) -> str:
+def _page(summary: DatasetSummary, manifest: DatasetManifest, profile: DatasetProfile) -> str:
     return render(
         "dataset",
         HOME,
         summary=summary,
+        manifest=manifest,
         profile=profile,
         look=list(_doubts(profile)),
         max_classes=MAX_CLASSES,
         max_channels=MAX_CHANNELS,
-        sections=list(_sections(profile)),
-        change=_change(summary, profile),
+        sections=list(_sections(manifest)),
+        change=_change(summary, manifest),
         class_bars=_bars((c.label, c.count) for c in profile.classes),
         length_bars=_bars(
             (_steps(length.first, length.last), length.count) for length in profile.lengths
@@ -295,10 +283,11 @@ def _page(summary: DatasetSummary, profile: DatasetProfile) -> str:
     )
 
 
-def _sections(profile: DatasetProfile) -> Iterator[str]:
+def _sections(manifest: DatasetManifest) -> Iterator[str]:
     """Yield a section on the files of each format that has facts."""
     for facts in all_facts():
-        if lines := [line for line in profile.recordings if facts.knows(line)]:
+        recordings = manifest.get("recordings") or ()
+        if lines := [facts.line(record) for record in recordings if facts.knows(record)]:
             yield facts.section(lines)
 
 
@@ -326,9 +315,9 @@ def _doubts(profile: DatasetProfile) -> Iterator[str]:
             yield f"Channel {channel.name} lacks {channel.missing:.0%} of its values."
 
 
-def _change(summary: DatasetSummary, profile: DatasetProfile) -> Change | None:
+def _change(summary: DatasetSummary, manifest: DatasetManifest) -> Change | None:
     versions = {version.version: version for version in summary.versions}
-    now = versions[profile.version]
+    now = versions[manifest["version"]]
     then = versions.get(now.parent or "")
     if then is None:
         return None
@@ -337,16 +326,16 @@ def _change(summary: DatasetSummary, profile: DatasetProfile) -> Change | None:
     return Change(then.version, now.n_series - then.n_series, classes)
 
 
-def _entry(summary: DatasetSummary, profile: DatasetProfile | None) -> DatasetEntry | None:
-    if profile is None:
-        return None
+def _entry(
+    summary: DatasetSummary, manifest: DatasetManifest, profile: DatasetProfile
+) -> DatasetEntry:
     return DatasetEntry(
         name=summary.name,
         version=summary.newest,
-        made=profile.made,
+        made=manifest["created"],
         n_versions=len(summary.versions),
-        n_series=profile.n_series,
-        n_steps=profile.n_steps,
+        n_series=manifest["n_series"],
+        n_steps=(manifest["n_steps"][0], manifest["n_steps"][1]),
         n_channels=len(profile.channels),
         n_classes=len(profile.classes),
         sketches=sketches(profile),

@@ -1,6 +1,5 @@
 """Records of the data that pages show; each is stored as JSON beside its page."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -246,32 +245,16 @@ class Length:
 
 @dataclass(frozen=True)
 class DatasetProfile:
-    """A dataset version.
+    """Statistics of a dataset version's rows that its manifest lacks.
 
     lengths: number of series by length. channels: statistics of each. classes: typical series of
-    each. copies: number of series whose values occur in another series too. parents: the versions
-    that it continues. quarantined: number of series that were set aside, by violation. quarantine:
-    the file that holds them. source: a generator with its spec, or the imported files, or the
-    dataset that the rows were chosen from. recordings: a line on each of the recordings.
+    each. copies: number of series whose values occur in another series too.
     """
 
-    name: str
-    version: str
-    made: str
-    n_series: int
-    n_steps: tuple[int, int]
     lengths: tuple[Length, ...]
     channels: tuple[Channel, ...]
     classes: tuple[ClassProfile, ...]
-    unlabelled: int
-    groups: int
-    splits: dict[str, int]
     copies: int
-    parents: tuple[str, ...]
-    quarantined: dict[str, int]
-    quarantine: str | None
-    source: Mapping[str, Any]
-    recordings: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
