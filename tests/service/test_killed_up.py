@@ -35,6 +35,10 @@ LONG = {"name": "long", "spec": {"n_series": 1_000_000}}
 def copy_live(root: Root) -> Root:
     """Copy a root whose service runs, with everything that lies in it."""
     copy = open_root(f"{root.url}-copy")
+    if not root.is_local:
+        for path in root.fs.find(root.path):
+            root.fs.cp_file(path, path.replace(root.path, copy.path, 1))
+        return copy
     subprocess.run(["cp", "-a", root.path, copy.path], check=True)
     for file in home_of(copy).glob("prefect.db*"):
         file.unlink()
@@ -56,13 +60,19 @@ def family_of(up: Up) -> set[int]:
     return up.pids_of("server") | up.pids_of("worker")
 
 
+@pytest.mark.parametrize("place", ["root", "bucket"])
 def test_a_copy_of_a_live_root_has_a_service_of_its_own(
-    tmp_path: Path, copy_database: Callable[[Path], None]
+    tmp_path: Path,
+    copy_database: Callable[[Path], None],
+    place: str,
+    request: pytest.FixtureRequest,
 ) -> None:
-    root = with_database(open_root(tmp_path / "tree"), copy_database)
-    store_champion(root, "toy", dataset=store_series(root).ref)
+    """In a folder and in a bucket, whose service has its home on the machine."""
+    root: Root = request.getfixturevalue(place)
     with ExitStack() as stack:
         stack.enter_context(at_home(tmp_path, os.sched_getaffinity(0)))
+        with_database(root, copy_database)
+        store_champion(root, "toy", dataset=store_series(root).ref)
         first = Up(root, 0)
         stack.callback(first.stop)
         retrain(root)
