@@ -102,9 +102,10 @@ def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
     yield from _times_to_read(table, step, names, first_row)
     if missing := list(role_questions(columns, names)):
         yield from missing
-        likely = _likely(("series_id", "label"), columns).values()
+        asked = ("series_id",) if names.unlabelled else ("series_id", "label")
+        likely = _likely(asked, columns).values()
         beside = {name: content for name, content in contents.items() if name not in likely}
-        yield from _beside_missing_roles(beside, names)
+        yield from _beside_missing_roles(beside, names, columns)
     else:
         codes = _codes_of(table, names)
         yield from _layouts(contents, codes, step, names)
@@ -158,14 +159,18 @@ def _times_to_read(
             yield Question(f"{kind} in column {name!r}", got, dates_cure(content))
 
 
-def _beside_missing_roles(contents: dict[str, Content], names: ColumnNames) -> Iterator[Question]:
+def _beside_missing_roles(
+    contents: dict[str, Content], names: ColumnNames, columns: list[str]
+) -> Iterator[Question]:
     """Ask about options that may be needed once the missing columns are named."""
     texts = [name for name, content in contents.items() if content.kind == "text"]
     if texts:
-        yield Question(
-            "numbers in the others", f"text in {', '.join(map(repr, texts))}",
-            "leave out texts that are none of these with --ignore NAME",
-        )  # fmt: skip
+        cure = "leave out texts that are none of these with --ignore NAME"
+        if names.unlabelled and names.given("label") not in columns:
+            label = _likely(["label"], texts).get("label", "NAME")
+            cure = f"say {option('--label-column', label)} where a text is the label; {cure}"
+        expected, got = "numbers in the others", f"text in {', '.join(map(repr, texts))}"
+        yield Question(expected, got, cure)
     for content in contents.values():
         if content.dates and names.dates is None:
             yield Question("days in one reading", "others", dates_cure(content))

@@ -42,6 +42,8 @@ def test_all_missing_options_are_told_at_once(tmp_path: Path) -> None:
     for words in ("--series-id-column NAME", "--label-column NAME", "--step-column t",
                   "--ignore NAME", "--layout wide", "--layout folders"):  # fmt: skip
         assert words in refusal
+    assert "--label-column NAME" in refused(tmp_path, text, unlabelled=True)
+    assert "--label-column" not in refused(tmp_path, text, unlabelled=True, label="kind")
     rest = refused(tmp_path, text, series_id="unit", label="kind")
     assert "--step-column t --dates dd.mm.yyyy" in rest
     assert "--ignore note" in rest
@@ -104,6 +106,8 @@ def test_a_missing_column_is_suggested_by_its_usual_name_alone(tmp_path: Path) -
     assert "--series-id-column ID --label-column class" in refusal
     assert "--step-column t" in refusal
     assert "--ignore" not in refusal
+    labels = refused(tmp_path, "ID;class;t;value\na;up;0;1.5\n", unlabelled=True)
+    assert "--label-column class" in labels
     unsure = refused(tmp_path, "id;class;target;t;value\na;up;no;0;1.5\n")
     assert "--series-id-column id --label-column NAME" in unsure
     assert "--ignore NAME" in unsure
