@@ -3,7 +3,6 @@
 import contextlib
 import os
 import threading
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,14 +12,12 @@ from seqclass.store.root import Root, printable
 
 SWEEP, UPKEEP = "ingest/local", "upkeep/local"
 AGAIN_S, MAX_ASKS, STALLED_S, LISTED_S = 30.0, 3, 40.0, 60.0
-"""Seconds until a file that is still there is reported again, the most reports of a file or a try,
-and seconds between two reports of stalled retrainings, and between two listings of an object
-store."""
-RESUMED = ("retrain-model", "ingest", "upkeep")
-"""Flows whose work the upkeep resumes."""
+"""Seconds until a file that is still there is reported again, the most reports of a file, and
+seconds between two reports of stalled retrainings, and between two listings of an object store."""
+RESUMED = {"CRASHED": ("retrain-model", "ingest", "upkeep"), "FAILED": ("retrain-model",)}
+"""Flows whose work the upkeep resumes, by the state in which their run ended."""
 
 File = tuple[str, str, tuple[Any, ...]]
-Try = tuple[str, str]
 
 
 class Watcher:
@@ -36,8 +33,6 @@ class Watcher:
         self.store = store
         self.there: set[File] = set()
         self.told: dict[File, tuple[int, float]] = {}
-        self.overdue: list[Try] = []
-        self.reports = Counter[Try]()
         self.looked = self.looking = datetime.now(UTC)
         self.asked_s = self.listed_s = float("-inf")
         self.listing: threading.Thread | None = None
@@ -62,30 +57,20 @@ class Watcher:
         return is_due
 
     def has_stalled(self, service: Service, now_s: float) -> bool:
-        """Check whether a retraining crashed, was lost with its machine, or is due for another try.
+        """Check whether a run crashed, or a retraining failed or was lost with its machine.
 
-        False if that was reported lately, or if the store is away. A try that is due is reported a
-        few times: in quiet hours it has to wait.
+        False if that was reported lately, or if the store is away.
         """
-        from seqclass.store.retrainings import overdue_tries
-
         if now_s - self.asked_s < STALLED_S:
             return False
         self.looking = datetime.now(UTC)
         with contextlib.suppress(OSError):
-            if self.store.is_local:
-                self.overdue = overdue_tries(self.store, self.looking)
-            return (
-                any(self.reports[attempt] < MAX_ASKS for attempt in self.overdue)
-                or has_crashed(service, self.looked)
-                or has_lost(service, self.store)
-            )
+            return has_crashed(service, self.looked) or has_lost(service, self.store)
         return False
 
     def note_told(self, now_s: float) -> None:
         """Record that the findings of the last look were reported."""
         self.looked, self.asked_s = self.looking, now_s
-        self.reports = Counter({attempt: self.reports[attempt] + 1 for attempt in self.overdue})
 
     def _has_listed(self, now_s: float) -> bool:
         """Check whether a listing of an object store has ended; begin the next when it is time."""
@@ -127,18 +112,20 @@ def ask(service: Service, deployment: str) -> bool:
 
 
 def has_crashed(service: Service, since: datetime) -> bool:
-    """Check whether a run of these flows has crashed since; False if the server is down."""
+    """Check whether a run that ``RESUMED`` names has ended since; False if the server is down."""
     from prefect.client.schemas import filters
-    from prefect.client.schemas.objects import StateType
 
-    crashed = filters.FlowRunFilterStateType(any_=[StateType.CRASHED])
-    run_filter = filters.FlowRunFilter(
-        state=filters.FlowRunFilterState(type=crashed),
-        end_time=filters.FlowRunFilterEndTime.model_validate({"after_": since}),
-    )
-    flows = filters.FlowFilter(name=filters.FlowFilterName(any_=list(RESUMED)))
     with server_may_be_away(), client_of(service) as client:
-        return bool(client.read_flow_runs(flow_filter=flows, flow_run_filter=run_filter, limit=1))
+        return any(
+            client.read_flow_runs(
+                flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=list(names))),
+                flow_run_filter=filters.FlowRunFilter.model_validate(
+                    {"state": {"type": {"any_": [state]}}, "end_time": {"after_": since}}
+                ),
+                limit=1,
+            )
+            for state, names in RESUMED.items()
+        )
     return False
 
 

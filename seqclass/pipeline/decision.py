@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -164,14 +163,14 @@ def note_failure(new_data: NewData, error: str, run: RetrainRun) -> Outcome | No
     """Keep the error of a try; after the last try, seal it as the decision and return it."""
     root, name = run.root, run.model
     attempt = attempt_at(root, new_data)
-    if attempt is None or attempt.tries < run.spec.tries:
+    if attempt is None or attempt["tries"] < run.spec.tries:
         if attempt is not None:
-            write_attempt(root, name, replace(attempt, error=error))
+            write_attempt(root, name, {**attempt, "error": error})
         return None
     outcome: Outcome = {
         **_look(new_data, {"resting": None, "words": [], "quality": None, "drift": None}),
         "decision": FAILED,
-        "reasons": [f"{attempt.tries} tries failed, the last one: {error}"],
+        "reasons": [f"{attempt['tries']} tries failed, the last one: {error}"],
         "settled": False,
     }
     with staging(root, f"retraining-{name}") as folder:

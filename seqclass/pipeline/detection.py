@@ -11,11 +11,11 @@ from seqclass.pipeline.compare import pairs_of
 from seqclass.policies import is_paused
 from seqclass.store.datasets import Dataset, became_newest, open_dataset
 from seqclass.store.manifests import RetrainingRecord, known_dataset
+from seqclass.store.record_types import Attempt
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import (
     FAILED,
-    Attempt,
     Pair,
     end_attempt,
     last_settled,
@@ -101,8 +101,7 @@ def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: 
             waiting = _too_few(new_data, spec)
     if waiting is not None:
         end_attempt(root, name)
-    waiting = waiting or early or _before_next_try(root, new_data, spec, now)
-    return replace(new_data, waiting=waiting)
+    return replace(new_data, waiting=waiting or early)
 
 
 Found = TypeVar("Found")
@@ -156,8 +155,9 @@ def _standing(root: Root, name: str) -> tuple[NewData, Dataset]:
 def attempt_at(root: Root, new_data: NewData) -> Attempt | None:
     """Return the attempt at these rows to beat this champion."""
     attempt = read_attempt(root, new_data.name)
-    same = attempt and (attempt.champion, attempt.dataset) == (new_data.champion, new_data.latest)
-    return attempt if same else None
+    if attempt is None or attempt["champion"] != new_data.champion:
+        return None
+    return attempt if attempt["dataset"] == new_data.latest else None
 
 
 def _given_up(new_data: NewData, records: list[RetrainingRecord], spec: RetrainSpec) -> str | None:
@@ -169,16 +169,6 @@ def _given_up(new_data: NewData, records: list[RetrainingRecord], spec: RetrainS
     return (
         f"given up: {'; '.join(last['reasons'])}; put it right, and 'seqclass retrain "
         f"{new_data.name} --again' tries once more"
-    )
-
-
-def _before_next_try(root: Root, new_data: NewData, spec: RetrainSpec, now: datetime) -> str | None:
-    attempt = attempt_at(root, new_data)
-    if attempt is None or spec.again or now >= attempt.next_try:
-        return None
-    return (
-        f"try {attempt.tries} of {spec.tries} failed: {attempt.error or NO_WORD}; the next follows "
-        f"{attempt.next_try.astimezone(UTC):%H:%M:%S} UTC"
     )
 
 
@@ -244,10 +234,12 @@ def begin_try(new_data: NewData, turn: RetrainRun) -> int:
     """
     root, spec = turn.root, turn.spec
     last = None if spec.again else attempt_at(root, new_data)
-    if last is not None and last.tries >= spec.tries:
-        raise ChildProcessError(f"{last.error or NO_WORD}; see the system's log, and free memory")
-    tries = last.tries + 1 if last else 1
-    attempt = Attempt(new_data.champion, new_data.latest, tries, turn.now.isoformat())
+    if last is not None and last["tries"] >= spec.tries:
+        raise ChildProcessError(
+            f"{last['error'] or NO_WORD}; see the system's log, and free memory"
+        )
+    tries = last["tries"] + 1 if last else 1
+    attempt = Attempt(champion=new_data.champion, dataset=new_data.latest, tries=tries, error=None)
     write_attempt(root, new_data.name, attempt)
     logger.info("try %d of %d", tries, spec.tries)
     return tries

@@ -118,7 +118,7 @@ def _of_retrainings(root: Root, models: Sequence[ModelSummary]) -> list[Metric]:
             decided.add_metric([name, decision], count)
         waited.add_metric([name], len(looks), sum(look.waited_s for look in looks))
         attempt = read_attempt(root, name) if name in under_way else None
-        tries.add_metric([name], attempt.tries if attempt else 0)
+        tries.add_metric([name], attempt["tries"] if attempt else 0)
     return [decided, waited, tries]
 
 

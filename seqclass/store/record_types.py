@@ -87,6 +87,19 @@ class DatasetLogEntry(LogEntry):
     state: DatasetState
 
 
+class Attempt(TypedDict):
+    """The tries of a challenger of this champion on this dataset.
+
+    champion: its version. dataset: its version. tries: number of tries. error: the error of the
+    last one, null if it was killed.
+    """
+
+    champion: str
+    dataset: str
+    tries: int
+    error: str | None
+
+
 class Overdue(TypedDict):
     """A decision that is overdue, of which somebody was told. dataset: the version it is about."""
 

@@ -8,21 +8,18 @@ import contextlib
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.store.locks import is_locked
 from seqclass.store.log import LOG, STAMP, entry_name, read_entry
 from seqclass.store.manifests import RetrainingManifest, RetrainingRecord
-from seqclass.store.record_types import Overdue
+from seqclass.store.record_types import Attempt, Overdue
 from seqclass.store.root import (
     DamagedError,
     Damages,
-    Record,
     Root,
     check_file,
     describe_folder,
@@ -137,43 +134,18 @@ def commit_retraining(
 
 
 ATTEMPT, TOLD, RETRAINING = "attempt.json", "overdue.json", "retraining"
-FIRST_WAIT_S = 15.0
-"""Seconds from the start of the first try to the second; each further wait is twice as long."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """The tries of a challenger of this champion on this dataset.
-
-    champion: its version. dataset: its version. tries: number of tries. began: when the last one
-    began (ISO 8601). error: the error of the last one, null if it was killed.
-    """
-
-    champion: str
-    dataset: str
-    tries: int
-    began: str
-    error: str | None = None
-
-    @property
-    def next_try(self) -> datetime:
-        """The time of the next try; the waits double from try to try."""
-        wait = timedelta(seconds=FIRST_WAIT_S * 2 ** (self.tries - 1))
-        return datetime.fromisoformat(self.began) + wait
 
 
 def read_attempt(root: Root, model: str) -> Attempt | None:
     """Return the attempt that waits for a decision; None if none can be read."""
-    path = _path(root, model)
-    with contextlib.suppress(DamagedError, TypeError, ValueError, OverflowError):
-        attempt = Attempt(**read_record(root, path, Record)) if root.fs.exists(path) else None
-        return attempt if attempt and attempt.next_try.tzinfo else None
+    with contextlib.suppress(DamagedError):
+        return read_record(root, _path(root, model), Attempt)
     return None
 
 
 def write_attempt(root: Root, model: str, attempt: Attempt) -> None:
     """Keep the attempt until it is decided."""
-    replace_file(root, _path(root, model), json.dumps(asdict(attempt), indent=2).encode())
+    replace_file(root, _path(root, model), json.dumps(attempt, indent=2).encode())
 
 
 def end_attempt(root: Root, model: str) -> None:
@@ -191,19 +163,6 @@ def attempted(root: Root) -> list[str]:
         below = [root.parts_of(path)[1:] for path in root.fs.find(root.join(RETRAININGS))]
         return sorted(parts[0] for parts in below if parts[1:] == [ATTEMPT])
     return [name for name in root.names(RETRAININGS) if root.fs.exists(_path(root, name))]
-
-
-def overdue_tries(root: Root, now: datetime) -> list[tuple[str, str]]:
-    """Return model and begin of each failed or dead try after which another is due, at which nobody
-    works."""
-    attempts = ((name, read_attempt(root, name)) for name in attempted(root))
-    return [
-        (name, attempt.began)
-        for name, attempt in attempts
-        if attempt is not None
-        and now >= attempt.next_try
-        and not is_locked(root, RETRAINING, "models", name)
-    ]
 
 
 def is_told(root: Root, model: str, dataset: str) -> bool:

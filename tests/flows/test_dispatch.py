@@ -1,6 +1,7 @@
 """Which retrainings the upkeep starts: a lost machine holds up no model."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,10 +10,12 @@ import pytest
 from prefect.events.worker import EventsWorker
 from prefect.flow_engine import run_flow
 from prefect.settings import temporary_settings
+from prefect.states import Crashed, Failed, Running
 
 from seqclass.flows.dispatch import BEGIN_S, has_lost_run, read_all, start_retrainings
 from seqclass.flows.retraining import retrain_model
 from seqclass.flows.service.server import Service, client_of, client_settings, mark_environment
+from seqclass.flows.service.watcher import has_crashed
 from seqclass.flows.service.worker import deploy, make_pool
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.training import MET_ANOTHER
@@ -43,8 +46,6 @@ def service(
 @pytest.fixture
 def begun(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A retraining of ``toy`` that a worker began long ago, as Prefect says."""
-    from prefect.states import Running
-
     monkeypatch.setattr("seqclass.flows.dispatch.BEGIN_S", -1.0)
     with client_of(service) as client:
         deployment = client.read_deployment_by_name("retrain-model/local")
@@ -77,6 +78,16 @@ def test_a_model_that_a_run_works_on_is_left_to_it(begun: Any, root: Root) -> No
         assert not has_lost_run(begun, root)
         assert start_retrainings(["toy"], root) == []
     assert start_retrainings(["toy"], root) == ["toy"]
+
+
+def test_a_retraining_that_fails_or_crashes_calls_the_upkeep(begun: Any, service: Service) -> None:
+    before = datetime.now(UTC)
+    [run] = begun.read_flow_runs()
+    assert not has_crashed(service, before)
+    for end in (Failed, Crashed):
+        begun.set_flow_run_state(run.id, end(), force=True)
+        assert has_crashed(service, before)
+    assert not has_crashed(service, datetime.now(UTC))
 
 
 def test_a_run_that_a_worker_has_just_taken_is_about_to_begin(

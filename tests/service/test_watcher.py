@@ -12,14 +12,11 @@ from seqclass.flows.service.watcher import (
     AGAIN_S,
     LISTED_S,
     MAX_ASKS,
-    STALLED_S,
     SWEEP,
     Watcher,
     ask,
 )
-from seqclass.store.retrainings import Attempt, write_attempt
 from seqclass.store.root import Root, open_root
-from tests.support.places import NOW
 from tests.support.rights import ordinary_rights
 from tests.support.servers import free_port
 
@@ -142,38 +139,3 @@ def test_a_root_without_inboxes_or_a_server_that_is_away_do_no_harm(root: Root) 
     assert not Watcher(root).has_news(0)
     assert not Watcher(open_root("memory://nowhere")).has_news(0)
     assert not ask(Service("http://127.0.0.1:9/api", ""), SWEEP)
-
-
-def test_a_retraining_that_stands_still_is_told_of_until_somebody_hears(watcher: Watcher) -> None:
-    """The server may be away when a try is due; once it was told, it has time to act."""
-    away = Service("http://127.0.0.1:9/api", "")
-    assert not watcher.has_stalled(away, 0)
-    attempt = Attempt("models/toy@v1", "datasets/toy@0", 1, NOW.isoformat())
-    write_attempt(watcher.store, "toy", attempt)
-    assert watcher.has_stalled(away, 1)
-    assert watcher.has_stalled(away, 2)
-    watcher.note_told(2)
-    assert not watcher.has_stalled(away, 3)
-    assert watcher.has_stalled(away, 2 + STALLED_S)
-
-
-def test_a_try_that_has_to_wait_is_told_of_a_few_times(watcher: Watcher) -> None:
-    """In quiet hours no upkeep may begin it."""
-    away, stalls = Service("http://127.0.0.1:9/api", ""), []
-    for tries in (1, 2):
-        attempt = Attempt("models/toy@v1", "datasets/toy@0", tries, f"2026-01-0{tries}T00:00+00:00")
-        write_attempt(watcher.store, "toy", attempt)
-        for number in range(MAX_ASKS + 1):
-            now_s = (10 * tries + number) * STALLED_S
-            stalls.append(watcher.has_stalled(away, now_s))
-            if stalls[-1]:
-                watcher.note_told(now_s)
-    assert stalls == 2 * [*[True] * MAX_ASKS, False]
-
-
-def test_tries_that_may_not_be_read_do_no_harm(watcher: Watcher) -> None:
-    attempt = Attempt("models/toy@v1", "datasets/toy@0", 1, NOW.isoformat())
-    write_attempt(watcher.store, "toy", attempt)
-    Path(watcher.store.join("retrainings", "toy", "attempt.json")).chmod(0)
-    with ordinary_rights():
-        assert not watcher.has_stalled(Service("http://127.0.0.1:9/api", ""), 0)

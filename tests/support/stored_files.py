@@ -32,13 +32,13 @@ from seqclass.store.format_version import FormatRecord
 from seqclass.store.inbox import INBOX
 from seqclass.store.manifests import SEALED_TYPES, SeedManifest
 from seqclass.store.record_types import (
+    Attempt,
     DatasetLogEntry,
     ListedVersions,
     ModelLogEntry,
     Overdue,
     Pruning,
 )
-from seqclass.store.retrainings import Attempt
 from seqclass.store.root import Root, read_bytes
 from seqclass.store.staging import STAGING
 from seqclass.store.validation import Time

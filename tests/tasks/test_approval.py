@@ -25,7 +25,6 @@ from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import (
-    Attempt,
     last_settled,
     read_attempt,
     retrainings_of,
@@ -47,7 +46,9 @@ YES, NO = (True, "I looked"), (False, "labels are odd")
 def asked(root: Root) -> Root:
     """A champion v1, and a v2 that passed the gate and awaits approval for a day."""
     store_two(root)
-    write_attempt(root, "toy", Attempt("models/toy@v1", "d", 1, NOW.isoformat()))
+    write_attempt(
+        root, "toy", {"champion": "models/toy@v1", "dataset": "d", "tries": 1, "error": None}
+    )
     apply_verdict(root, VERDICT, spec=DAY)
     return root
 

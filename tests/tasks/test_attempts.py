@@ -1,7 +1,7 @@
-"""Tries at a retraining: counted before they begin, spaced, and given up with a decision."""
+"""Tries at a retraining: counted before they begin, and given up with a decision."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,7 @@ from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.decision import note_failure
 from seqclass.pipeline.detection import NewData, RetrainRun, begin_try, find_new_data
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.locks import try_lock
-from seqclass.store.retrainings import (
-    FIRST_WAIT_S,
-    Attempt,
-    overdue_tries,
-    read_attempt,
-    retrainings_of,
-    write_attempt,
-)
+from seqclass.store.retrainings import read_attempt, retrainings_of
 from seqclass.store.root import Damages, Root
 from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
@@ -56,16 +48,6 @@ def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def test_a_failed_try_is_followed_by_another_after_a_wait_that_doubles(waiting: Root) -> None:
-    spec = RetrainSpec(tries=3)
-    assert attempt(waiting, NOW, spec, "no memory") is None
-    why = news(waiting, later(FIRST_WAIT_S - 1), spec).waiting
-    assert why == "try 1 of 3 failed: no memory; the next follows 03:04:20 UTC"
-    assert attempt(waiting, later(FIRST_WAIT_S), spec, "no memory") is None
-    assert "try 2 of 3" in news(waiting, later(3 * FIRST_WAIT_S - 1), spec).waiting
-    assert news(waiting, later(3 * FIRST_WAIT_S), spec).waiting is None
-
-
 @pytest.mark.parametrize("error", ["no memory", ""], ids=["fails", "is killed"])
 def test_the_last_try_ends_in_one_decision_with_its_reason(waiting: Root, error: str) -> None:
     assert attempt(waiting, NOW, error=error) is None
@@ -94,9 +76,9 @@ def given_up(root: Root) -> None:
 def test_a_hand_tries_once_more_and_nobody_goes_on_by_himself(waiting: Root) -> None:
     given_up(waiting)
     assert attempt(waiting, later(700), RetrainSpec(tries=2, again=True), "no memory") is None
-    assert overdue_tries(waiting, later(10_000))
+    assert read_attempt(waiting, "toy") is not None
     assert news(waiting, later(10_000)).waiting.startswith("given up")
-    assert not overdue_tries(waiting, later(10_000))
+    assert read_attempt(waiting, "toy") is None
     assert len(retrainings_of(waiting, "toy")) == 1
 
 
@@ -107,7 +89,7 @@ def test_further_rows_are_another_retraining(waiting: Root) -> None:
     assert attempt(waiting, later(700), error="no memory") is None
     attempted = read_attempt(waiting, "toy")
     assert attempted is not None
-    assert (attempted.tries, attempted.error) == (1, "no memory")
+    assert (attempted["tries"], attempted["error"]) == (1, "no memory")
 
 
 def test_nothing_begins_in_quiet_hours_but_by_hand_and_tries_are_counted_on_after_them(
@@ -126,27 +108,10 @@ def test_nothing_begins_in_quiet_hours_but_by_hand_and_tries_are_counted_on_afte
     assert decided["decision"] == "failed"
 
 
-def test_what_is_overdue_is_what_nobody_is_at(waiting: Root) -> None:
-    assert not overdue_tries(waiting, NOW)
-    attempt(waiting, NOW)
-    assert not overdue_tries(waiting, later(FIRST_WAIT_S - 1))
-    assert [name for name, _ in overdue_tries(waiting, later(FIRST_WAIT_S))] == ["toy"]
-    with try_lock(waiting, "retraining", "models", "toy"):
-        assert not overdue_tries(waiting, later(FIRST_WAIT_S))
-
-
 def test_a_damaged_attempt_is_none(waiting: Root) -> None:
-    write_attempt(waiting, "toy", Attempt("models/toy@v1", "d", 1, NOW.isoformat()))
+    attempt(waiting, NOW)
     path = Path(waiting.join("retrainings", "toy", "attempt.json"))
-    sound = path.read_text()
-    for damaged in (
-        "{",
-        '{"champion": 3}',
-        sound.replace(NOW.isoformat(), "now"),
-        sound.replace("+00:00", ""),
-        sound.replace('"tries": 1', '"tries": 2000'),
-    ):
+    for damaged in ("{", '{"champion": 3}'):
         path.write_text(damaged)
         assert read_attempt(waiting, "toy") is None, damaged
-        assert not overdue_tries(waiting, datetime.now(UTC))
         assert verify_tree(waiting)["bad"] == []

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.prometheus import METRICS, metrics_text, write_metrics
-from seqclass.store.retrainings import Attempt, commit_retraining, write_attempt
+from seqclass.store.retrainings import commit_retraining, write_attempt
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command, CountRequests
@@ -55,7 +55,9 @@ def kept(root: Root) -> Root:
         with staging(root, "retraining") as folder:
             record = {**DECIDED, "decision": decision, "dataset": known, "waited_s": 10.0 * number}
             commit_retraining(root, folder, "toy", record, NOW + timedelta(seconds=number))
-    write_attempt(root, "toy", Attempt("models/toy@v1", "d", 3, NOW.isoformat()))
+    write_attempt(
+        root, "toy", {"champion": "models/toy@v1", "dataset": "d", "tries": 3, "error": None}
+    )
     aside = Path(root.join("inbox", "toy", "quarantine"))
     aside.mkdir(parents=True)
     for name in ("a.csv", "a.csv.reason.txt", "../b.csv"):
@@ -115,7 +117,9 @@ def many(bucket: Root) -> Root:
             decide(bucket, name, decision, second)
         bucket.fs.pipe_file(bucket.join("inbox", name, "a.csv"), b"x")
         bucket.fs.pipe_file(bucket.join("inbox", name, "done", "b.csv"), b"x")
-    write_attempt(bucket, "m1", Attempt("models/m1@v1", "d", 2, NOW.isoformat()))
+    write_attempt(
+        bucket, "m1", {"champion": "models/m1@v1", "dataset": "d", "tries": 2, "error": None}
+    )
     return bucket
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from seqclass.pages import index_pages
 from seqclass.store.layout import AGAIN, CHECKED, KEPT, LAYOUT, SEALED, WORK, place_of
-from seqclass.store.retrainings import Attempt, note_told, write_attempt
+from seqclass.store.retrainings import note_told, write_attempt
 from seqclass.store.root import Root
-from tests.support.places import NOW
 from tests.support.small_roots import store_all
 from tests.support.stored_files import (
     SCHEMAS,
@@ -42,7 +41,11 @@ def test_a_trained_and_studied_tree_holds_what_is_declared(tree: Root) -> None:
 
 def test_a_small_root_holds_what_is_declared(root: Root, tmp_path: Path) -> None:
     store_all(root)
-    write_attempt(root, "m", Attempt("models/m@v2", "datasets/toy@0", 1, NOW.isoformat()))
+    write_attempt(
+        root,
+        "m",
+        {"champion": "models/m@v2", "dataset": "datasets/toy@0", "tries": 1, "error": None},
+    )
     note_told(root, "m", "datasets/toy@0")
     index_pages.write_all(root)
     made_up = ("votes-", "/stability.json", "comparison.json", "/runs/")

@@ -28,7 +28,7 @@ from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import delete_all, find_name, plan_pruning
 from seqclass.store.queues import write_labels, write_queue
 from seqclass.store.registry import MoveReason, champion_of, is_deleted
-from seqclass.store.retrainings import RETRAINING, Attempt, commit_retraining, write_attempt
+from seqclass.store.retrainings import RETRAINING, commit_retraining, write_attempt
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.scores import ScoreSet
 from seqclass.store.staging import staging
@@ -189,7 +189,7 @@ def leave_all_kinds(root: Root) -> None:
     write_queue(root, "toy", EMPTY, {**about, "reasons": {}}, NOW)
     counted = {"parent": "x", "changed": 0, "confirmed": 0, "sha256": "0" * 64}
     write_labels(root, ("toy", "0" * 16), EMPTY, {**about, **counted}, NOW)
-    write_attempt(root, "toy", Attempt("v7", "x", 1, NOW.isoformat()))
+    write_attempt(root, "toy", {"champion": "v7", "dataset": "x", "tries": 1, "error": None})
     ask(next_turn(root, "toy"), "v8", MoveReason("me", "why", {}), NOW + timedelta(days=10_000))
 
 
