@@ -1,11 +1,10 @@
 """Retrainings that the upkeep starts on the server without waiting for them.
 
-In a local root a lock shows whether a run works on a model. In an object store its state in Prefect
-does: a run whose machine is lost crashes when no heartbeat has come for a while.
+Its state in Prefect shows whether a run works on a model: ``seqclass up`` ends a run whose process
+is gone, and one whose machine is lost crashes when no heartbeat has come for a while.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from prefect.client.orchestration import get_client
@@ -14,22 +13,17 @@ from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
 
 from seqclass.policies import policy_of
-from seqclass.store.locks import is_locked
-from seqclass.store.retrainings import RETRAINING
 from seqclass.store.root import Root
 
 DEPLOYMENT = "retrain-model/local"
-BEGIN_S = 60.0
-"""Seconds after which a run that a worker took holds the lock of its model."""
 UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
 
 
 def start_retrainings(models: list[str], root: Root) -> list[str]:
     """Start a run for each model that no run works on or waits for; returns their names."""
     with get_client(sync_client=True) as client:
-        runs = unfinished_runs(client)
-        busy = {_model_of(run) for run in runs if not (root.is_local and _has_begun(run))}
-        started = [model for model in models if model not in busy and not _is_at_work(root, model)]
+        busy = {_model_of(run) for run in unfinished_runs(client)}
+        started = [model for model in models if model not in busy]
         deployment = client.read_deployment_by_name(DEPLOYMENT)
         for model in started:
             _start(client, deployment, model, queue_of(root, model))
@@ -49,7 +43,7 @@ def hand_over(model: str, root: Root) -> str | None:
         return None
     with get_client(sync_client=True) as client:
         others = [run for run in unfinished_runs(client) if run.id != this_run.id]
-        if model not in {_model_of(run) for run in others if not _has_begun(run)}:
+        if model not in {_model_of(run) for run in others if not run.state.is_running()}:
             _start(client, client.read_deployment_by_name(DEPLOYMENT), model, queue)
     return queue
 
@@ -82,17 +76,6 @@ def _start(client: Any, deployment: Any, model: str, queue: str | None) -> None:
     )
 
 
-def has_lost_run(client: Any, root: Root) -> bool:
-    """Check whether a run counts as begun although no process holds the lock of its model.
-
-    False in an object store, where nobody knows.
-    """
-    if not root.is_local:
-        return False
-    begun = {_model_of(run) for run in unfinished_runs(client) if _has_begun(run)}
-    return any(not _is_at_work(root, model) for model in begun)
-
-
 def unfinished_runs(client: Any) -> list[Any]:
     """Return runs of the deployment that have not ended, as far as the server knows."""
     deployment = client.read_deployment_by_name(DEPLOYMENT)
@@ -113,13 +96,3 @@ def read_all(read: Callable[..., list[Any]], **query: Any) -> list[Any]:
 
 def _model_of(run: Any) -> str:
     return str(run.parameters.get("model")).removeprefix("models/").partition("@")[0]
-
-
-def _has_begun(run: Any) -> bool:
-    """Check whether a worker took the run so long ago that a living run would hold the lock."""
-    age_s = (datetime.now(UTC) - run.state.timestamp).total_seconds()
-    return not run.state.is_scheduled() and age_s > BEGIN_S
-
-
-def _is_at_work(root: Root, model: str) -> bool:
-    return is_locked(root, RETRAINING, "models", model)

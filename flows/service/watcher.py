@@ -57,16 +57,11 @@ class Watcher:
         return is_due
 
     def has_stalled(self, service: Service, now_s: float) -> bool:
-        """Check whether a run crashed, or a retraining failed or was lost with its machine.
-
-        False if that was reported lately, or if the store is away.
-        """
+        """Check whether a run crashed or a retraining failed; False if that was reported lately."""
         if now_s - self.asked_s < STALLED_S:
             return False
         self.looking = datetime.now(UTC)
-        with contextlib.suppress(OSError):
-            return has_crashed(service, self.looked) or has_lost(service, self.store)
-        return False
+        return has_crashed(service, self.looked)
 
     def note_told(self, now_s: float) -> None:
         """Record that the findings of the last look were reported."""
@@ -126,13 +121,4 @@ def has_crashed(service: Service, since: datetime) -> bool:
             )
             for state, names in RESUMED.items()
         )
-    return False
-
-
-def has_lost(service: Service, root: Root) -> bool:
-    """Check whether a retraining counts as running although no process holds its model's lock."""
-    from seqclass.flows.dispatch import has_lost_run
-
-    with server_may_be_away(), client_of(service) as client:
-        return has_lost_run(client, root)
     return False

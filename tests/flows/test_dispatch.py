@@ -12,7 +12,7 @@ from prefect.flow_engine import run_flow
 from prefect.settings import temporary_settings
 from prefect.states import Crashed, Failed, Running
 
-from seqclass.flows.dispatch import BEGIN_S, has_lost_run, read_all, start_retrainings
+from seqclass.flows.dispatch import read_all, start_retrainings
 from seqclass.flows.retraining import retrain_model
 from seqclass.flows.service.server import Service, client_of, client_settings, mark_environment
 from seqclass.flows.service.watcher import has_crashed
@@ -20,12 +20,9 @@ from seqclass.flows.service.worker import deploy, make_pool
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.training import MET_ANOTHER
 from seqclass.policies import set_policy
-from seqclass.store.locks import try_lock
 from seqclass.store.root import Root
 from tests.support.servers import kept_server
 from tests.support.stored import store_champion, store_series
-
-LOCK = ("retraining", "models", "toy")
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +41,8 @@ def service(
 
 
 @pytest.fixture
-def begun(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A retraining of ``toy`` that a worker began long ago, as Prefect says."""
-    monkeypatch.setattr("seqclass.flows.dispatch.BEGIN_S", -1.0)
+def begun(service: Service) -> Iterator[Any]:
+    """A retraining of ``toy`` that a worker began, as Prefect says."""
     with client_of(service) as client:
         deployment = client.read_deployment_by_name("retrain-model/local")
         run = client.create_flow_run_from_deployment(deployment.id, parameters={"model": "toy"})
@@ -56,11 +52,13 @@ def begun(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             client.delete_flow_run(waiting.id)
 
 
-def test_in_a_bucket_a_run_that_counts_as_running_is_at_work(begun: Any, bucket: Root) -> None:
+def test_a_run_that_counts_as_running_is_at_work(begun: Any, root: Root) -> None:
     """Its state says so: a run that is lost crashes when no heartbeat comes."""
-    assert not has_lost_run(begun, bucket)
-    assert start_retrainings(["toy", "other"], bucket) == ["other"]
-    assert start_retrainings(["toy", "other"], bucket) == []
+    assert start_retrainings(["toy", "other"], root) == ["other"]
+    assert start_retrainings(["toy", "other"], root) == []
+    for run in begun.read_flow_runs():
+        begun.set_flow_run_state(run.id, Crashed(), force=True)
+    assert start_retrainings(["toy"], root) == ["toy"]
 
 
 def test_in_a_bucket_the_later_of_two_runs_leaves(begun: Any, bucket: Root) -> None:
@@ -73,13 +71,6 @@ def test_in_a_bucket_the_later_of_two_runs_leaves(begun: Any, bucket: Root) -> N
     assert (state.name, MET_ANOTHER in state.message) == ("NothingNew", True)
 
 
-def test_a_model_that_a_run_works_on_is_left_to_it(begun: Any, root: Root) -> None:
-    with try_lock(root, *LOCK):
-        assert not has_lost_run(begun, root)
-        assert start_retrainings(["toy"], root) == []
-    assert start_retrainings(["toy"], root) == ["toy"]
-
-
 def test_a_retraining_that_fails_or_crashes_calls_the_upkeep(begun: Any, service: Service) -> None:
     before = datetime.now(UTC)
     [run] = begun.read_flow_runs()
@@ -88,14 +79,6 @@ def test_a_retraining_that_fails_or_crashes_calls_the_upkeep(begun: Any, service
         begun.set_flow_run_state(run.id, end(), force=True)
         assert has_crashed(service, before)
     assert not has_crashed(service, datetime.now(UTC))
-
-
-def test_a_run_that_a_worker_has_just_taken_is_about_to_begin(
-    begun: Any, root: Root, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("seqclass.flows.dispatch.BEGIN_S", BEGIN_S)
-    assert not has_lost_run(begun, root)
-    assert start_retrainings(["toy"], root) == []
 
 
 def queues(client: Any) -> dict[UUID, str]:
