@@ -45,7 +45,6 @@ from seqclass.flows.service.worker import (
     deploy,
     deployed_flows,
     deployments_of_file,
-    drop_former,
     hide_place,
     make_pool,
     online_workers,
@@ -194,7 +193,6 @@ def _set_up(store: Root, service: Service, children: Children, environment: dict
         say(f"workers: starting; {at_once()} seeds at a time on {capacity()}")
         children.start_workers()
         deploy(service, environment)
-        drop_former(client)
         hide_place(client, set(deployments_of_file()))
         watch_runs(SILENCE_S, PENDING_S, deployed_flows(client))
         await_workers(client, store, children.workers, before)

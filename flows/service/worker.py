@@ -34,14 +34,6 @@ WIDE = "2000"
 """Columns of a terminal in which no message of Prefect is broken into lines."""
 PLACE = ("root", "now")
 """Parameters that a worker's run can't choose: its root and its time."""
-FORMER = {"upkeep/local": {"nightly"}}
-"""Slugs of schedules that earlier versions of prefect.yaml had.
-
-Prefect keeps a schedule that the file no longer names, and its ``replaces`` is refused once the
-schedule has the new slug.
-"""
-FORMER_FLOWS = ("flows.searching.search_architecture",)
-"""Entrypoints of deployments that earlier versions of prefect.yaml had."""
 
 
 class Share(NamedTuple):
@@ -205,17 +197,3 @@ def hide_place(client: Any, declared: set[tuple[str, str]]) -> None:
             changed = {**schema, "properties": shown}
             update = DeploymentUpdate.model_validate({"parameter_openapi_schema": changed})
             client.update_deployment(deployment.id, update)
-
-
-def drop_former(client: Any) -> None:
-    """Remove the schedules and deployments of an earlier version that this one does not have."""
-    from seqclass.flows.dispatch import read_all
-
-    for name, slugs in FORMER.items():
-        deployment = client.read_deployment_by_name(name)
-        for schedule in deployment.schedules:
-            if schedule.slug in slugs:
-                client.delete_deployment_schedule(deployment.id, schedule.id)
-    for deployment in read_all(client.read_deployments):
-        if deployment.entrypoint in FORMER_FLOWS:
-            client.delete_deployment(deployment.id)

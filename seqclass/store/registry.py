@@ -26,11 +26,6 @@ def champion_of(root: Root, name: str) -> str | None:
     return state_of(root, name)["champion"]
 
 
-def champion_since(root: Root, name: str) -> str | None:
-    """Return since when (ISO 8601) the champion has been champion, or None without one."""
-    return state_of(root, name)["since"]
-
-
 def open_model(root: Root, ref: str) -> Model:
     """Find ``models/<name>@<version or alias>``; a bare name means its champion.
 

@@ -24,7 +24,7 @@ from seqclass.flows.service.server import (
     mark_environment,
     start_server,
 )
-from seqclass.flows.service.worker import deploy, deployments_of_file, drop_former, make_pool
+from seqclass.flows.service.worker import deploy, deployments_of_file, make_pool
 from seqclass.store.root import Root
 from tests.support.servers import kept_server
 from tests.support.service import command
@@ -62,27 +62,6 @@ def test_deploying_again_leaves_what_there_is(served: tuple[Service, Any]) -> No
     assert before["seqclass.flows.upkeep.keep_models"][2] == ["upkeep"]
     deploy(service, mark_environment(service))
     assert deployed(client) == before
-
-
-def test_what_an_earlier_version_deployed_gives_way(served: tuple[Service, Any]) -> None:
-    """The upkeep's schedule was called nightly once, and there was a search."""
-    from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.client.schemas.schedules import CronSchedule
-
-    nightly = DeploymentScheduleCreate(schedule=CronSchedule(cron="23 3 * * *"), slug="nightly")
-    mine = DeploymentScheduleCreate(schedule=CronSchedule(cron="1 1 * * *"), slug="mine")
-    service, client = served
-    upkeep = client.read_deployment_by_name("upkeep/local")
-    [present] = upkeep.schedules
-    client.delete_deployment_schedule(upkeep.id, present.id)
-    client.create_deployment_schedules(upkeep.id, [nightly, mine])
-    entrypoint = "flows.searching.search_architecture"
-    client.create_deployment(upkeep.flow_id, "former", entrypoint=entrypoint)
-    for _ in range(2):
-        deploy(service, mark_environment(service))
-        drop_former(client)
-        assert deployed(client)["seqclass.flows.upkeep.keep_models"][2] == ["mine", "upkeep"]
-        assert entrypoint not in {d.entrypoint for d in client.read_deployments()}
 
 
 def test_doctor_names_a_paused_schedule_which_deploying_resumes(

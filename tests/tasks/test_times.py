@@ -10,8 +10,8 @@ from seqclass.pipeline.detection import find_new_data
 from seqclass.pipeline.promote import roll_back
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import became_newest, write_dataset
-from seqclass.store.log import next_turn, read_log
-from seqclass.store.registry import MoveReason, champion_since, move_champion, tenures_of
+from seqclass.store.log import next_turn, read_log, state_of
+from seqclass.store.registry import MoveReason, move_champion, tenures_of
 from seqclass.store.retrainings import retrainings_of
 from seqclass.store.root import Damages, Root
 from tests.support.places import NOW
@@ -31,7 +31,7 @@ def test_a_move_bears_the_time_at_which_it_was_made(root: Root) -> None:
     apply_verdict(root, VERDICT, now=None)  # a retraining that began at NOW
     moved = moment(read_log(root, "toy")[-1]["time"])
     assert before <= moved <= datetime.now(UTC)
-    assert moment(champion_since(root, "toy")) == moved
+    assert moment(state_of(root, "toy")["since"]) == moved
     assert before <= moment(retrainings_of(root, "toy")[-1]["created"]) <= moved
     first, second = tenures_of(root, "toy")
     assert (first.until, second.since) == (moved, moved)
