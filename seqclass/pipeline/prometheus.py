@@ -16,7 +16,7 @@ from prometheus_client.core import (
 from seqclass.pages.model_summary import summary_now
 from seqclass.pages.records import ModelSummary
 from seqclass.store.inbox import inbox_states
-from seqclass.store.retrainings import RETRAININGS, attempted, read_attempt
+from seqclass.store.retrainings import RETRAININGS, read_attempt
 from seqclass.store.root import Root, replace_file
 
 METRICS = "metrics.prom"
@@ -109,15 +109,13 @@ def _of_retrainings(root: Root, models: Sequence[ModelSummary]) -> list[Metric]:
     tries = GaugeMetricFamily(
         "seqclass_tries", "Tries at the decision that is still to come.", labels=["model"]
     )
-    under_way = set(attempted(root))
     for model in models:
-        name, looks = model.name, model.retrainings
-        if not looks and name not in under_way:
+        name, looks, attempt = model.name, model.retrainings, read_attempt(root, model.name)
+        if not looks and attempt is None:
             continue
         for decision, count in Counter(look.decision for look in looks).items():
             decided.add_metric([name, decision], count)
         waited.add_metric([name], len(looks), sum(look.waited_s for look in looks))
-        attempt = read_attempt(root, name) if name in under_way else None
         tries.add_metric([name], attempt["tries"] if attempt else 0)
     return [decided, waited, tries]
 
