@@ -60,16 +60,19 @@ def mine(imported: Path, root: Root) -> Dataset:
     return open_dataset(root, "mine")
 
 
+@pytest.mark.system
 def test_the_next_step_of_an_import_trains_in_its_root(
     seqclass: Command, root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of six series, the gate lets no model through."""
     monkeypatch.setenv("SEQCLASS_STORAGE", str(tmp_path / "elsewhere"))
     code, out, err = seqclass("import", csv(tmp_path), "--name", "mine", "--root", root.path)
     assert code == 0, err
     spec = tmp_path / "quick.json"
     spec.write_text(json.dumps({"seeds": 1, "members": ["steps"]}))
     code, out, err = seqclass(*next_step(out), "--spec", spec, "--json")
-    assert json.loads(out)["model"] == "models/mine@v1", err
+    trained = json.loads(out)
+    assert (code, trained["model"], trained["verdict"]) == (1, "models/mine@v1", "refused"), err
     assert model_versions(root, "mine") == ["v1"]
 
 
