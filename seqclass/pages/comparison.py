@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,17 +84,12 @@ def compare_versions(models: list[Model]) -> Comparison:
     groups = _groups(models, [name for name, _ in common])
     sides = [Answers(truth, coded[0], challenger, groups) for challenger in coded]
     standings = [
-        replace(_standing(name, side, classes), goal=metrics.get("goal"),
-                by_goal=metrics.get("by_goal", {}))
-        for name, side, metrics in zip(names, sides, map(_metrics, models), strict=True)
-    ]  # fmt: skip
+        _standing(name, side, classes, model)
+        for name, side, model in zip(names, sides, models, strict=True)
+    ]
     rows = Counter(label for _, label in common)
     made = datetime.now(UTC).isoformat()
     return Comparison(tuple(names), dict(sorted(rows.items())), tuple(standings), made)
-
-
-def _metrics(model: Model) -> dict[str, Any]:
-    return model.read_json("metrics.json") if model.has("metrics.json") else {}
 
 
 def _check(names: list[str], models: list[Model]) -> None:
@@ -133,16 +128,17 @@ def _groups(models: list[Model], ids: list[str]) -> np.ndarray | None:
     return np.array([groups[name] for name in ids]) if groups else None
 
 
-def _standing(name: str, answers: Answers, classes: list[str]) -> Standing:
+def _standing(name: str, answers: Answers, classes: list[str], model: Model) -> Standing:
     paired = compare_paired(answers, len(classes), seed=0)
     recalls = {label: r["challenger"] for label, r in recalls_of(answers, classes).items()}
-    scores = paired["challenger"]
-    plain = Standing(name, scores["macro_f1"], scores["accuracy"], recalls)
-    if answers.challenger is answers.champion:
-        return plain
-    low, high = paired["interval"]
-    return Standing(name, plain.macro_f1, plain.accuracy, recalls, paired["won"], paired["lost"],
-                    paired["difference"], (low, high), _verdict(paired))  # fmt: skip
+    metrics = model.read_json("metrics.json") if model.has("metrics.json") else {}
+    scores, (low, high) = paired["challenger"], paired["interval"]
+    beside: dict[str, Any] = {} if answers.challenger is answers.champion else {
+        "won": paired["won"], "lost": paired["lost"], "difference": paired["difference"],
+        "interval": (low, high), "verdict": _verdict(paired),
+    }  # fmt: skip
+    return Standing(name, scores["macro_f1"], scores["accuracy"], recalls, **beside,
+                    goal=metrics.get("goal"), by_goal=metrics.get("by_goal", {}))  # fmt: skip
 
 
 def _verdict(paired: Paired) -> str:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -165,23 +164,16 @@ def _scores(record: "Metrics") -> dict[str, Any]:
     }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """Number of test series of one class that were answered with another, and the class's size."""
+def _mistakes(record: "Metrics") -> list[tuple[str, str, int, int]]:
+    """Return class, answer, number of series and size of the class of the most frequent mistakes.
 
-    label: str
-    answer: str
-    count: int
-    support: int
-
-
-def _mistakes(record: "Metrics") -> list[Mistake]:
-    """Return the most frequent mistakes, for models whose whole matrix would not fit."""
+    They are shown of models whose whole matrix would not fit.
+    """
     confusion, names = np.array(record["metrics"]["confusion"]), record["classes"]
     wrong = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-wrong, axis=None, kind="stable")[: min(MAX_MATRIX, (wrong > 0).sum())]
     pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
-    return [Mistake(names[row], names[column], int(wrong[row, column]), int(confusion[row].sum()))
+    return [(names[row], names[column], int(wrong[row, column]), int(confusion[row].sum()))
             for row, column in pairs]  # fmt: skip
 
 
