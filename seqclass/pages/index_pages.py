@@ -24,6 +24,7 @@ from seqclass.pages.records import (
 )
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
 from seqclass.pages.version_report import dataset_link, has_report, with_reports, write_report
+from seqclass.store.catalogue import keep_list
 from seqclass.store.locks import locked
 from seqclass.store.manifests import StudyManifest
 from seqclass.store.models import SUMMARY
@@ -101,6 +102,7 @@ def _write(root: Root, catalogue: Catalogue, changed: set[Key], anew: bool) -> s
     catalogue, models = _with_comparisons(root, catalogue, {name for _, name in compared})
     for key in sorted((changed - compared) | models):
         catalogue = _updated(root, catalogue, key, anew)
+    keep_list(root)
     page = render("index", "", all=catalogue, digests=_files(root, DIGESTS, ".html"))
     write_pages(root, [(root.join(INDEX), record_bytes(catalogue)), (root.join(PAGE), page)])
     return root.join(PAGE)

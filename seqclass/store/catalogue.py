@@ -1,9 +1,8 @@
 """Lists of the datasets and models of a storage tree, and checks of the tree."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import cast
 
 from typing_extensions import TypedDict
@@ -11,7 +10,6 @@ from typing_extensions import TypedDict
 from seqclass.store.datasets import committed_versions
 from seqclass.store.dependencies import removed_refs
 from seqclass.store.format_version import format_problems
-from seqclass.store.inbox import AT_ONCE
 from seqclass.store.layout import Parts, area_of, sealed_folders, strangers
 from seqclass.store.log import LOG, chain_problems, entries_of, registered_by
 from seqclass.store.manifests import (
@@ -21,8 +19,10 @@ from seqclass.store.manifests import (
     Manifest,
     ModelManifest,
 )
-from seqclass.store.models import CLAIM, REPORT, model_versions
+from seqclass.store.metadata_cache import keep_facts, listing_tags, read_facts
+from seqclass.store.models import CLAIM, REPORT, model_versions, removed_versions
 from seqclass.store.quarantine import damaged_quarantines
+from seqclass.store.record_types import ListedVersions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import CHAMPION, champion_of
 from seqclass.store.root import (
@@ -39,6 +39,10 @@ from seqclass.store.root import (
 )
 from seqclass.store.scores import SCORES
 from seqclass.store.states import KINDS
+from seqclass.store.validation import problem_of
+
+LIST = "models.json"
+"""The file of an object store that lists all model versions."""
 
 
 def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifest]:
@@ -56,17 +60,47 @@ def list_datasets(root: Root, bad: Damages | None = None) -> list[DatasetManifes
 def list_models(root: Root, bad: Damages | None = None) -> list[ListedModel]:
     """List all sound model versions; damaged ones go to ``bad``.
 
-    Several models are read at a time, since a bucket takes its time.
+    In an object store, models that ``keep_list`` has listed and that have not changed since are
+    taken from its list.
     """
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        listed = list(pool.map(partial(_list_versions, root), root.names("models")))
-    if bad is not None:
-        bad += [item for _, damaged in listed for item in damaged]
-    return [version for versions, _ in listed for version in versions]
+    kept = {} if root.is_local else _kept(root, listing_tags(root, LOG, "models"))
+    names = root.names("models")
+    return [version for name in names
+            for version in kept.get(name) or _list_versions(root, name, bad)]  # fmt: skip
 
 
-def _list_versions(root: Root, name: str) -> tuple[list[ListedModel], Damages]:
-    champion, listed, bad = None, list[ListedModel](), Damages()
+def keep_list(root: Root) -> None:
+    """Store a list of all model versions in an object store, so that few requests read it.
+
+    A folder of this machine needs none. Models are left out that are damaged, or whose log says
+    that a version is removed that is still there.
+    """
+    if root.is_local:
+        return
+    tags = listing_tags(root, LOG, "models")
+    kept, facts = _kept(root, tags), {}
+    for name in tags:
+        bad = Damages()
+        versions = kept.get(name) or _list_versions(root, name, bad)
+        going = set() if name in kept or bad else removed_versions(root, name)
+        if versions and not bad and going.isdisjoint(listed["version"] for listed in versions):
+            facts[name] = {"tag": tags[name], "versions": versions}
+    keep_facts(root, LIST, facts)
+
+
+def _kept(root: Root, tags: Mapping[str, str]) -> dict[str, list[ListedModel]]:
+    """Return the listed versions of each model that has not changed since."""
+    return {
+        name: entry["versions"]
+        for name, entry in read_facts(root, LIST).items()
+        if problem_of(entry, ListedVersions) is None
+        and entry["tag"] == tags.get(name)
+        and all(version["name"] == name for version in entry["versions"])
+    }
+
+
+def _list_versions(root: Root, name: str, bad: Damages | None) -> list[ListedModel]:
+    champion, listed = None, list[ListedModel]()
     try:
         champion = champion_of(root, name)
     except DamagedError as error:
@@ -77,7 +111,7 @@ def _list_versions(root: Root, name: str) -> tuple[list[ListedModel], Damages]:
             facts = {**manifest, "name": name, "version": version, "champion": version == champion}
             shown = {key: facts[key] for key in ListedModel.__annotations__}
             listed.append(cast(ListedModel, shown))
-    return listed, bad
+    return listed
 
 
 class Verified(TypedDict):

@@ -37,6 +37,11 @@ def check_format(root: Root) -> Root:
                 f"storage root: expected the layout {FORMAT} of this release, got {layout} in "
                 f"{root.url}; install the release that wrote it, or choose another root"
             )
+    elif not root.exists(LOG) and (root.names("datasets") or root.names("models")):
+        raise ValueError(
+            f"storage root: expected a root of this release, got {root.url}, which an older one "
+            f"wrote; {_way_out(root)}"
+        )
     return root
 
 
@@ -55,3 +60,18 @@ def format_problems(root: Root) -> Damages:
 
 def _content() -> bytes:
     return json.dumps({"format": FORMAT}).encode()
+
+
+def _way_out(root: Root) -> str:
+    for name in root.names("datasets"):
+        if versions := root.sealed_names("datasets", name):
+            newest = versions[-1]
+            with contextlib.suppress(ValueError):
+                latest = read_record(root, root.join("datasets", name, "latest.json"), dict)
+                newest = latest["version"] if latest.get("version") in versions else newest
+            folder = root.address(root.join("datasets", name, newest))
+            return (
+                f"'seqclass import {folder} --name {name} --root NEW' carries rows and labels over "
+                "to a folder NEW; do so for each dataset, and train there"
+            )
+    return "choose another root"

@@ -67,6 +67,7 @@ LAYOUT = (
     Place("unfinished/**", WORK, "train, retrain"),
     Place(r"format\.json", KEPT, "whatever is first to write"),
     Place("INDEX", AGAIN, "pages"),
+    Place(r"models\.json", AGAIN, "pages"),
     Place(r"metrics\.prom", AGAIN, "upkeep"),
     Place("inbox/**", OTHERS, "the user, ingest"),
 )

@@ -5,6 +5,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
+from seqclass.store.manifests import ListedModel
 from seqclass.store.validation import Time
 
 _From = TypedDict("_From", {"from": str | None})
@@ -113,3 +114,17 @@ class Pruning(TypedDict):
     actor: str
     reason: str
     removed: list[str]
+
+
+class ListedVersions(TypedDict):
+    """The versions of a model. tag: of its log of that time. versions: all of them."""
+
+    tag: str
+    versions: list[ListedModel]
+
+
+class KeptFacts(TypedDict):
+    """Facts of models. facts: by model. sha256: digest of ``facts``."""
+
+    facts: dict[str, Any]
+    sha256: str

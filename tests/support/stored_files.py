@@ -16,7 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
-from typing_extensions import is_typeddict
+from typing_extensions import TypedDict, is_typeddict
 
 from seqclass.pages.comparison import Comparison
 from seqclass.pages.digest import Digest
@@ -34,6 +34,7 @@ from seqclass.store.manifests import SEALED_TYPES, SeedManifest
 from seqclass.store.record_types import (
     Attempt,
     DatasetLogEntry,
+    ListedVersions,
     ModelLogEntry,
     Overdue,
     Pruning,
@@ -50,6 +51,14 @@ from seqclass.stored_records import (
     Verdict,
 )
 from tests.support.places import REPOSITORY
+
+
+class ModelList(TypedDict):
+    """All versions of all models in a bucket. facts: by model. sha256: digest of ``facts``."""
+
+    facts: dict[str, ListedVersions]
+    sha256: str
+
 
 STORED_FILES: dict[str, Any] = {
     "datasets/<name>/<digest>/manifest.json": SEALED_TYPES["datasets"],
@@ -80,6 +89,7 @@ STORED_FILES: dict[str, Any] = {
     "unfinished/<digest>/manifest.json": SeedManifest,
     "format.json": FormatRecord,
     "index.json": Catalogue,
+    "models.json": ModelList,
 }
 """The type of the record in each file; ``<…>`` stands for a name."""
 PATTERNS = {

@@ -1,14 +1,19 @@
-"""A root says which layout it has; one of another release is refused."""
+"""A root says which layout it has; one of another release is refused, with the way out."""
 
 import json
+import re
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from seqclass import load_model, open_store
+from seqclass.store.datasets import open_dataset
 from seqclass.store.format_version import FILE, FORMAT
-from seqclass.store.root import Root
+from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
+from tests.support.places import NOW
 from tests.support.stored import store_champion, store_series
 
 COMMANDS = [
@@ -17,35 +22,59 @@ COMMANDS = [
 ]  # fmt: skip
 
 
+@pytest.fixture
+def old(root: Root) -> Root:
+    """What a release before the first one wrote: rows and labels, and no version of the layout."""
+    store_series(root, n=20)
+    newest = store_series(root, n=24).manifest["version"]
+    Path(root.join(FILE)).unlink()
+    shutil.rmtree(root.join("log"))
+    latest = {"version": newest, "since": NOW.isoformat()}
+    Path(root.join("datasets", "toy", "latest.json")).write_text(json.dumps(latest))
+    Path(root.join("models", "toy", "audit")).mkdir(parents=True)
+    return root
+
+
 def test_whatever_writes_first_leaves_the_version_of_the_layout(root: Root, bucket: Root) -> None:
     for place in (root, bucket):
         store_series(place)
         assert json.loads(place.fs.cat_file(place.join(FILE))) == {"format": FORMAT}
 
 
-@pytest.fixture
-def other(root: Root) -> Root:
-    """What a later release wrote."""
-    store_series(root, n=20)
-    Path(root.join(FILE)).write_text(json.dumps({"format": FORMAT + 1}))
-    return root
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
-def test_every_command_refuses_a_root_of_another_release_in_one_line(
-    other: Root, seqclass: Command, command: list[str]
+def test_every_command_refuses_an_older_root_in_one_line(
+    old: Root, seqclass: Command, command: list[str]
 ) -> None:
-    before = sorted(Path(other.path).rglob("*"))
+    before = sorted(Path(old.path).rglob("*"))
     code, out, err = seqclass(*command)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert f"expected the layout {FORMAT} of this release, got {FORMAT + 1}" in err
-    assert sorted(Path(other.path).rglob("*")) == before
+    assert "which an older one wrote" in err
+    assert sorted(Path(old.path).rglob("*")) == before
+
+
+def test_the_way_out_carries_rows_and_labels_over(
+    old: Root, seqclass: Command, tmp_path: Path
+) -> None:
+    [line] = re.findall("'seqclass (import .*)'", seqclass("models")[2])
+    new = open_root(tmp_path / "new")
+    assert seqclass(*shlex.split(line.replace("NEW", new.path)))[0] == 0
+    carried, kept = open_dataset(new, "toy"), open_dataset(old, "toy")
+    assert carried.labels().to_pydict() == kept.labels().to_pydict()
+    assert (carried.values() == kept.values()).all()
 
 
 @pytest.mark.parametrize("open_it", [open_store, lambda url: load_model("toy", url)])
-def test_python_refuses_it_too(other: Root, open_it) -> None:
-    with pytest.raises(ValueError, match="of this release"):
-        open_it(other.url)
+def test_python_refuses_it_too(old: Root, open_it) -> None:
+    with pytest.raises(ValueError, match="which an older one wrote"):
+        open_it(old.url)
+
+
+def test_a_root_of_a_newer_release_is_refused(root: Root, seqclass: Command) -> None:
+    store_series(root)
+    Path(root.join(FILE)).write_text(json.dumps({"format": FORMAT + 1}))
+    code, out, err = seqclass("datasets")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"expected the layout {FORMAT} of this release, got {FORMAT + 1}" in err
 
 
 def test_a_root_with_a_log_that_has_lost_the_file_is_read(root: Root, seqclass: Command) -> None:

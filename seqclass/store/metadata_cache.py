@@ -1,0 +1,45 @@
+"""Facts of models that an object store keeps in one file, so that few requests read them.
+
+The facts of a model stand beside a digest of the listing of its log. They are used while that
+digest is the same; else they are computed again. The file has its own digest.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from seqclass.store.record_types import KeptFacts
+from seqclass.store.root import DamagedError, Root, read_record, replace_file
+
+Tags = dict[str, str]
+"""The digest of a listing, by model or dataset."""
+
+
+def listing_tags(root: Root, *area: str) -> Tags:
+    """Return a digest of the files of each name in a folder of an object store, by one listing."""
+    digests, start = defaultdict[str, Any](hashlib.sha256), f"{root.join(*area)}/"
+    for path, info in sorted(root.fs.find(root.join(*area), detail=True).items()):
+        name = path.removeprefix(start).partition("/")[0]
+        digests[name].update(f"{path} {info['ETag']}\n".encode())
+    return {name: digest.hexdigest() for name, digest in digests.items()}
+
+
+def read_facts(root: Root, file: str) -> dict[str, Any]:
+    """Return facts and their tags by model; none if there is no file as it was written."""
+    try:
+        record = read_record(root, root.join(file), KeptFacts)
+    except DamagedError:
+        return {}
+    return record["facts"] if record["sha256"] == _digest(record["facts"]) else {}
+
+
+def keep_facts(root: Root, file: str, facts: Mapping[str, Any]) -> None:
+    """Store facts by model, each with the tags that were read before them."""
+    content = {"facts": facts, "sha256": _digest(facts)}
+    replace_file(root, root.join(file), json.dumps(content).encode(), durable=False)
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
