@@ -128,7 +128,11 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     from seqclass.evaluation.decisions import predict_labels
     from seqclass.evaluation.metrics import Truth
     from seqclass.evaluation.rule_choice import rule_for
-    from seqclass.monitoring.first_champion import Answered, evidence_of, first_champion_failures
+    from seqclass.monitoring.first_champion import (
+        JudgedRows,
+        champion_evidence,
+        first_champion_failures,
+    )
     from seqclass.monitoring.seed_spread import unstable
     from seqclass.networks.outputs import predict_all
     from seqclass.networks.recurrence import accelerate
@@ -145,8 +149,8 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     rule = rule_for(made.held_probabilities, truth, spec.goal)
     answers = predict_labels(said, rule)
     baselines = baseline_predictions(x[kept], y[kept], x[held], spec.split_seed)
-    tested = Answered(y[held], answers, baselines, [answers], np.ones(len(held)))
-    found = evidence_of(
+    tested = JudgedRows(y[held], answers, baselines, [answers], np.ones(len(held)))
+    found = champion_evidence(
         tested,
         _held_back(known, truth, spec, made.nested),
         spec.limits,
@@ -172,7 +176,7 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
 
 def _held_back(known: Any, held: Any, spec: TrainingSpec, nested: np.ndarray) -> Any:
     """The training rows that decided nothing of their answers ``nested``; None without any."""
-    from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
+    from seqclass.monitoring.first_champion import JudgedRows, worth_of_held_rows
     from seqclass.pipeline.held_rows import answers_by_fold
     from seqclass.training.baselines import held_back_predictions
     from seqclass.training.splits import holdout_folds
@@ -186,7 +190,7 @@ def _held_back(known: Any, held: Any, spec: TrainingSpec, nested: np.ndarray) ->
     answers = answers_by_fold(nested, truth, [len(own) for _, own in folds], spec.goal)
     rivals = held_back_predictions((known.rows.x, y), folds, spec.split_seed, ())
     worth = np.full(n, worth_of_held_rows(len(folds)))
-    return Answered(truth.y, answers, rivals, [answers], worth)
+    return JudgedRows(truth.y, answers, rivals, [answers], worth)
 
 
 def summary(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -90,7 +90,7 @@ def errors_row(name: str) -> dict[str, Any]:
     """Of draws of the held-back rows, those whose threshold keeps the asked error on test rows."""
     from seqclass.evaluation.decisions import are_doubtful, predict_labels
     from seqclass.evaluation.goals import Abstention
-    from seqclass.evaluation.rule_choice import decide
+    from seqclass.evaluation.rule_choice import choose_rule
 
     held, truth, tested, test_truth = kept_answers(name)
     right = predict_labels(tested) == test_truth.y
@@ -99,7 +99,7 @@ def errors_row(name: str) -> dict[str, Any]:
         kept, answered = [], []
         for draw in range(DRAWS):
             rows = np.random.default_rng(draw).integers(0, len(held), len(held))
-            rule = decide(held[rows], truth.take(rows), "accuracy", Abstention(asked))
+            rule = choose_rule(held[rows], truth.take(rows), "accuracy", Abstention(asked))
             sure = ~are_doubtful(tested, rule)
             kept.append(not sure.any() or 1 - right[sure].mean() <= asked)
             answered.append(sure.mean())

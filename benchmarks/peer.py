@@ -12,7 +12,7 @@ from benchmarks.author import train_author
 from benchmarks.oracle import oracle_answers
 from seqclass.evaluation.metrics import label_scores, scores
 from seqclass.generators import signal_tables
-from seqclass.pipeline.replicas import baseline_rows, predict_rows, train_seed
+from seqclass.pipeline.replicas import baseline_rows, predict_rows, train_and_store
 from seqclass.row_split import select_rows
 from seqclass.runtime import environment
 from seqclass.store.datasets import Dataset, open_dataset, write_dataset
@@ -66,7 +66,7 @@ def _contenders(
     training, y = TrainingSpec(seeds=n_seeds), chosen.codes[chosen.test]
     paths = [root.join(f"{preset}-{seed}.keras") for seed in training.replica_seeds]
     jobs = [
-        (train_seed, (dataset, chosen, training, seed, path))
+        (train_and_store, (dataset, chosen, training, seed, path))
         for seed, path in zip(training.replica_seeds, paths, strict=True)
     ]
     records = workers().run(jobs)

@@ -30,7 +30,7 @@ COOL_DOWN_S = 4 * 7 * 24 * 3600
 
 def replay(scenario: str, seed: int) -> dict[str, Any]:
     """One run: its weeks, and the promoted versions that saw rows of the spoilt week."""
-    from seqclass.flows.cli.simulation import simulate
+    from seqclass.flows.cli.simulation import run_simulation
     from seqclass.flows.cli.simulation_spec import SimulationSpec
     from seqclass.monitoring.retrain_spec import RetrainSpec
     from seqclass.store.root import open_root
@@ -41,7 +41,7 @@ def replay(scenario: str, seed: int) -> dict[str, Any]:
         store = open_root(f"{folder}/tree")
         retraining = RetrainSpec(when="changed", cool_down_s=COOL_DOWN_S)
         spec = SimulationSpec(scenario, WEEKS, ScenarioSpec(seed=seed), retraining=retraining)
-        weeks = list(simulate(spec, store, Path(folder)))
+        weeks = list(run_simulation(spec, store, Path(folder)))
         spoilt = _learned_from(store, f"week{CHANGE:02d}-")
     seconds = time.monotonic() - began
     return {"scenario": scenario, "seed": seed, "weeks": weeks, "spoilt": spoilt,

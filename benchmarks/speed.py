@@ -218,7 +218,7 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
     """
     from benchmarks.peer import author_rows
     from seqclass.generators import signal_tables
-    from seqclass.pipeline.replicas import train_seed
+    from seqclass.pipeline.replicas import train_and_store
     from seqclass.row_split import select_rows
     from seqclass.store.datasets import write_dataset
     from seqclass.store.root import open_root
@@ -233,7 +233,7 @@ def eight_seeds(n_seeds: int = 8) -> list[Row]:
         spec = TrainingSpec(seeds=n_seeds)
         job = dataset, select_rows(dataset, spec), spec
         workers().run(
-            [(train_seed, (*job, s, root.join(f"{s}.keras"))) for s in spec.replica_seeds]
+            [(train_and_store, (*job, s, root.join(f"{s}.keras"))) for s in spec.replica_seeds]
         )
         ours = time.perf_counter() - began
         call = f"from {author_rows.__module__} import *; author_rows(*{(root.url, dataset.ref)}, "

@@ -148,7 +148,7 @@ def train_all(train: Rows, seeds: range) -> tuple[dict[str, Any], list[Row]]:
 def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> Row:
     """What each hears in pieces: window by window, by vote, and by the windows' mean log-score."""
     from seqclass.evaluation.intervals import accuracy_of, lead_of
-    from seqclass.ragas.votes import names_of, vote
+    from seqclass.ragas.votes import answer_names, vote
 
     x, owners = windows(pieces, WINDOW, HOP)
     truth = np.array([classes.index(piece.raga) for piece in pieces])
@@ -166,7 +166,7 @@ def heard(pieces: list[Piece], classes: list[str], answers: dict[str, Any]) -> R
             "pieces": accuracy_of(voted == truth),
             "answered": accuracy_of((voted == truth)[answered]),
             "mean_score": accuracy_of(mean == truth),
-            "answers": names_of(voted, classes),
+            "answers": answer_names(voted, classes),
             "agreement": share.tolist(),
         }
     found["leads"] = {

@@ -26,7 +26,7 @@ def start_retrainings(models: list[str], root: Root) -> list[str]:
         started = [model for model in models if model not in busy]
         deployment = client.read_deployment_by_name(DEPLOYMENT)
         for model in started:
-            _start(client, deployment, model, queue_of(root, model))
+            _start(client, deployment, model, queue_name(root, model))
     return started
 
 
@@ -38,7 +38,7 @@ def hand_over(model: str, root: Root) -> str | None:
     """
     context = FlowRunContext.get()
     this_run = context.flow_run if context else None
-    queue = queue_of(root, model)
+    queue = queue_name(root, model)
     if this_run is None or queue is None or this_run.work_queue_name in (None, queue):
         return None
     with get_client(sync_client=True) as client:
@@ -64,7 +64,7 @@ def meets_another(model: str, root: Root) -> bool:
     )
 
 
-def queue_of(root: Root, model: str) -> str | None:
+def queue_name(root: Root, model: str) -> str | None:
     """Return the queue that a model's policy names; None for that of the deployment."""
     policy = policy_of(root, model)
     return (policy.queue or None) if policy else None

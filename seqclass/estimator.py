@@ -16,7 +16,7 @@ from seqclass.evaluation.goals import Abstention, Goal, costs_of
 from seqclass.evaluation.metrics import Truth
 from seqclass.fitted_record import Parameters
 from seqclass.forms import PaddedSeries, Series, read_series
-from seqclass.network_process import LabelledRows, Network, fit
+from seqclass.network_process import LabelledRows, Network, fit_network
 from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec
 
 MIN_PER_CLASS = 2
@@ -178,7 +178,7 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         rows = LabelledRows(x, Truth(codes.astype(np.int32), names, groups))
         seed = _seed(self.random_state)
         with fitting_bar(self.verbose) as watch:
-            trained = fit(rows, spec, seed, watch)
+            trained = fit_network(rows, spec, seed, watch)
         self.seed_ = seed
         self.classes_, self.channels_ = classes, given.channels
         self.n_features_in_, self.n_channels_ = x.shape[1:]

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from seqclass.plugins import parts
 from seqclass.store.manifests import Source
 from seqclass.store.rows import EVENT, from_dense
-from seqclass.synthesis.iot import IotSpec, channel_names, generate_iot
+from seqclass.synthesis.iot import IotSpec, generate_iot, sensor_names
 from seqclass.synthesis.random_series import Block
 from seqclass.synthesis.signals import SignalSpec, generate_signals
 
@@ -62,7 +62,7 @@ def signal_tables(spec: SignalSpec, start: int = 0, stop: int | None = None) -> 
 
 def iot_tables(spec: IotSpec, start: int = 0, stop: int | None = None) -> Iterator[pa.Table]:
     """Yield rows of a dataset, a block of series at a time, in bounded memory."""
-    return _tables("iot", spec, generate_iot(spec, start, stop), channel_names(spec.n_channels))
+    return _tables("iot", spec, generate_iot(spec, start, stop), sensor_names(spec.n_channels))
 
 
 def _tables(

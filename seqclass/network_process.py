@@ -1,7 +1,7 @@
 """The process that holds TensorFlow for the Python names, so that their caller's stays as it is.
 
-``ask`` and ``fit`` are called here and answered there. It keeps the classifiers that it has used
-last, by the digest of their ``.keras`` file.
+``ask`` and ``fit_network`` are called here and answered there. It keeps the classifiers that it has
+used last, by the digest of their ``.keras`` file.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class LabelledRows:
 
 
 @dataclass(frozen=True)
-class Trained:
+class FittedNetwork:
     """A trained classifier as the content of a ``.keras`` file, and what is known of it."""
 
     content: bytes
@@ -81,9 +81,9 @@ class Network:
         return answer
 
 
-def fit(
+def fit_network(
     rows: LabelledRows, spec: TrainingSpec, seed: int, watch: ProgressCallback | None = None
-) -> Trained:
+) -> FittedNetwork:
     """Train one seed; watch: receives the progress of its LSTM."""
     return PROCESS.call(_fit, rows, spec, seed, watch=watch)
 
@@ -147,12 +147,12 @@ def _ask(
     return True, getattr(_loaded[digest], what)(*arguments)
 
 
-def _fit(rows: LabelledRows, spec: TrainingSpec, seed: int) -> Trained:
+def _fit(rows: LabelledRows, spec: TrainingSpec, seed: int) -> FittedNetwork:
     tensorflow()
     import keras
 
     from seqclass.evaluation.metrics import seed_scores
-    from seqclass.evaluation.rule_choice import decide
+    from seqclass.evaluation.rule_choice import choose_rule
     from seqclass.training.learnt_rows import Rows
     from seqclass.training.replica import TrainingRows, train_replica
 
@@ -161,11 +161,11 @@ def _fit(rows: LabelledRows, spec: TrainingSpec, seed: int) -> Trained:
     data = TrainingRows(Rows(rows.x, truth.y), len(truth.classes), truth.groups)
     replica = train_replica(data, spec, seed, Reporter("fit"))
     probabilities, held = replica.held_probabilities, truth.take(replica.held)
-    decision = decide(probabilities, held, spec.goal, spec.abstention)
+    decision = choose_rule(probabilities, held, spec.goal, spec.abstention)
     content = keras_bytes(replica.classifier)
     loaded = Loaded(replica.classifier)
     _keep(Network(content).digest, loaded)
     do_next(loaded.warm_up)
-    losses = [fit.losses.tolist() for fit in replica.fits]
+    losses = [fit_network.losses.tolist() for fit_network in replica.fits]
     validation = seed_scores(probabilities, held.y, decision)
-    return Trained(content, decision, validation, replica.members, losses)
+    return FittedNetwork(content, decision, validation, replica.members, losses)

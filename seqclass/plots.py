@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib
 import numpy as np
 
-from seqclass.pages.charts import ACCENT, INK, STYLE, plain
+from seqclass.pages.charts import ACCENT, INK, STYLE, plain_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,9 +39,9 @@ def explained_figure(
     for row, column in np.ndindex(n, n_channels):
         axes = panels[row, column]
         _draw_series(axes, x[row, :, column], contributions[row])
-        axes.set_ylabel(plain(channels[column]), fontsize=8)
+        axes.set_ylabel(plain_text(channels[column]), fontsize=8)
         if column == 0:
-            axes.set_title(plain(titles[row]), loc="left", fontsize=9)
+            axes.set_title(plain_text(titles[row]), loc="left", fontsize=9)
     panels[-1, 0].set_xlabel("step")
     return panels[0, 0].figure
 

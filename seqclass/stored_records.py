@@ -214,14 +214,14 @@ class DataReport(TypedDict):
     words: list[str]
 
 
-class Recipe(TypedDict):
+class RunRecipe(TypedDict):
     """The recipe of a run. recipe: its name. architecture: of the LSTM, in words."""
 
     recipe: str
     architecture: str
 
 
-class VariantSummary(Recipe, Agreement):
+class VariantSummary(RunRecipe, Agreement):
     """The spread of a recipe's seeds.
 
     n_seeds: their number. farthest_from_mean: the largest distance of a seed's macro F1 from the

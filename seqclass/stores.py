@@ -206,11 +206,11 @@ class Store:
         60
         """
         from seqclass.pipeline.import_files import import_files
-        from seqclass.screening.contract import policy_of
+        from seqclass.screening.contract import policy_of_choices
         from seqclass.screening.incoming import ImportSpec
         from seqclass.store.formats import ColumnNames
 
-        answers = policy_of([f"{kind}={action}" for kind, action in (policy or {}).items()])
+        answers = policy_of_choices([f"{kind}={action}" for kind, action in (policy or {}).items()])
         files = tuple(os.fspath(path) for path in paths)
         names = ColumnNames(**columns)
         spec = ImportSpec(files, test, names, answers, append, new_contract)

@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from seqclass.export import standalone
 from tests.support.places import REPOSITORY
 
 SEQCLASS = {
@@ -185,6 +187,25 @@ def test_no_module_hides_another() -> None:
     names = {path.stem for path in SOURCES} - {"__init__", "__main__"}
     assert not names & sys.stdlib_module_names
     assert not names & {"utils", "config", "core", "helpers", "common"}
+
+
+def layer_of(module: str) -> str:
+    if module.startswith("seqclass.flows.cli") or module in COMMANDS:
+        return "commands"
+    return next((layer for layer in PREFECT if module.startswith(layer)), "library")
+
+
+def test_no_public_name_is_in_two_modules_of_a_layer() -> None:
+    """A command, its flow, its task and its step may share one."""
+    places = defaultdict(list)
+    alone = Path(standalone.__file__)  # goes into exports
+    for path in set(SOURCES) - {alone}:
+        layer, kinds = layer_of(module_of(path)), (ast.ClassDef, ast.FunctionDef)
+        for node in tree_of(path).body:
+            if isinstance(node, kinds) and not node.name.startswith("_") and node.name != "main":
+                places[layer, node.name].append(str(path))
+    twice = {name: paths for name, paths in places.items() if len(paths) > 1}
+    assert twice == {}
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> list[str]:

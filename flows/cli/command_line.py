@@ -16,7 +16,7 @@ import typer
 
 from seqclass.flows.cli.spec_files import read_spec_file
 from seqclass.store.format_version import check_format
-from seqclass.store.objects import problem_of
+from seqclass.store.objects import access_problem
 from seqclass.store.root import Damages, Root, check_name, open_root, printable
 from seqclass.store.staging import discard_staging
 from seqclass.tasks.compute.runner import RUNNER, scheduler_of
@@ -142,7 +142,7 @@ def read_spec(
         ) from error
 
 
-def words(text: str) -> tuple[str, ...]:
+def comma_words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
@@ -179,7 +179,7 @@ def writable(root: str | None) -> Root:
     """Open a root and check that it can be written to before any work begins."""
     store = open_root(root)
     OPENED.append(store)
-    if not store.is_local and (problem := problem_of(store.fs, store.path)):
+    if not store.is_local and (problem := access_problem(store.fs, store.path)):
         raise ValueError(
             f"storage root: expected a bucket that answers, got {store.url} ({problem}); check its "
             "address, keys and name"
@@ -252,7 +252,7 @@ def prepare_prefect(
         )
     leave_on_interrupt()
     remark(what, f"Prefect on {url or 'a throw-away server (takes some seconds)'}")
-    server = None if url else ephemeral_server.begin()
+    server = None if url else ephemeral_server.begin_server()
     if workers:
         from seqclass.workers import workers as processes
 

@@ -21,7 +21,7 @@ from seqclass.flows.cli.command_line import (
     prepare_step,
     span_of,
 )
-from seqclass.flows.cli.option_groups import Place, RecordingOptions, SpreadPlace
+from seqclass.flows.cli.option_groups import CommonOptions, RecordingOptions, SpreadPlace
 from seqclass.flows.cli.printing import print_json, print_record, print_table
 from seqclass.flows.cli.views import dataset_summary, print_facts, show_dataset
 from seqclass.store.root import Root, printable
@@ -150,15 +150,15 @@ def import_files(
     name: DatasetName,
     options: ImportOptions,
     reading: RecordingOptions,
-    place: Place,
+    place: CommonOptions,
 ) -> None:
     """Read your series into a new dataset, or add them to one."""
     from seqclass.pipeline.import_files import import_files as run
-    from seqclass.screening.contract import policy_of
+    from seqclass.screening.contract import policy_of_choices
     from seqclass.screening.incoming import ImportSpec
     from seqclass.store.formats import limits_of
 
-    answers, limits = policy_of(options.policy or []), limits_of(options.limit or [])
+    answers, limits = policy_of_choices(options.policy or []), limits_of(options.limit or [])
     files = tuple(paths), tuple(options.test or ())
     columns, append = reading.names(), options.append
     spec = ImportSpec(*files, columns, answers, append, options.new_contract, limits)
@@ -257,7 +257,7 @@ def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def ingest(
-    place: Place,
+    place: CommonOptions,
     dataset: Annotated[
         str | None, typer.Argument(help="A dataset's name (default: every inbox of the root).")
     ] = None,
@@ -271,13 +271,13 @@ def ingest(
 
     Files that break the dataset's contract go to quarantine.
     """
-    from seqclass.screening.contract import policy_of
+    from seqclass.screening.contract import policy_of_choices
     from seqclass.store.datasets import open_dataset
     from seqclass.store.formats import limits_of
     from seqclass.store.layout import check_inbox
     from seqclass.store.references import DatasetRef
 
-    answers, limits = policy_of(policy or []), limits_of(limit or [])
+    answers, limits = policy_of_choices(policy or []), limits_of(limit or [])
     store = place.store()
     if dataset is not None:
         dataset = open_dataset(store, DatasetRef.parse(dataset).name).manifest["name"]

@@ -16,8 +16,7 @@ from seqclass.flows.cli.command_line import (
     existing_writable,
     name_damaged,
 )
-from seqclass.flows.cli.printing import print_json, print_table
-from seqclass.flows.cli.printing import show as show_result
+from seqclass.flows.cli.printing import print_json, print_result, print_table
 from seqclass.flows.cli.views import (
     dataset_facts,
     dataset_summary,
@@ -167,7 +166,7 @@ def _show_dataset(store: Root, ref: str, series: str | None, as_json: bool) -> N
         show_series(dataset, series, as_json)
     else:
         manifest = dataset.manifest
-        show_result(manifest, as_json, people=dataset_facts(store, manifest))
+        print_result(manifest, as_json, people=dataset_facts(store, manifest))
 
 
 def _kind_of(store: Root, ref: str, preferred: str) -> str:
@@ -193,7 +192,7 @@ def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
     from seqclass.pages.index_pages import write_all
 
     path = write_all(store := existing_writable(root))
-    show_result({"index": path}, as_json, people={"catalogue": store.address(path)})
+    print_result({"index": path}, as_json, people={"catalogue": store.address(path)})
 
 
 def verify(
@@ -205,7 +204,7 @@ def verify(
     from seqclass.store.catalogue import verify_tree
 
     result = verify_tree(existing(root), ref)
-    show_result(result, as_json, f"{len(result['bad'])} bad")
+    print_result(result, as_json, f"{len(result['bad'])} bad")
     if result["bad"]:
         raise typer.Exit(REFUSED)
 
@@ -222,7 +221,7 @@ def doctor(root: RootOption = None, as_json: JsonFlag = False) -> None:
         for f in findings
     ]  # fmt: skip
     record = {"healthy": healthy, "findings": findings}
-    show_result(record, as_json, people={"healthy": healthy, "findings": rows})
+    print_result(record, as_json, people={"healthy": healthy, "findings": rows})
     if not healthy:
         raise typer.Exit(REFUSED)
 
@@ -317,7 +316,7 @@ def digest(
     summary = look_back(store, now - timedelta(days=days), now)
     page = write_digest(store, summary)
     people = {**_people_of(summary), "page": store.address(page)}
-    show_result({**asdict(summary), "page": page}, as_json, people=people)
+    print_result({**asdict(summary), "page": page}, as_json, people=people)
 
 
 def _show_comparison(comparison: "Comparison", verdict: str, page: str) -> None:

@@ -12,8 +12,8 @@ from seqclass.flows.cli.command_line import (
     name_damaged,
     prepare_step,
 )
-from seqclass.flows.cli.option_groups import Place
-from seqclass.flows.cli.printing import command_line, show
+from seqclass.flows.cli.option_groups import CommonOptions
+from seqclass.flows.cli.printing import command_line, print_result
 from seqclass.store.root import Damages
 
 
@@ -23,7 +23,7 @@ def queue(
         str,
         typer.Option(help="File of questions: .csv, to fill in; .json, tasks of Label Studio."),
     ],
-    place: Place,
+    place: CommonOptions,
     limit: Annotated[int, typer.Option(help="Most questions.")] = 100,
     again: Annotated[
         bool, typer.Option("--again", help="Ask again what was asked and has no answer.")
@@ -57,7 +57,7 @@ def queue(
     record = {"model": label_queue.model, "questions": n_questions,
               "reasons": label_queue.reasons, "left": label_queue.left,
               "written": written}  # fmt: skip
-    show(record, place.as_json, *following)
+    print_result(record, place.as_json, *following)
 
 
 def label(
@@ -66,7 +66,7 @@ def label(
         str,
         typer.Argument(help="The CSV with its labels filled in, or Label Studio's export (.json)."),
     ],
-    place: Place,
+    place: CommonOptions,
     by: Annotated[
         str | None, typer.Option(help="Who gave the labels (default: the file's word, or you).")
     ] = None,
@@ -87,4 +87,4 @@ def label(
         from seqclass.tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["changed"])
-    show(outcome, place.as_json)
+    print_result(outcome, place.as_json)

@@ -26,8 +26,8 @@ from seqclass.flows.cli.command_line import (
     remark,
     writable,
 )
-from seqclass.flows.cli.option_groups import Place, SpreadPlace
-from seqclass.flows.cli.printing import print_json, print_table, show
+from seqclass.flows.cli.option_groups import CommonOptions, SpreadPlace
+from seqclass.flows.cli.printing import print_json, print_result, print_table
 from seqclass.store.root import Root
 from seqclass.tasks.compute.runner import is_spread
 
@@ -95,7 +95,7 @@ def retrain(
 
 def promote(
     model: Annotated[str, typer.Argument(help="A model version: NAME@vN.")],
-    place: Place,
+    place: CommonOptions,
     reason: ReasonOption = "by hand",
     force: Annotated[
         bool, typer.Option("--force", help="Overrule gate and approval; the audit says so.")
@@ -116,13 +116,13 @@ def promote(
         tell_server(store, "seqclass.model.promoted", outcome, reason)
     elif outcome["verdict"] == "awaits_approval" and not asked_before:
         tell_server(store, "seqclass.approval.needed", outcome, str(outcome["refused"]))
-    show(outcome, place.as_json)
+    print_result(outcome, place.as_json)
     conclude(outcome["verdict"], f"{outcome['refused']}; --force promotes it")
 
 
 def rollback(
     model: Annotated[str, typer.Argument(help="A model: NAME.")],
-    place: Place,
+    place: CommonOptions,
     reason: ReasonOption = "by hand",
 ) -> None:
     """Make the champion before this one the champion again."""
@@ -135,7 +135,7 @@ def rollback(
     outcome = roll_back(store, model, reason)
     _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)
-    show(outcome, place.as_json)
+    print_result(outcome, place.as_json)
 
 
 def _refresh_index(store: Root, outcome: "Move") -> None:
@@ -172,7 +172,7 @@ def reproduce(model: ModelArgument, place: SpreadPlace) -> None:
 
         prepare_step(store)
         result = step(model, store)
-    show(result, place.as_json)
+    print_result(result, place.as_json)
     if result["verdict"] == "different":
         raise typer.Exit(REFUSED)
 
@@ -209,7 +209,7 @@ def simulate(
     with tempfile.TemporaryDirectory() as folder:
         store = writable(place.root or f"{folder}/tree")
         prepare_prefect("simulate", "seqclass.flows.cli.simulation", store)
-        from seqclass.flows.cli.simulation import simulate as replay
+        from seqclass.flows.cli.simulation import run_simulation as replay
 
         show_weeks(list(replay(simulation, store, Path(folder))), place.as_json)
 
@@ -219,7 +219,7 @@ def show_retraining(store: Root, outcome: "Outcome", as_json: bool) -> None:
     people = {field: outcome.get(field) for field in fields}
     if outcome.get("folder"):
         people["record"] = store.address(outcome["folder"])
-    show(outcome, as_json, people=people)
+    print_result(outcome, as_json, people=people)
 
 
 def show_weeks(rows: "list[Week]", as_json: bool) -> None:
@@ -236,7 +236,7 @@ VersionArgument = Annotated[
 WhyOption = Annotated[str, typer.Option(help="Why, for the audit.")]
 
 
-def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
+def approve(model: VersionArgument, reason: WhyOption, place: CommonOptions) -> None:
     """Approve a version that waits: it becomes the champion."""
     store = place.store()
     move = _answer(store, model, True, reason)
@@ -244,15 +244,15 @@ def approve(model: VersionArgument, reason: WhyOption, place: Place) -> None:
         command = f"'seqclass decline {model} --reason WHY'"
         raise typer.Exit(complain(f"{move['refused']}; {command} declines it", REFUSED))
     tell_server(store, "seqclass.model.promoted", move, reason)
-    show(move, place.as_json)
+    print_result(move, place.as_json)
 
 
-def decline(model: VersionArgument, reason: WhyOption, place: Place) -> None:
+def decline(model: VersionArgument, reason: WhyOption, place: CommonOptions) -> None:
     """Decline a version that waits: the champion stays."""
     store = place.store()
     move = _answer(store, model, False, reason)
     tell_server(store, "seqclass.model.refused", move, reason)
-    show(move, place.as_json)
+    print_result(move, place.as_json)
 
 
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
@@ -304,7 +304,7 @@ class PolicyChange:
 
 
 def policy(
-    place: Place,
+    place: CommonOptions,
     change: PolicyChange,
     model: Annotated[str | None, typer.Argument(help="A model: NAME.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Do this for every model.")] = False,

@@ -30,7 +30,7 @@ MIN_HZ, MAX_HZ = 30.0, 1000.0
 
 
 @dataclass(frozen=True)
-class Place:
+class CommonOptions:
     """The storage root of a command, and the format of its output."""
 
     root: RootOption = None
@@ -46,7 +46,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class SpreadPlace(Place):
+class SpreadPlace(CommonOptions):
     """The place of a command whose series, trainings or answers a cluster can take."""
 
     runner: RunnerOption = None

@@ -23,7 +23,7 @@ HEADINGS = {"n_series": "series", "n_steps": "steps", "amiss": "look", "macro_f1
 """Headings of fields that are not their names."""
 
 
-def show(record: Row, as_json: bool, *next_lines: str, people: Row | None = None) -> None:
+def print_result(record: Row, as_json: bool, *next_lines: str, people: Row | None = None) -> None:
     """Print a record as JSON, or for people, followed by lines that say what comes next.
 
     people: the fields that people see, if they are not those of the record.

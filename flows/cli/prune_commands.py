@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqclass.flows.cli.command_line import ReasonOption
-from seqclass.flows.cli.option_groups import Place
-from seqclass.flows.cli.printing import print_table, show
+from seqclass.flows.cli.option_groups import CommonOptions
+from seqclass.flows.cli.printing import print_result, print_table
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.root import Root
 
@@ -20,7 +20,7 @@ YesFlag = Annotated[bool, typer.Option("--yes", help="Remove it; without, only s
 
 
 def prune(
-    place: Place,
+    place: CommonOptions,
     days: Annotated[
         float, typer.Option(help="Keep what was made within as many days.")
     ] = PruneSpec.days,
@@ -48,7 +48,7 @@ def delete(
     ref: Annotated[
         str, typer.Argument(help="A version of a model or dataset: NAME@VERSION; with --all NAME.")
     ],
-    place: Place,
+    place: CommonOptions,
     every: Annotated[
         bool, typer.Option("--all", help="All versions, a champion too, and what belongs to them.")
     ] = False,
@@ -100,7 +100,7 @@ def rename(
         str, typer.Argument(help="A model or dataset: NAME, models/NAME or datasets/NAME.")
     ],
     new: Annotated[str, typer.Argument(help="Its new name, which nothing has or had.")],
-    place: Place,
+    place: CommonOptions,
     yes: Annotated[
         bool, typer.Option("--yes", help="Rename it; without, only say what would be done.")
     ] = False,
@@ -115,7 +115,7 @@ def rename(
 
     store = place.store()
     renamed = rename_all(store, ref, new, reason) if yes else plan_rename(store, ref, new)
-    show({**renamed, "renamed": yes}, place.as_json, *([] if yes else ["--yes renames"]))
+    print_result({**renamed, "renamed": yes}, place.as_json, *([] if yes else ["--yes renames"]))
 
 
 def _refresh(store: Root, items: "list[Item]") -> None:
@@ -139,4 +139,4 @@ def _show(
     record = {"removed": going if done else [], "goes": going, "kept": kept}
     counts = {"removed": len(record["removed"]), "goes": len(going), "kept": len(kept)}
     more = [] if done or not going else ["--yes removes what goes"]
-    show(record, as_json, *more, people=counts)
+    print_result(record, as_json, *more, people=counts)

@@ -13,7 +13,7 @@ from seqclass.flows.cli.command_line import (
     prepare_step,
 )
 from seqclass.flows.cli.option_groups import ReadingOptions, SpreadPlace
-from seqclass.flows.cli.printing import show
+from seqclass.flows.cli.printing import print_result
 from seqclass.store.root import Root
 from seqclass.tasks.compute.runner import is_spread
 
@@ -53,7 +53,7 @@ def score(
 
     A model version answers a file once; the same file again costs nothing.
     """
-    from seqclass.inference.partitions import partitions_of, read_labels
+    from seqclass.inference.partitions import labels_in_file, partitions_of
     from seqclass.store.formats import limits_of
     from seqclass.store.registry import open_model
 
@@ -62,7 +62,7 @@ def score(
     version = open_model(store, model)
     partitions_of(store, data, limits)
     if options.labels is not None:
-        read_labels(options.labels, limits)
+        labels_in_file(options.labels, limits)
     _check_out(store, out, place.as_json)
     from seqclass.inference.score_data import ScoringSpec
 
@@ -124,7 +124,7 @@ def show_scores(store: Root, assessed: "Assessed", labels: str | None, as_json: 
     record = {**assessed, "tables": tables, "out": store.address(assessed["out"])}
     estimate = {} if assessed["metrics"] else {"estimate": assessed["estimate"]}
     fields = ("model", "rows", "scored", "unknown", "labels", "metrics", "out")
-    show(record, as_json, people={field: record[field] for field in fields} | estimate)
+    print_result(record, as_json, people={field: record[field] for field in fields} | estimate)
     if as_json:
         return
     if labels is not None and not assessed["labels"]["rows"]:

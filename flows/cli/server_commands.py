@@ -40,7 +40,7 @@ from seqclass.flows.service.server import (
 from seqclass.flows.service.worker import (
     LARGE,
     QUEUES,
-    Share,
+    WorkerShare,
     await_workers,
     deploy,
     deployed_flows,
@@ -82,7 +82,7 @@ def up(
         if not first:
             _show_other(store, as_json)
             return
-        code = _serve(store, home, port, Share(LARGE, limit, queue), as_json)
+        code = _serve(store, home, port, WorkerShare(LARGE, limit, queue), as_json)
     if code:
         raise typer.Exit(code)
 
@@ -103,7 +103,7 @@ def _show_other(store: Root, as_json: bool) -> None:
     typer.echo(f"already up for {store.url}: {where}; nothing was started. Stop it where it runs")
 
 
-def _serve(store: Root, home: Path, port: int, long: Share, as_json: bool) -> int:
+def _serve(store: Root, home: Path, port: int, long: WorkerShare, as_json: bool) -> int:
     """Start the service and run it until it is stopped; returns the exit code."""
     began = time.monotonic()
     with _stoppable() as stopped:

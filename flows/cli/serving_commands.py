@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqclass.flows.cli.command_line import JsonFlag, ModelArgument, RootOption, existing, remark
-from seqclass.flows.cli.option_groups import Place
-from seqclass.flows.cli.printing import print_json, show
+from seqclass.flows.cli.option_groups import CommonOptions
+from seqclass.flows.cli.printing import print_json, print_result
 from seqclass.flows.service.credentials import TOKEN, make_token, private_folder, read_token
 from seqclass.flows.service.server import home_of
 from seqclass.store.root import Root
@@ -69,7 +69,7 @@ def serve(
         typer.Argument(metavar="MODEL…", help="Models: NAME (its champion) or NAME@vN."),
     ],
     options: ServingOptions,
-    place: Place,
+    place: CommonOptions,
 ) -> None:
     """Answer series over HTTP until it is stopped.
 
@@ -194,4 +194,4 @@ def export(
     store = existing(root)
     version, kind = open_model(store, model), check_export(store, to, out)
     made = export_model(store, version, kind, out)
-    show(asdict(made), as_json)
+    print_result(asdict(made), as_json)

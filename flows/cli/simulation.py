@@ -43,7 +43,7 @@ class Week(TypedDict):
     challenger: NotRequired[str | None]
 
 
-def simulate(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[Week]:
+def run_simulation(spec: SimulationSpec, store: Root, inbox: Path) -> Iterator[Week]:
     """Yield the events, a row per decision: week, event, outcome, and reason."""
     began, replay = datetime.now(UTC), _Replay(spec, store, inbox)
     replay.take_in(0, ArrivalWeek(), append=False)

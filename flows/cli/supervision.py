@@ -13,8 +13,15 @@ from seqclass.flows.cli.command_line import REFUSED
 from seqclass.flows.service.diagnosis import server_problem
 from seqclass.flows.service.ending import close_dead_runs
 from seqclass.flows.service.server import Service, answers, server_may_be_away, start_server
-from seqclass.flows.service.watcher import SWEEP, UPKEEP, Watcher, ask
-from seqclass.flows.service.worker import LARGE, QUEUES, SMALL, SMALL_LIMIT, Share, start_worker
+from seqclass.flows.service.watcher import SWEEP, UPKEEP, Watcher, start_run
+from seqclass.flows.service.worker import (
+    LARGE,
+    QUEUES,
+    SMALL,
+    SMALL_LIMIT,
+    WorkerShare,
+    start_worker,
+)
 from seqclass.store.root import Root
 
 SERVER, ROOT = "server", "root"
@@ -32,10 +39,18 @@ class Children:
     """
 
     def __init__(
-        self, store: Root, home: Path, service: Service, long: Share, environment: dict[str, str]
+        self,
+        store: Root,
+        home: Path,
+        service: Service,
+        long: WorkerShare,
+        environment: dict[str, str],
     ) -> None:
         self.store, self.home, self.service = store, home, service
-        self.shares, self.environment = {SMALL: Share(SMALL, SMALL_LIMIT), LARGE: long}, environment
+        self.shares, self.environment = (
+            {SMALL: WorkerShare(SMALL, SMALL_LIMIT), LARGE: long},
+            environment,
+        )
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.began: dict[str, float] = {}
         self.restarts = 0
@@ -65,7 +80,7 @@ class Children:
     def watch(self, stopped: list[int]) -> int:
         """Supervise until a stop is requested, or a process keeps failing; returns an exit code."""
         _census(self.service)
-        ask(self.service, UPKEEP)  # what an outage or a stop cut short
+        start_run(self.service, UPKEEP)  # what an outage or a stop cut short
         watcher = Watcher(self.store)
         checked = 0.0
         while not stopped:
@@ -73,12 +88,12 @@ class Children:
                 checked = time.monotonic()
                 self._note_server()
                 _census(self.service)
-                if watcher.has_stalled(self.service, checked) and ask(self.service, UPKEEP):
+                if watcher.has_stalled(self.service, checked) and start_run(self.service, UPKEEP):
                     watcher.note_told(checked)
             if self.reach[SERVER].is_lost and answers(self.service.url):
                 self.reach[SERVER].note(None)
             if watcher.has_news(time.monotonic()):
-                ask(self.service, SWEEP)
+                start_run(self.service, SWEEP)
             self.reach[ROOT].note(watcher.problem)
             for name, process in list(self.running.items()):
                 if process.poll() is None or self._has_to_wait(name):

@@ -10,13 +10,13 @@ import typer
 from seqclass.flows.cli.command_line import (
     DatasetArgument,
     ModelName,
+    comma_words,
     complain,
     conclude,
     new_name,
     prepare_prefect,
     remark,
     training_spec,
-    words,
 )
 from seqclass.flows.cli.dataset_commands import SignalOptions
 from seqclass.flows.cli.option_groups import SpreadPlace
@@ -232,14 +232,14 @@ def _study_spec(options: StudyOptions) -> "StudySpec":
     from seqclass.networks.architecture import KINDS
     from seqclass.training.study_spec import StudySpec
 
-    named, recipes = words(options.architectures or ""), options.recipes
+    named, recipes = comma_words(options.architectures or ""), options.recipes
     if strange := [word for word in named if word not in KINDS]:
         raise ValueError(
             f"--architectures: expected some of {', '.join(KINDS)}, got {strange[0]!r}; correct it"
         )
     kinds = tuple(kind for word in named for kind in KINDS if kind == word)
-    paths = {Path(word).stem: None if word == "default" else word for word in words(recipes)}
-    if len(paths) < len(words(recipes)):
+    paths = {Path(word).stem: None if word == "default" else word for word in comma_words(recipes)}
+    if len(paths) < len(comma_words(recipes)):
         raise ValueError(f"--recipes: expected different names, got {recipes!r}; rename a file")
     specs = {name: training_spec({}, path, "--recipes") for name, path in paths.items()}
     return StudySpec(options.seeds, options.first_seed, kinds, specs)

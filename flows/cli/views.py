@@ -10,7 +10,13 @@ import typer
 from typing_extensions import TypedDict
 
 from seqclass.flows.cli.command_line import name_damaged
-from seqclass.flows.cli.printing import command_line, print_json, print_record, print_table, show
+from seqclass.flows.cli.printing import (
+    command_line,
+    print_json,
+    print_record,
+    print_result,
+    print_table,
+)
 from seqclass.store.manifests import DatasetManifest, ShownScores
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, printable
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
 
     from seqclass.evaluation.leaks import Leaks
     from seqclass.evaluation.lstm_alone import LstmSpread
-    from seqclass.labelling.truth import Truth
+    from seqclass.labelling.truth import LaterTruth
     from seqclass.monitoring.decide import FinalVerdict
     from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.pipeline.training import Trained
@@ -38,7 +44,7 @@ BLANK, DOTS = 0x2800, ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The blank character of Braille, and the bits of its two columns of dots, from the top."""
 
 
-class DatasetSummary(TypedDict):
+class ListedDataset(TypedDict):
     """The fields of a version that lists print, see ``store.manifests.DatasetManifest``."""
 
     dataset: str
@@ -51,7 +57,7 @@ class DatasetSummary(TypedDict):
     rejected: int
 
 
-def dataset_summary(manifest: DatasetManifest) -> DatasetSummary:
+def dataset_summary(manifest: DatasetManifest) -> ListedDataset:
     return {
         "dataset": str(DatasetRef(manifest["name"], manifest["version"])),
         "n_series": manifest["n_series"],
@@ -81,7 +87,7 @@ def show_dataset(store: Root, ref: str, as_json: bool) -> None:
     manifest = open_dataset(store, ref).manifest
     following = f"next: {command_line(store, *_next(store, manifest))}"
     people = dataset_facts(store, manifest)
-    show({**dataset_summary(manifest)}, as_json, following, people=people)
+    print_result({**dataset_summary(manifest)}, as_json, following, people=people)
 
 
 def _next(store: Root, manifest: DatasetManifest) -> tuple[str, str]:
@@ -253,7 +259,7 @@ def _question(model: "Model") -> "Question | None":
         return None
 
 
-def _truth(store: Root, name: str) -> "Truth | None":
+def _truth(store: Root, name: str) -> "LaterTruth | None":
     from seqclass.store.scores import SCORES
 
     if not store.names(SCORES, name):
@@ -407,4 +413,4 @@ def show_study(store: Root, ref: str, as_json: bool, trained: int | None = None)
         "gate": v["refused"] or "passed",
     } for v in variants]  # fmt: skip
     places = {key: store.address(record[key]) for key in ("table", "report")}
-    show(record, as_json, people={**record, "variants": rows, **places})
+    print_result(record, as_json, people={**record, "variants": rows, **places})

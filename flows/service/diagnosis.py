@@ -25,7 +25,7 @@ from seqclass.flows.service.worker import (
     slugs_of_file,
 )
 from seqclass.store.capacity import capacity
-from seqclass.store.objects import problem_of
+from seqclass.store.objects import access_problem
 from seqclass.store.root import Root, open_root
 
 MIN_FREE_BYTES = 2 * 10**9
@@ -92,7 +92,7 @@ def _prefect() -> Check:
 
 def _storage(store: Root) -> list[Check]:
     if not store.is_local:
-        problem = problem_of(store.fs, store.path)
+        problem = access_problem(store.fs, store.path)
         state = f"{store.url} ({problem})" if problem else store.url
         return [("storage root", problem is None, state, "check its address, keys and name")]
     folder = store.path

@@ -35,7 +35,7 @@ class Throwaway:
     complaints: IO[bytes]
 
 
-def begin() -> Throwaway:
+def begin_server() -> Throwaway:
     """Start a server on a free port of loopback, with the database that Prefect's own would use.
 
     Only this process and its children know its password.
@@ -74,7 +74,7 @@ def wait_for(server: Throwaway) -> None:
 def prepare() -> None:
     """Let a server create its database, which takes longer than all later starts."""
     if not prefect_url():
-        wait_for(begin())
+        wait_for(begin_server())
 
 
 def _serve(listener: socket.socket) -> None:

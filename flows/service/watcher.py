@@ -98,7 +98,7 @@ class Watcher:
         return files
 
 
-def ask(service: Service, deployment: str) -> bool:
+def start_run(service: Service, deployment: str) -> bool:
     """Start a run of a deployment; False if the server is down."""
     with server_may_be_away(), client_of(service) as client:
         client.create_flow_run_from_deployment(client.read_deployment_by_name(deployment).id)

@@ -36,7 +36,7 @@ PLACE = ("root", "now")
 """Parameters that a worker's run can't choose: its root and its time."""
 
 
-class Share(NamedTuple):
+class WorkerShare(NamedTuple):
     """The runs of a worker: those of a queue, and of a further one if it is named, ``limit`` at a
     time."""
 
@@ -61,7 +61,7 @@ def is_worker(pid: int) -> bool:
 
 
 def start_worker(
-    store: Root, service: Service, share: Share, environment: dict[str, str]
+    store: Root, service: Service, share: WorkerShare, environment: dict[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start a worker whose runs use this root and beat often enough for the automations."""
     words = [*PREFECT, "worker", "start", "--pool", POOL,

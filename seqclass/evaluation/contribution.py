@@ -68,7 +68,7 @@ class Contribution(TypedDict):
     lstm: str
 
 
-class Answered(TypedDict):
+class CommitteeAnswers(TypedDict):
     """Answers to the same test rows.
 
     alone: probabilities ``(n, classes)`` of each member, by its name; committee: those of the
@@ -88,7 +88,7 @@ def trained_members(members: Sequence[MemberRecord]) -> list[MemberRecord]:
     return [member for member in members if member["accuracy"] is not None]
 
 
-def contribution_of(members: Sequence[MemberRecord], answered: Answered) -> Contribution:
+def contribution_of(members: Sequence[MemberRecord], answered: CommitteeAnswers) -> Contribution:
     """Score each trained member alone on the test rows, beside the registered classifier."""
     y, alone, groups = answered["y"], answered["alone"], answered["groups"]
     right = answered["registered"] == y
@@ -105,13 +105,13 @@ def contribution_of(members: Sequence[MemberRecord], answered: Answered) -> Cont
     }
 
 
-def _is_alike(answered: Answered) -> bool:
+def _is_alike(answered: CommitteeAnswers) -> bool:
     """Check whether the LSTM alone answers every test row as the committee does."""
     lstm = answered["alone"].get(LSTM)
     return lstm is not None and bool((lstm.argmax(1) == answered["committee"].argmax(1)).all())
 
 
-def _addition(lstm: np.ndarray, answered: Answered) -> Addition:
+def _addition(lstm: np.ndarray, answered: CommitteeAnswers) -> Addition:
     committee, y, groups = answered["committee"], answered["y"], answered["groups"]
     return {
         "test": seed_scores(committee, y),

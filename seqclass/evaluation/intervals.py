@@ -165,16 +165,16 @@ def bootstrap_intervals(
     has the outer ends of both, since groups can't tell more than their rows.
     """
     features, rows, by_group = counted
-    ends = _ends(statistics(resampled(features, rows, seed, n_resamples)))
+    ends = _ends(statistics(resampled_sums(features, rows, seed, n_resamples)))
     if by_group is None:
         return ends
     n = by_group.shape[0]
     values = statistics((rows @ features)[None])
-    drawn = resampled(by_group @ features, np.ones(n, np.intp), seed, n_resamples)
+    drawn = resampled_sums(by_group @ features, np.ones(n, np.intp), seed, n_resamples)
     return outer_ends(ends, widened(_ends(statistics(drawn)), values, n), bounds)
 
 
-def resampled(
+def resampled_sums(
     features: "csr_array | np.ndarray", rows: np.ndarray, seed: int, n_resamples: int
 ) -> np.ndarray:
     """Return sums ``(n_resamples, k)`` of the features of rows drawn with replacement.

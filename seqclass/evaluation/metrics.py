@@ -18,7 +18,7 @@ from seqclass.evaluation.intervals import (
     bootstrap_intervals,
     count_kinds,
     outer_ends,
-    resampled,
+    resampled_sums,
     widened,
 )
 
@@ -120,7 +120,7 @@ class Truth(NamedTuple):
         return Truth(self.y[rows], self.classes, None if self.groups is None else self.groups[rows])
 
 
-def evaluate(
+def score_predictions(
     probabilities: np.ndarray, truth: Truth, seed: int, rule: Decision = LARGEST
 ) -> FullScores:
     """Return all scores of ``probabilities (n, classes)``, with bootstrapped 95% intervals."""
@@ -237,7 +237,7 @@ def _loss_interval(losses: np.ndarray, seed: int, groups: np.ndarray | None) -> 
     if groups is not None:
         group = np.unique(groups, return_inverse=True)[1]
         sums = np.stack([np.bincount(group, losses), np.bincount(group)], axis=1)
-        drawn = resampled(sums, np.ones(len(sums), np.intp), seed, N_RESAMPLES)
+        drawn = resampled_sums(sums, np.ones(len(sums), np.intp), seed, N_RESAMPLES)
         by_group = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
         ends = outer_ends(ends, widened(by_group, mean, len(sums)), (0.0, HIGHEST))
     return ends.tolist()

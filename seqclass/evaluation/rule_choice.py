@@ -32,7 +32,9 @@ CONFIDENCE = 0.9
 """Confidence with which answers keep the asked share of errors."""
 
 
-def decide(probabilities: np.ndarray, truth: Truth, goal: Goal, limits: Abstention) -> Decision:
+def choose_rule(
+    probabilities: np.ndarray, truth: Truth, goal: Goal, limits: Abstention
+) -> Decision:
     """Return the rule for a goal, chosen on the held-back rows ``probabilities (n, classes)``."""
     rule = rule_for(probabilities, truth, goal)
     right = predict_labels(probabilities, rule) == truth.y
@@ -153,7 +155,7 @@ def scores_by_goal(
     goals: tuple[Goal, ...] = SCORE_GOALS if matrix is None else (*SCORE_GOALS, goal)
     by_goal: dict[str, GoalScores] = {}
     for candidate in goals:
-        rule = decide(*held, candidate, limits)
+        rule = choose_rule(*held, candidate, limits)
         codes, n_classes = predict_labels(probabilities, rule), len(truth.classes)
         scores = label_scores(codes, truth.y, n_classes)
         cost = expected = None

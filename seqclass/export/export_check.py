@@ -31,7 +31,7 @@ class DiffersError(ValueError):
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ExportAgreement:
     """The differences between an exported network and its version.
 
     series: number compared, half of them test rows. gap: largest difference of a probability.
@@ -72,7 +72,7 @@ def tested_rows(model: Model) -> Tested:
 
 def check_agreement(
     tested: Tested, record: Mapping[str, Any], exported: Infer, original: Infer
-) -> Agreement:
+) -> ExportAgreement:
     """Compare an export's answers with those stored for test rows, and with Keras's to the same
     rows with gaps and cut ends.
 
@@ -84,7 +84,7 @@ def check_agreement(
     torn = with_gaps(x, seed=0)
     mine, expected = (decide(asked(infer, torn), record) for infer in (exported, original))
     gappy = _agreement(torn, original, mine, expected)
-    return Agreement(
+    return ExportAgreement(
         len(x) + len(torn),
         max(whole.gap, gappy.gap),
         whole.unsettled + gappy.unsettled,
@@ -122,14 +122,14 @@ def asked(infer: Infer, x: np.ndarray) -> dict[str, np.ndarray]:
 
 def _agreement(
     x: np.ndarray, original: Infer, mine: Mapping[str, Any], expected: Mapping[str, Any]
-) -> Agreement:
+) -> ExportAgreement:
     gaps = np.abs(mine["probabilities"] - expected["probabilities"]).max(axis=1)
     apart = gaps > TOLERANCE
     for name in expected.keys() & set(COMPARED):
         apart |= np.array([a != b for a, b in zip(mine[name], expected[name], strict=True)])
     rows = np.flatnonzero(apart)
     if not len(rows):
-        return Agreement(len(x), float(gaps.max()))
+        return ExportAgreement(len(x), float(gaps.max()))
     own_gaps = _own_gaps(original, x[rows])
     is_exact = (gaps[rows] <= TOLERANCE) & (own_gaps <= TOLERANCE)
     settled = rows[(gaps[rows] > ROUNDING * own_gaps) | is_exact]
@@ -139,7 +139,7 @@ def _agreement(
             f"series are answered otherwise, probabilities up to {gaps[settled].max():.2g} apart; "
             "nothing was written"
         )
-    return Agreement(
+    return ExportAgreement(
         len(x), float(gaps[~apart].max(initial=0.0)), len(rows), float(gaps[rows].max())
     )
 

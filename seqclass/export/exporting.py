@@ -16,7 +16,7 @@ import numpy as np
 
 from seqclass.export import standalone
 from seqclass.export.export_check import (
-    Agreement,
+    ExportAgreement,
     Tested,
     asked,
     check_agreement,
@@ -46,7 +46,7 @@ class Exported:
     kind: Kind
     folder: str
     bytes: int
-    agreement: Agreement
+    agreement: ExportAgreement
 
 
 def check_export(root: Root, to: str, out: str) -> Kind:
@@ -132,7 +132,9 @@ def _write_network(folder: Path, classifier: Any, record: dict[str, Any], kind: 
     (folder / "model.onnx").write_bytes(network.SerializeToString())
 
 
-def _checked(tested: Tested, folder: Path, record: dict[str, Any], classifier: Any) -> Agreement:
+def _checked(
+    tested: Tested, folder: Path, record: dict[str, Any], classifier: Any
+) -> ExportAgreement:
     """Compare the exported network with the version, and write examples of Keras's answers."""
     exported, original = standalone.Classifier(folder).ask, outputs_of(classifier)
     agreement = check_agreement(tested, record, exported, original)

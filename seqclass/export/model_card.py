@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from seqclass.export.export_check import Agreement
+from seqclass.export.export_check import ExportAgreement
 from seqclass.store.few_references import ambiguity_rule, too_few_references
 from seqclass.store.manifests import ModelDescription
 from seqclass.store.models import Model
@@ -62,7 +62,7 @@ PACKAGES = ("numpy", "onnxruntime", "pandas")
 """Packages that an exported folder needs in MLflow's environment."""
 
 
-def card_of(model: Model, kind: str, agreement: Agreement) -> str:
+def card_of(model: Model, kind: str, agreement: ExportAgreement) -> str:
     """Return the text of ``README.md`` for an exported folder."""
     number = model.version.removeprefix("v")
     references = model.read_json("metrics.json")["references"]
@@ -125,7 +125,7 @@ def _facts(manifest: ModelDescription, references: int) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {cells[name]} |" for name in cells)])
 
 
-def _told(agreement: Agreement) -> str:
+def _told(agreement: ExportAgreement) -> str:
     text = (
         f"{agreement.series} series, half of them test rows and half the same with gaps and cut "
         f"ends: the same answers and reasons, probabilities at most {agreement.gap:.2g} apart."

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.decisions import UNKNOWN
-from seqclass.inference.partitions import read_labels
+from seqclass.inference.partitions import labels_in_file
 from seqclass.inference.score_data import Answered, ScoringSpec
 from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expected_macro_f1
 from seqclass.store.datasets import open_dataset
@@ -106,7 +106,7 @@ def _read_answers(model: Model, tables: list[str], spec: ScoringSpec) -> _Answer
     classes = model.manifest["classes"]
     shares = [f"probability_{name}" for name in classes]
     columns = ["series_id", "label", "prediction", "answer", *SURENESS, *shares]
-    labels = None if spec.labels is None else read_labels(spec.labels, spec.limits)
+    labels = None if spec.labels is None else labels_in_file(spec.labels, spec.limits)
     parts = []
     for table in (rows for path in tables for rows in read_row_groups(model.root, path, columns)):
         truth = table["label"] if labels is None else _labels_of(table["series_id"], labels)

@@ -118,7 +118,7 @@ def _is_parquet(path: str) -> bool:
     return path.lower().endswith(".parquet")
 
 
-def read_labels(path: str, limits: Limits | None = None, argument: str = "--labels") -> pa.Table:
+def labels_in_file(path: str, limits: Limits | None = None, argument: str = "--labels") -> pa.Table:
     """Return the labels in a file, each id once, as ``read_label_file`` reads them."""
     if not os.path.isfile(path):
         raise ValueError(f"{argument}: expected an existing file, got {path!r}; check the path")

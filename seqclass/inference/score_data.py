@@ -93,7 +93,7 @@ def in_this_process(jobs: Sequence[Job]) -> list[Any]:
     return [function(*arguments) for function, arguments in jobs]
 
 
-def in_turn(shares: list[Share], run: RunJobs = in_this_process) -> None:
+def score_in_turn(shares: list[Share], run: RunJobs = in_this_process) -> None:
     """Score shares one after the other."""
     for share in shares:
         score_share(share, run)
@@ -104,7 +104,7 @@ def score_data(
     model_ref: str,
     data: str,
     spec: ScoringSpec | None = None,
-    score: Callable[[list[Share]], None] = in_turn,
+    score: Callable[[list[Share]], None] = score_in_turn,
 ) -> Answered:
     """Score what the version has not scored yet; returns the path of all answers, and counts.
 

@@ -30,7 +30,7 @@ class StoredAnswer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Question:
+class RowQuestion:
     """A row for a person to label, and why.
 
     sureness: probability of its label, or of the answer where it has no label. label: the present
@@ -66,7 +66,7 @@ def sources_of(model: Model, bad: Damages) -> Sources:
     return Sources(model, newest, dict(pairs), list(_answers(model, bad)))
 
 
-def questions_of(sources: Sources, again: bool, bad: Damages) -> list[Question]:
+def questions_of(sources: Sources, again: bool, bad: Damages) -> list[RowQuestion]:
     """Return a question for each row that a person should label, the least sure first.
 
     Rows that a person has labelled are left out, and, unless ``again``, those asked before.
@@ -80,7 +80,7 @@ def questions_of(sources: Sources, again: bool, bad: Damages) -> list[Question]:
     if not again:
         asked = read_queued(model.root, model.name, bad)
         done.update(series_id for _, table in asked for series_id in table["series_id"].to_pylist())
-    questions: dict[str, Question] = {}
+    questions: dict[str, RowQuestion] = {}
     for part in (_unknown(sources), _suspected(sources), _doubted(sources, bad)):
         for question in part:
             before = questions.get(question.series_id)
@@ -107,13 +107,13 @@ def _answers(model: Model, bad: Damages) -> Iterator[pa.Table]:
         yield table.filter(pc.is_null(table["label"]))
 
 
-def _unknown(sources: Sources) -> Iterator[Question]:
+def _unknown(sources: Sources) -> Iterator[RowQuestion]:
     for table in sources.answers:
         for row in table.filter(pc.equal(table["answer"], UNKNOWN)).to_pylist():
             if sources.labels.get(row["series_id"], "") is None:
                 stored = _stored_answer(row)
                 why = f"unknown: {row['reason']}"
-                yield Question(row["series_id"], why, stored.probability, None, stored)
+                yield RowQuestion(row["series_id"], why, stored.probability, None, stored)
 
 
 def _stored_answer(row: Mapping[str, object]) -> StoredAnswer:
@@ -122,7 +122,7 @@ def _stored_answer(row: Mapping[str, object]) -> StoredAnswer:
     return StoredAnswer(str(row["prediction"]), confidence, next(iter(nearest), None))
 
 
-def _suspected(sources: Sources) -> Iterator[Question]:
+def _suspected(sources: Sources) -> Iterator[RowQuestion]:
     """Yield rows whose label held-back answers doubt, unless it has been changed since."""
     held, nearest = held_answers(sources.model), _nearest_of_tests(sources.model)
     kinds = (
@@ -138,7 +138,7 @@ def _suspected(sources: Sources) -> Iterator[Question]:
             stored = StoredAnswer(held.classes[code], chance, nearest.get(series_id))
             sureness = float(held.probabilities[row, held.y[row]])
             why = f"{doubt} {stored.answer}"
-            yield Question(series_id, why, sureness, label, stored)
+            yield RowQuestion(series_id, why, sureness, label, stored)
 
 
 def _nearest_of_tests(model: Model) -> dict[str, str | None]:
@@ -147,7 +147,7 @@ def _nearest_of_tests(model: Model) -> dict[str, str | None]:
     return {row["series_id"]: next(iter(row["nearest"] or []), None) for row in rows}
 
 
-def _doubted(sources: Sources, bad: Damages) -> Iterator[Question]:
+def _doubted(sources: Sources, bad: Damages) -> Iterator[RowQuestion]:
     """Yield rows whose labels a retraining doubted and that still have them."""
     model, labels = sources.model, sources.labels
     pairs = suspect_labels(model.root, retrainings_of(model.root, model.name, bad))
@@ -162,4 +162,4 @@ def _doubted(sources: Sources, bad: Damages) -> Iterator[Question]:
         stored, sureness = answers.get(series_id), 1 / len(model.manifest["classes"])
         if stored is not None:
             sureness = stored.probability if stored.answer == label else 1 - stored.probability
-        yield Question(series_id, "label doubted by a retraining", sureness, label, stored)
+        yield RowQuestion(series_id, "label doubted by a retraining", sureness, label, stored)

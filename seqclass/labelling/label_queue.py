@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.labelling.doubtful_rows import Question, questions_of, sources_of
+from seqclass.labelling.doubtful_rows import RowQuestion, questions_of, sources_of
 from seqclass.store.datasets import Dataset
 from seqclass.store.models import Model
 from seqclass.store.queues import write_queue
@@ -38,7 +38,7 @@ class Queue:
     dataset: str
     classes: list[str]
     channels: list[str]
-    questions: list[Question]
+    questions: list[RowQuestion]
     series: pa.Table
     left: int
 
@@ -69,7 +69,7 @@ def queue_of(model: Model, limit: int, again: bool, bad: Damages) -> Queue:
     return Queue(model.ref, dataset.ref, classes, dataset.channels, questions, series, left)
 
 
-def series_of(dataset: Dataset, questions: list[Question]) -> pa.Table:
+def series_of(dataset: Dataset, questions: list[RowQuestion]) -> pa.Table:
     """Return the series of the questions, in their order."""
     ids = pa.array([question.series_id for question in questions], pa.string())
     tables = (table.filter(pc.is_in(table["series_id"], ids)) for table in dataset.tables())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 from typing_extensions import TypedDict
 
-from seqclass.inference.partitions import read_labels
+from seqclass.inference.partitions import labels_in_file
 from seqclass.labelling.sheets import inert
 from seqclass.screening.contract import Profile
 from seqclass.screening.incoming import profiled
@@ -64,7 +64,7 @@ def read_answers(path: str, by: str, now: datetime, limits: Limits) -> list[Answ
     at = now.isoformat()
     answers = [
         Answer(row["series_id"] or "", row["label"], row.get("by") or by, row.get("at") or at)
-        for row in read_labels(path, limits, "ANSWERS").to_pylist()
+        for row in labels_in_file(path, limits, "ANSWERS").to_pylist()
     ]
     if not answers:
         raise ValueError(

@@ -12,7 +12,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from seqclass.inference.answer_files import FORMULA, NUMBER, check_target, written_whole
-from seqclass.labelling.doubtful_rows import Question
+from seqclass.labelling.doubtful_rows import RowQuestion
 from seqclass.labelling.label_queue import Queue
 from seqclass.store.formats.label_files import LABEL, UNANSWERED
 from seqclass.store.root import Root
@@ -60,7 +60,7 @@ def _configuration_of(out: str) -> str:
     return str(PurePath(out).with_suffix(".xml"))
 
 
-def _rows(queue: Queue) -> Iterator[tuple[Question, dict[str, Any]]]:
+def _rows(queue: Queue) -> Iterator[tuple[RowQuestion, dict[str, Any]]]:
     for number, question in enumerate(queue.questions):
         [row] = queue.series.slice(number, 1).to_pylist()
         yield question, row
@@ -79,7 +79,7 @@ def _csv(queue: Queue) -> str:
     return buffer.getvalue()
 
 
-def _cells(question: Question) -> list[str]:
+def _cells(question: RowQuestion) -> list[str]:
     stored = question.stored
     answer = ["", "", ""]
     if stored is not None:
@@ -93,7 +93,7 @@ def inert(text: str) -> str:
     return f"'{text}" if runs else text
 
 
-def _task(queue: Queue, question: Question, row: dict[str, Any]) -> dict[str, Any]:
+def _task(queue: Queue, question: RowQuestion, row: dict[str, Any]) -> dict[str, Any]:
     """Return a task of Label Studio; a missing value is null."""
     series: dict[str, list[float | None]] = {TIME: list(range(row["n_steps"]))}
     for channel in queue.channels:

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 
 from seqclass.inference.assessment import SURENESS, sureness_of
 from seqclass.monitoring.estimate import (
+    AnswerTally,
     Confidence,
     Outcomes,
     Realised,
-    Tally,
     drift_of,
     realised_of,
 )
@@ -50,7 +50,7 @@ class VersionTruth:
 
 
 @dataclass(frozen=True)
-class Truth:
+class LaterTruth:
     """Accuracy of a model's answers by labels that came later.
 
     of: a digest of the names of the answers and dataset versions that it was computed from.
@@ -78,7 +78,7 @@ class _Came:
     since: dict[str, datetime] = field(default_factory=dict)
 
 
-def truth_of(root: Root, name: str, earlier: Truth | None, bad: Damages) -> Truth | None:
+def truth_of(root: Root, name: str, earlier: LaterTruth | None, bad: Damages) -> LaterTruth | None:
     """Compare a model's answers with labels that came later; None if it has answered nothing.
 
     ``earlier`` is returned if there are neither new answers nor new versions of its dataset.
@@ -97,7 +97,7 @@ def truth_of(root: Root, name: str, earlier: Truth | None, bad: Damages) -> Trut
     versions = dict.fromkeys(partition.version for partition in scored)
     truths = [_of_version(root, name, v, [o for o in scored if o.version == v], came)
              for v in sorted(versions, key=lambda v: int(v[1:]))]  # fmt: skip
-    return Truth(digest, tuple(truth for truth in truths if truth.like or truth.unlike))
+    return LaterTruth(digest, tuple(truth for truth in truths if truth.like or truth.unlike))
 
 
 def _newest(root: Root, dataset: str) -> str:
@@ -190,12 +190,12 @@ def _outcomes(partition: _Scored, came: _Came) -> Outcomes:
     """Tally a partition's answers whose first label came after them."""
     ids = pa.array([*came.since], pa.string())
     labelled = partition.table.filter(pc.is_in(partition.table["series_id"], ids))
-    tallies, delays = dict[str, Tally](), Counter[int]()
+    tallies, delays = dict[str, AnswerTally](), Counter[int]()
     columns = (labelled[name].to_pylist() for name in ("series_id", "prediction", "confidence"))
     for name, answer, confidence in zip(*columns, strict=True):
         delay_s = (came.since[name] - partition.at).total_seconds()
         if delay_s >= 0:
-            tally = Tally(1, int(came.labels[name] == answer), confidence)
-            tallies[answer] = tallies.get(answer, Tally()) + tally
+            tally = AnswerTally(1, int(came.labels[name] == answer), confidence)
+            tallies[answer] = tallies.get(answer, AnswerTally()) + tally
             delays[round(delay_s)] += 1
     return Outcomes(tallies, delays, len(partition.table) - len(labelled))

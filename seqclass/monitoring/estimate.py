@@ -108,15 +108,15 @@ def expected_macro_f1(probabilities: np.ndarray, answers: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class Tally:
+class AnswerTally:
     """Answers: how many, how many of them right, and the sum of their confidence."""
 
     rows: int = 0
     right: int = 0
     confidence: float = 0.0
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
+    def __add__(self, other: "AnswerTally") -> "AnswerTally":
+        return AnswerTally(
             self.rows + other.rows,
             self.right + other.right,
             self.confidence + other.confidence,
@@ -131,13 +131,13 @@ class Outcomes:
     to the label. waiting: answers that still have no label.
     """
 
-    by_answer: Mapping[str, Tally] = field(default_factory=dict)
+    by_answer: Mapping[str, AnswerTally] = field(default_factory=dict)
     delays: Mapping[int, int] = field(default_factory=dict)
     waiting: int = 0
 
     def __add__(self, other: "Outcomes") -> "Outcomes":
         classes = sorted({*self.by_answer, *other.by_answer})
-        none = Tally()
+        none = AnswerTally()
         return Outcomes(
             {k: self.by_answer.get(k, none) + other.by_answer.get(k, none) for k in classes},
             dict(Counter(self.delays) + Counter(other.delays)),
@@ -145,9 +145,9 @@ class Outcomes:
         )
 
     @property
-    def total(self) -> Tally:
+    def total(self) -> AnswerTally:
         """The tally of all classes together."""
-        return sum(self.by_answer.values(), Tally())
+        return sum(self.by_answer.values(), AnswerTally())
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def realised_of(outcomes: Outcomes, shift: float | None) -> Realised | None:
     )
 
 
-def _compared(tally: Tally, shift: float | None) -> Compared:
+def _compared(tally: AnswerTally, shift: float | None) -> Compared:
     reached = tally.right / tally.rows
     expected = None if shift is None else tally.confidence / tally.rows + shift
     limited = None if expected is None else min(max(expected, 0.0), 1.0)

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from seqclass.evaluation.intervals import AT_ONCE, shares_of_draws
 from seqclass.evaluation.metrics import label_scores
-from seqclass.training.spec import Limits
+from seqclass.training.spec import ChampionLimits
 
 N_DRAWS = 4000
 
@@ -61,7 +61,7 @@ class FirstEvidence(TypedDict):
     baselines: dict[str, BaselineEvidence]
 
 
-class Answered(NamedTuple):
+class JudgedRows(NamedTuple):
     """Class codes ``(n,)`` of the same rows: the true ones and those that were predicted.
 
     Predictions come from the registered model, from every baseline by its name, and from every
@@ -87,8 +87,8 @@ def worth_of_held_rows(n_folds: int) -> float:
     return 1 / (1 + n_folds / (n_folds - 1))
 
 
-def evidence_of(
-    tested: Answered, held: Answered | None, limits: Limits, n_classes: int, seed: int
+def champion_evidence(
+    tested: JudgedRows, held: JudgedRows | None, limits: ChampionLimits, n_classes: int, seed: int
 ) -> FirstEvidence:
     """Return balanced accuracy with its interval, and the wins and losses against each baseline.
 
@@ -132,10 +132,10 @@ def evidence_of(
     }
 
 
-def _joined(tested: Answered, held: Answered) -> Answered:
+def _joined(tested: JudgedRows, held: JudgedRows) -> JudgedRows:
     """Join both sets of rows, with the baselines that predict both."""
     named = tested.baselines.keys() & held.baselines.keys()
-    return Answered(
+    return JudgedRows(
         np.concatenate([tested.truth, held.truth]),
         np.concatenate([tested.registered, held.registered]),
         {
@@ -156,7 +156,7 @@ def words_of_rows(evidence: FirstEvidence) -> str:
     return f"{tested} and {held} training rows held back" if held else tested
 
 
-def first_champion_failures(evidence: FirstEvidence, limits: Limits) -> list[str]:
+def first_champion_failures(evidence: FirstEvidence, limits: ChampionLimits) -> list[str]:
     """Return why a model must not become a first champion by this evidence, one sentence each."""
     rows, (low, _), chance = words_of_rows(evidence), evidence["interval"], evidence["chance"]
     failures = []
@@ -183,7 +183,7 @@ def first_champion_failures(evidence: FirstEvidence, limits: Limits) -> list[str
     return [*failures, *_better_baseline(evidence, limits)]
 
 
-def can_show_skill(truth: np.ndarray, groups: np.ndarray | None, limits: Limits) -> bool:
+def can_show_skill(truth: np.ndarray, groups: np.ndarray | None, limits: ChampionLimits) -> bool:
     """Check whether an interval would lie above chance if all these rows were answered correctly.
 
     truth: class codes ``(n,)``; groups: ``(n,)``, None if there are none.
@@ -194,7 +194,7 @@ def can_show_skill(truth: np.ndarray, groups: np.ndarray | None, limits: Limits)
     return low > 1 / len(counts)
 
 
-def _better_baseline(evidence: FirstEvidence, limits: Limits) -> list[str]:
+def _better_baseline(evidence: FirstEvidence, limits: ChampionLimits) -> list[str]:
     """Return the objection from the most significant baseline, corrected for their number."""
     if not evidence["baselines"]:
         return []

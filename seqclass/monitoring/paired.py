@@ -15,7 +15,7 @@ N_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class Answers:
+class PairedPredictions:
     """Class codes ``(n,)`` of test rows: the true ones, and those that each model predicts.
 
     groups: of the rows ``(n,)``, None if there are none.
@@ -29,10 +29,12 @@ class Answers:
     def __len__(self) -> int:
         return len(self.truth)
 
-    def take(self, rows: np.ndarray) -> "Answers":
+    def take(self, rows: np.ndarray) -> "PairedPredictions":
         """Select rows."""
         groups = None if self.groups is None else self.groups[rows]
-        return Answers(self.truth[rows], self.champion[rows], self.challenger[rows], groups)
+        return PairedPredictions(
+            self.truth[rows], self.champion[rows], self.challenger[rows], groups
+        )
 
 
 class Paired(TypedDict):
@@ -55,7 +57,7 @@ class Paired(TypedDict):
     interval: list[float]
 
 
-def compare_paired(answers: Answers, n_classes: int, seed: int) -> Paired:
+def compare_paired(answers: PairedPredictions, n_classes: int, seed: int) -> Paired:
     """Compare two models: scores, exact p-values, difference of macro F1.
 
     The tests are one-sided. They are McNemar's (1947): each row that only one model gets right is
@@ -96,7 +98,7 @@ def flip_tail(nets: np.ndarray) -> float:
     return min(float(chances[nets[nets > 0].sum() :].sum()), 1.0)
 
 
-def _interval(answers: Answers, n_classes: int, seed: int) -> list[float]:
+def _interval(answers: PairedPredictions, n_classes: int, seed: int) -> list[float]:
     """Return the bootstrapped 95% interval of the difference of macro F1."""
     y, old, new = (
         side.astype(np.int64) for side in (answers.truth, answers.champion, answers.challenger)
@@ -141,7 +143,7 @@ Recalls = dict[str, Recall]
 """Recalls by name of the classes that have rows."""
 
 
-def recalls_of(answers: Answers, classes: list[str]) -> Recalls:
+def recalls_of(answers: PairedPredictions, classes: list[str]) -> Recalls:
     """Return the recall of every class that has rows, for both models."""
     recalls = Recalls()
     for code, name in enumerate(classes):

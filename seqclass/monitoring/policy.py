@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seqclass.monitoring.retrain_spec import RetrainSpec, Rules
-from seqclass.training.spec import Limits, TrainingSpec
+from seqclass.training.spec import ChampionLimits, TrainingSpec
 
 JUDGING = ("gate", "drift", "significance", "least_drop")
 """Fields of a retraining that judge a challenger; a single run can't choose them."""
@@ -77,7 +77,7 @@ def rules_under(policy: ModelPolicy | None) -> Rules | None:
     if policy is None:
         return None
     retraining = policy.retraining
-    limits = retraining.training.limits if retraining.training else Limits()
+    limits = retraining.training.limits if retraining.training else ChampionLimits()
     return Rules(retraining.gate, limits, retraining.approval)
 
 
@@ -91,7 +91,7 @@ def training_under(
     """
     if policy is None:
         return given or champion
-    binding = policy.retraining.training or replace(champion, limits=Limits())
+    binding = policy.retraining.training or replace(champion, limits=ChampionLimits())
     for name in ("limits", "split_seed"):
         usual = (getattr(binding, name), getattr(TrainingSpec(), name))
         if given is not None and getattr(given, name) not in usual:

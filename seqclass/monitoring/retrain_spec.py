@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seqclass.series import check_ranges
-from seqclass.training.spec import Limits, TrainingSpec
+from seqclass.training.spec import ChampionLimits, TrainingSpec
 
 MOST_TRIES, MOST_APPROVAL_S = 20, 3.2e8
 """The waits between tries double, so the twentieth follows after weeks; ten years in seconds."""
@@ -58,7 +58,7 @@ class Rules:
     whether a person must approve."""
 
     gate: GateSpec = field(default_factory=GateSpec)
-    limits: Limits = field(default_factory=Limits)
+    limits: ChampionLimits = field(default_factory=ChampionLimits)
     approval: bool = False
 
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from seqclass.evaluation.agreement import Spread, flips, spread_of, worst_case
 from seqclass.evaluation.lstm_alone import LstmSpread, lstm_spread
 from seqclass.monitoring.first_champion import SeedScores
-from seqclass.training.spec import Limits
+from seqclass.training.spec import ChampionLimits
 
 MAX_FLIPPING = 20
 
@@ -66,7 +66,7 @@ class Agreement(TypedDict):
 def agreement_of(
     seeds: Sequence[Mapping[str, Any]],
     predicted: SeedAnswers,
-    limits: Limits,
+    limits: ChampionLimits,
     bootstrap_seed: int,
     judged: SeedScores | None = None,
 ) -> Agreement:
@@ -104,7 +104,7 @@ def unstable(
     macro_f1: Sequence[float],
     restarts: Sequence[int],
     n_classes: int,
-    limits: Limits,
+    limits: ChampionLimits,
 ) -> list[str]:
     """Return a sentence on each limit that is broken: by how much, and what to try.
 

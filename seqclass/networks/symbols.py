@@ -110,7 +110,7 @@ def tokens_of(x: np.ndarray, alphabets: Alphabets) -> np.ndarray:
     return np.where(is_symbol, tokens, MISSING)
 
 
-def folded(x: np.ndarray, period: int) -> np.ndarray:
+def folded_symbols(x: np.ndarray, period: int) -> np.ndarray:
     """Return symbols ``(n, steps, channels)`` modulo a period, such as 12 semitones (an octave)."""
     return np.mod(x, period)
 

@@ -14,6 +14,6 @@ STYLE = {
 }
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Escape a text so that Matplotlib does not read it as a formula."""
     return text.replace("$", r"\$")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqclass.evaluation.goals import GoalScores
-from seqclass.monitoring.paired import Answers, Paired, compare_paired, recalls_of
+from seqclass.monitoring.paired import Paired, PairedPredictions, compare_paired, recalls_of
 from seqclass.pages.index_pages import COMPARISONS, refresh
 from seqclass.pages.records import Ends
 from seqclass.pages.rendering import record_bytes, render, write_pages
@@ -82,7 +82,7 @@ def compare_versions(models: list[Model]) -> Comparison:
     truth = np.array([codes[label] for _, label in common])
     coded = [np.array([codes[label] for label in labels]) for labels in predictions]
     groups = _groups(models, [name for name, _ in common])
-    sides = [Answers(truth, coded[0], challenger, groups) for challenger in coded]
+    sides = [PairedPredictions(truth, coded[0], challenger, groups) for challenger in coded]
     standings = [
         _standing(name, side, classes, model)
         for name, side, model in zip(names, sides, models, strict=True)
@@ -128,7 +128,7 @@ def _groups(models: list[Model], ids: list[str]) -> np.ndarray | None:
     return np.array([groups[name] for name in ids]) if groups else None
 
 
-def _standing(name: str, answers: Answers, classes: list[str], model: Model) -> Standing:
+def _standing(name: str, answers: PairedPredictions, classes: list[str], model: Model) -> Standing:
     paired = compare_paired(answers, len(classes), seed=0)
     recalls = {label: r["challenger"] for label, r in recalls_of(answers, classes).items()}
     metrics = model.read_json("metrics.json") if model.has("metrics.json") else {}

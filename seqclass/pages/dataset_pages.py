@@ -12,7 +12,7 @@ from seqclass.pages.drawing import SKETCH_SIZE, path_of, resampled
 from seqclass.pages.records import (
     Bar,
     Change,
-    Channel,
+    ChannelStatistics,
     ClassProfile,
     Damage,
     DatasetEntry,
@@ -66,14 +66,14 @@ class Gathered:
             self.total += float(finite.sum())
             self.squares += float(np.square(finite).sum())
 
-    def channel(self, name: str) -> Channel:
+    def channel(self, name: str) -> ChannelStatistics:
         """Return the statistics of all values added so far."""
         missing = 1 - self.n_finite / self.n_seen
         if not self.n_finite:
-            return Channel(name, None, None, None, None, missing)
+            return ChannelStatistics(name, None, None, None, None, missing)
         mean = self.total / self.n_finite
         sd = max(self.squares / self.n_finite - mean**2, 0.0) ** 0.5
-        return Channel(name, float(self.low), float(self.high), mean, sd, missing)
+        return ChannelStatistics(name, float(self.low), float(self.high), mean, sd, missing)
 
 
 @dataclass

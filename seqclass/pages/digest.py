@@ -29,7 +29,7 @@ class Arrived:
 
 
 @dataclass(frozen=True)
-class Answered:
+class VersionAnswers:
     """Number of series that a version answered, and of unknowns among them."""
 
     version: str
@@ -38,7 +38,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Trained:
+class RegisteredVersion:
     """A version that was registered in these days."""
 
     version: str
@@ -59,8 +59,8 @@ class Digest:
     since: str
     until: str
     arrived: tuple[Arrived, ...]
-    answered: tuple[Answered, ...]
-    trained: tuple[Trained, ...]
+    answered: tuple[VersionAnswers, ...]
+    trained: tuple[RegisteredVersion, ...]
     decided: tuple[tuple[str, Move], ...]
     looked: tuple[tuple[str, Retraining], ...]
     removed: tuple[str, ...]
@@ -83,7 +83,7 @@ def digest(root: Root, since: datetime, until: datetime) -> Digest:
         arrived=tuple(a for a in _arrived(root) if within(a.made)),
         answered=tuple(_answered(root, since, until)),
         trained=tuple(
-            Trained(ModelRef(m.name, v.version).short, v.made, v.macro_f1, v.refused)
+            RegisteredVersion(ModelRef(m.name, v.version).short, v.made, v.macro_f1, v.refused)
             for m in models
             for v in m.versions
             if within(v.made)
@@ -111,7 +111,7 @@ def _arrived(root: Root) -> Iterator[Arrived]:
             yield Arrived(DatasetRef(name, v.version).short, v.made, v.n_series, added)
 
 
-def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered]:
+def _answered(root: Root, since: datetime, until: datetime) -> Iterator[VersionAnswers]:
     counts: dict[str, tuple[int, int]] = {}
     for name in root.names("scores"):
         for folder in score_folders(root, name):
@@ -123,7 +123,7 @@ def _answered(root: Root, since: datetime, until: datetime) -> Iterator[Answered
                 rows, unknown = counts.get(version, (0, 0))
                 counts[version] = rows + manifest["rows"], unknown + manifest["unknown"]
     for version, (rows, unknown) in sorted(counts.items()):
-        yield Answered(version, rows, unknown)
+        yield VersionAnswers(version, rows, unknown)
 
 
 def write_digest(root: Root, record: Digest) -> str:

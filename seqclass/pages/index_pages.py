@@ -23,7 +23,12 @@ from seqclass.pages.records import (
     StudyEntry,
 )
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
-from seqclass.pages.version_report import dataset_link, has_report, with_reports, write_report
+from seqclass.pages.version_report import (
+    dataset_link,
+    has_report,
+    with_reports,
+    write_version_report,
+)
 from seqclass.store.catalogue import keep_list
 from seqclass.store.locks import locked
 from seqclass.store.manifests import StudyManifest
@@ -171,7 +176,7 @@ def write_model_pages(root: Root, name: str, anew: bool, compared: Compared = ()
         newest = with_reports(root, summary)
         for version in changed:
             with contextlib.suppress(DamagedError, TemplateError, *ODD):  # verify tells of it
-                write_report(root, summary, version, newest)
+                write_version_report(root, summary, version, newest)
     write_pages(root, [(f"{folder}/index.html", _page(root, summary, compared))])
     write_pages(root, [(f"{folder}/{SUMMARY}", record_bytes(summary))], durable=not anew)
     return summary

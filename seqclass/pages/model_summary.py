@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from seqclass.labelling.suspects import held_answers
-from seqclass.labelling.truth import Truth, truth_of
+from seqclass.labelling.truth import LaterTruth, truth_of
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.records import (
     Awaited,
@@ -107,7 +107,7 @@ def summary_now(root: Root, name: str) -> ModelSummary:
     return summarize(root, name, record)
 
 
-def truth_told(root: Root, name: str) -> Truth | None:
+def truth_told(root: Root, name: str) -> LaterTruth | None:
     """Compare a model's answers with labels that came later.
 
     The record of the model's page is used if neither answers nor dataset versions have come since.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqclass.labelling.truth import Truth
+from seqclass.labelling.truth import LaterTruth
 from seqclass.pages.trust import UNKNOWN, Trust, Weakest
 from seqclass.store.states import REGISTER
 
@@ -172,7 +172,7 @@ class ModelSummary:
     retrainings: tuple[Retraining, ...] = ()
     policy: dict[str, str] | None = None
     awaits: Awaited | None = None
-    truth: Truth | None = None
+    truth: LaterTruth | None = None
     label_doubts: LabelDoubts | None = None
     damaged: tuple[Damage, ...] = ()
     barred: str | None = None
@@ -202,7 +202,7 @@ class ModelSummary:
 
 
 @dataclass(frozen=True)
-class Channel:
+class ChannelStatistics:
     """Statistics of a channel's finite values over all series.
 
     lowest, highest, mean, sd: of the values. missing: share of all values.
@@ -252,7 +252,7 @@ class DatasetProfile:
     """
 
     lengths: tuple[Length, ...]
-    channels: tuple[Channel, ...]
+    channels: tuple[ChannelStatistics, ...]
     classes: tuple[ClassProfile, ...]
     copies: int
 

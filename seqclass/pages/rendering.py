@@ -44,8 +44,8 @@ def _environment(folder: Path = PAGES) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"score": score, "share": share, "day": day, "minute": minute, "href": quote,
-                     "pretty": pretty, "span": span, "words": words,
+    made.filters |= {"score": score_text, "share": share, "day": day, "minute": minute,
+                     "href": quote, "pretty": pretty, "span": span, "words": words,
                      "dataset": DatasetRef.parse, "model": ModelRef.parse}  # fmt: skip
     made.globals["draw"] = drawing
     return made
@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def score(value: float | None) -> str:
+def score_text(value: float | None) -> str:
     """Format four decimals, or a dash for None."""
     return "–" if value is None else f"{value:.4f}"
 

@@ -49,7 +49,7 @@ def has_report(root: Root, name: str, version: str) -> bool:
     return root.exists("models", name, version, REPORT)
 
 
-def write_report(
+def write_version_report(
     root: Root, summary: ModelSummary, version: Version, newest: Sequence[str]
 ) -> None:
     """Write a version's page if it has what is drawn on it.

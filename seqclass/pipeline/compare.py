@@ -21,7 +21,7 @@ from seqclass.monitoring.decide import (
     decide,
     doubt_of,
 )
-from seqclass.monitoring.paired import Answers, compare_paired, recalls_of
+from seqclass.monitoring.paired import PairedPredictions, compare_paired, recalls_of
 from seqclass.monitoring.retrain_spec import Rules
 from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.evaluate import Evaluated
@@ -123,7 +123,7 @@ def pair_with(
     candidate: Candidate,
     evaluated: Evaluated,
     fresh: Collection[str] = (),
-) -> tuple[PairedEvidence, Answers]:
+) -> tuple[PairedEvidence, PairedPredictions]:
     """Compare both models on rows that neither was trained on: old and newest ones.
 
     Returns also their answers to those of the newest rows that are ``fresh``.
@@ -191,7 +191,7 @@ def _trained_on(dataset: Dataset, split: Split, among: set[str]) -> set[str]:
 
 def _answers(
     latest: Dataset, id_sets: tuple[set[str], ...], classes: list[str], sides: tuple[Side, Side]
-) -> list[Answers]:
+) -> list[PairedPredictions]:
     """Predict the rows with each of these sets of ids by champion and challenger."""
     table = latest.labels()
     number = {name: code for code, name in enumerate(classes)}
@@ -213,13 +213,13 @@ def _answers(
         for side_codes, side in zip(codes, sides, strict=True)
     ]
     truth = np.array([number[label] for label in labels])
-    answers = Answers(truth, predicted[0], predicted[1], groups_of(table))
+    answers = PairedPredictions(truth, predicted[0], predicted[1], groups_of(table))
     return [answers.take(np.array([name in ids_of_set for name in ids])) for ids_of_set in id_sets]
 
 
-def _none() -> Answers:
+def _none() -> PairedPredictions:
     empty = np.empty(0, dtype=np.int64)
-    return Answers(empty, empty, empty)
+    return PairedPredictions(empty, empty, empty)
 
 
 def ids_of(root: Root, path: str) -> list[str]:

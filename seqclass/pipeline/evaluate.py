@@ -17,7 +17,7 @@ from seqclass.evaluation.contribution import (
     LSTM,
     contribution_of,
 )
-from seqclass.evaluation.contribution import Answered as AnsweredAlone
+from seqclass.evaluation.contribution import CommitteeAnswers as AnsweredAlone
 from seqclass.evaluation.decisions import (
     AMBIGUOUS,
     UNFAMILIAR,
@@ -32,13 +32,13 @@ from seqclass.evaluation.goals import goal_name
 from seqclass.evaluation.intervals import Accuracy, accuracy_of
 from seqclass.evaluation.lstm_alone import lstm_scores
 from seqclass.evaluation.metrics import FullScores, Truth, label_scores, seed_scores
-from seqclass.evaluation.metrics import evaluate as full_scores
+from seqclass.evaluation.metrics import score_predictions as full_scores
 from seqclass.evaluation.rule_choice import scores_by_goal
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
-from seqclass.monitoring.first_champion import Answered, evidence_of
+from seqclass.monitoring.first_champion import JudgedRows, champion_evidence
 from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
 from seqclass.pipeline.candidates import Assembled, Candidate, MemberAnswers, best_record
-from seqclass.pipeline.explain import Answers, answer_in_full, explain
+from seqclass.pipeline.explain import ExplainedAnswers, answer_in_full, explain
 from seqclass.pipeline.held_rows import (
     answered_held_back,
     held_back_probabilities,
@@ -102,9 +102,9 @@ def evaluate(
     held_back = held_back_probabilities(candidate, assembled)
     scored = _scored(answers, decision, split, spec, held_back)
     codes = {r["seed"]: predict_labels(by_seed[r["seed"]], rule_of(r)) for r in records}
-    tested = Answered(y, labels, baselines, [*codes.values()], np.ones(len(y)), split.test_groups)
+    tested = JudgedRows(y, labels, baselines, [*codes.values()], np.ones(len(y)), split.test_groups)
     held = answered_held_back(candidate, records)
-    evidence = evidence_of(tested, held, spec.limits, n_classes, spec.split_seed)
+    evidence = champion_evidence(tested, held, spec.limits, n_classes, spec.split_seed)
     metrics: Metrics = {
         **scored,
         "registered_seed": None if assembled.ensemble else best["seed"],
@@ -162,7 +162,11 @@ def _committee(
 
 
 def _scored(
-    answers: Answers, decision: Decision, split: Split, spec: TrainingSpec, held_back: np.ndarray
+    answers: ExplainedAnswers,
+    decision: Decision,
+    split: Split,
+    spec: TrainingSpec,
+    held_back: np.ndarray,
 ) -> Decided:
     """Return all scores of the registered classifier, and its decision rule."""
     probabilities, y = answers.probabilities, split.codes[split.test]
@@ -190,7 +194,7 @@ class TestPredictions(NamedTuple):
     seed and name, and of each seed; and codes ``(n,)`` of the baselines.
     """
 
-    registered: Answers
+    registered: ExplainedAnswers
     members: dict[int, dict[str, np.ndarray]]
     by_seed: dict[int, np.ndarray]
     baselines: dict[str, np.ndarray]
@@ -299,7 +303,7 @@ def _write_table(fs: Any, path: str, table: pa.Table) -> None:
 def predictions(
     dataset: Dataset,
     split: Split,
-    answers: Answers,
+    answers: ExplainedAnswers,
     decision: Decision,
     by_seed: dict[int, np.ndarray],
     references: pa.Table,

@@ -26,7 +26,7 @@ MAX_ROWS, MAX_VALUES, FEW_ROWS = 200, 200_000, 20
 most rows where the dataset tells no events, so that no hits are counted."""
 
 
-class Answers(NamedTuple):
+class ExplainedAnswers(NamedTuple):
     """Answers to the test rows, and their explanations.
 
     They are probabilities ``(n, classes)``, the p-value ``(n,)`` of being like the training rows,
@@ -44,7 +44,9 @@ class Answers(NamedTuple):
     steps: np.ndarray
 
 
-def answer_in_full(dataset: Dataset, split: Split, model_path: str, rule: Decision) -> Answers:
+def answer_in_full(
+    dataset: Dataset, split: Split, model_path: str, rule: Decision
+) -> ExplainedAnswers:
     """Predict and explain the test rows, which are answered by a rule."""
     tensorflow()
     from seqclass.networks.classifier import score_gradient
@@ -60,7 +62,7 @@ def answer_in_full(dataset: Dataset, split: Split, model_path: str, rule: Decisi
     shown = x[explained]
     gradient = score_gradient(classifier, n_batches(*shown.shape[:2]))
     evidence = find_attributions(gradient, shown, answers)
-    return Answers(
+    return ExplainedAnswers(
         probabilities, outputs["p_value"], outputs["nearest"],
         explained, evidence, strongest_steps(evidence, shown),
     )  # fmt: skip
@@ -73,7 +75,7 @@ def _first(dataset: Dataset, n_rows: int, n_steps: int) -> int:
 
 
 def explain(
-    dataset: Dataset, split: Split, answers: Answers, given: np.ndarray, workspace: str
+    dataset: Dataset, split: Split, answers: ExplainedAnswers, given: np.ndarray, workspace: str
 ) -> Explained:
     """Store the attributions of the answers ``given`` to the test rows, class codes ``(n,)``.
 

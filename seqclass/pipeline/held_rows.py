@@ -11,14 +11,14 @@ from seqclass.evaluation.decisions import predict_labels
 from seqclass.evaluation.goals import Goal
 from seqclass.evaluation.metrics import Truth, row_losses
 from seqclass.evaluation.rule_choice import rule_for
-from seqclass.monitoring.first_champion import Answered, worth_of_held_rows
+from seqclass.monitoring.first_champion import JudgedRows, worth_of_held_rows
 from seqclass.pipeline.candidates import Assembled, Candidate
 from seqclass.pipeline.replicas import (
     folds_of,
     held_back_baselines,
-    nested_scores,
     out_of_fold_logits,
     out_of_fold_rows,
+    read_nested_scores,
     truth_of_training,
 )
 from seqclass.row_split import tested_draws
@@ -27,7 +27,7 @@ from seqclass.training.splits import Part
 from seqclass.workers import workers
 
 
-def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answered | None:
+def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> JudgedRows | None:
     """Return the answers of the registered model, every baseline and every seed to held-back rows.
 
     The rows are those that all seeds held back. None if test rows are enough draws, or no row was
@@ -36,7 +36,7 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answe
     split, spec, root = candidate.split, candidate.training, candidate.root
     if tested_draws(split) >= spec.limits.min_test_rows:
         return None
-    scores = [nested_scores(root, candidate.seed_path(record["seed"])) for record in records]
+    scores = [read_nested_scores(root, candidate.seed_path(record["seed"])) for record in records]
     n_folds, n = np.min([of_seed.shape[:2] for of_seed in scores], axis=0)
     if not n:
         return None
@@ -51,7 +51,7 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Answe
         best = answers_by_fold(np.mean(scores, axis=0), truth, sizes, spec.goal)
     else:
         best = by_others(answers, losses_by_fold(scores, truth.y, sizes), sizes)
-    return Answered(
+    return JudgedRows(
         truth.y,
         best,
         baselines,

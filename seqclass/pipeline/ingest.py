@@ -41,7 +41,7 @@ from seqclass.store.inbox import (
     FileReport,
     Sweep,
     arrivals,
-    digest_of,
+    file_digest,
     inbox_url,
     inboxes,
     local_copy,
@@ -214,7 +214,7 @@ def _digest(inbox: Root, file: _File) -> None:
     file.digest = "0" * 64
     if not file.arrival.irregular:
         with local_copy(inbox, file.arrival.name) as path:
-            file.digest = digest_of(path)
+            file.digest = file_digest(path)
 
 
 def _left_waiting(inbox: Root, files: list[_File], reason: str) -> Sweep:
@@ -304,7 +304,7 @@ def _look_into(inbox: Root, file: _File, digests: set[str], screen: "_Screen") -
     arrival = file.arrival
     try:
         with local_copy(inbox, arrival.name) as path:
-            file.digest = digest_of(path)
+            file.digest = file_digest(path)
             if file.digest in digests:
                 file.became, file.reason = "repeated", "its content is there already"
                 return

@@ -116,7 +116,7 @@ def _note(training: Training) -> str:
     return f"{training.member}, network {training.network}, loss {training.loss:.4f}"
 
 
-def summary(record: "SeedRecord") -> str:
+def training_line(record: "SeedRecord") -> str:
     """Return a line about a training, from its record by ``seqclass.pipeline.replicas``."""
     n = sum(member["networks"] for member in record["members"])
     networks = f"{n} network{'s' * (n != 1)}"

@@ -26,7 +26,7 @@ from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import Decision, predict_labels
 from seqclass.evaluation.lstm_alone import LstmScores, lstm_scores
 from seqclass.evaluation.metrics import Truth, log_loss, seed_scores
-from seqclass.evaluation.rule_choice import decide
+from seqclass.evaluation.rule_choice import choose_rule
 from seqclass.plugins import parts
 from seqclass.runtime import tensorflow
 from seqclass.store.datasets import Dataset, SeriesReader
@@ -51,7 +51,7 @@ HISTORY = pa.schema({
 """Columns of ``history.parquet``."""
 
 
-def train_seed(
+def train_and_store(
     dataset: Dataset, split: Split, spec: TrainingSpec, seed: int, model_path: str
 ) -> SeedRecord:
     """Train a seed on the dataset's training rows, store its classifier, return its record.
@@ -182,7 +182,7 @@ def decided(
     """
     probabilities = soften(logits, temperature)
     truth = truth_of_training(split).take(out_of_fold_rows(split, spec, len(logits)))
-    rule = decide(probabilities, truth, spec.goal, spec.abstention)
+    rule = choose_rule(probabilities, truth, spec.goal, spec.abstention)
     return {
         "decision": cast(DecisionRecord, asdict(rule)),
         "validation": seed_scores(probabilities, truth.y, rule),
@@ -321,7 +321,7 @@ def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
         return np.load(file, allow_pickle=False)
 
 
-def nested_scores(root: Root, model_path: str) -> np.ndarray:
+def read_nested_scores(root: Root, model_path: str) -> np.ndarray:
     """Return what ``training.nested.nested_scores`` returns for a seed, ``(folds, n, classes)``.
 
     The rows are the first ``n`` of ``out_of_fold_rows``.

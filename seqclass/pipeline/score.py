@@ -1,7 +1,7 @@
 """Scores: the answers of a model to a dataset or to files, stored and assessed."""
 
 from seqclass.inference.assessment import Assessed, assess_answers
-from seqclass.inference.score_data import RunJobs, ScoringSpec, in_turn, score_data
+from seqclass.inference.score_data import RunJobs, ScoringSpec, score_data, score_in_turn
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.registry import open_model
 from seqclass.store.root import Root
@@ -20,5 +20,5 @@ def score(
     collect_garbage(root)
     version, spec = open_model(root, model), spec or ScoringSpec()
     jobs = run or workers().run
-    answered = score_data(root, version.ref, data, spec, lambda shares: in_turn(shares, jobs))
+    answered = score_data(root, version.ref, data, spec, lambda shares: score_in_turn(shares, jobs))
     return {**answered, **assess_answers(version, answered["tables"], spec)}

@@ -15,7 +15,7 @@ from seqclass.monitoring.seed_spread import SeedAnswers, agreement_of
 from seqclass.pages.drawing import Strip
 from seqclass.pages.rendering import render
 from seqclass.pipeline.candidates import decisive
-from seqclass.pipeline.progress import followed, summary
+from seqclass.pipeline.progress import followed, training_line
 from seqclass.pipeline.replicas import study_seed
 from seqclass.pipeline.train import check_validation
 from seqclass.row_split import select_rows
@@ -53,7 +53,7 @@ class _Run(NamedTuple):
     record: RunRecord
 
 
-def run_of(dataset: Dataset, spec: TrainingSpec, seed: int) -> str:
+def run_name(dataset: Dataset, spec: TrainingSpec, seed: int) -> str:
     """Return the name of a seed's run."""
     return digest_of(decisive(dataset, spec, seed))
 
@@ -68,7 +68,7 @@ def missing_runs(dataset: Dataset, spec: StudySpec) -> dict[str, TrainingSpec]:
         check_validation(select_rows(dataset, variant.spec, labels), variant.spec)
         for seed in variant.spec.replica_seeds:
             seed_spec = replace(variant.spec, seeds=1, first_seed=seed)
-            run = run_of(dataset, seed_spec, seed)
+            run = run_name(dataset, seed_spec, seed)
             if read_run(dataset.root, dataset.manifest["name"], run) is None:
                 missing[variant.label(seed)] = seed_spec
     return missing
@@ -76,24 +76,24 @@ def missing_runs(dataset: Dataset, spec: StudySpec) -> dict[str, TrainingSpec]:
 
 def train_run(label: str, spec: TrainingSpec, dataset: Dataset) -> None:
     """Train the spec's one seed, answer the test rows, and store its record, once."""
-    name, run = dataset.manifest["name"], run_of(dataset, spec, spec.first_seed)
+    name, run = dataset.manifest["name"], run_name(dataset, spec, spec.first_seed)
     job = dataset, select_rows(dataset, spec), spec, label, run_path(dataset.root, name, run)
     with followed(label) as watch:
         record = cast(RunRecord | None, read_run(dataset.root, name, run))
-        watch.finish(summary(record or workers().call(study_seed, *job, watch=watch)))
+        watch.finish(training_line(record or workers().call(study_seed, *job, watch=watch)))
 
 
 def summarise_study(dataset: Dataset, spec: StudySpec) -> str:
     """Seal the table of all runs, their spread and a page; return the study's reference."""
     root, labels = dataset.root, dataset.labels()
     results = [_summary(dataset, labels, variant) for variant in spec.variants()]
-    summaries = [summary for summary, _ in results]
+    summaries = [training_line for training_line, _ in results]
     runs = [row for _, rows in results for row in rows]
     with staging(root, "study") as workspace:
         with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
             pq.write_table(pa.Table.from_pylist(runs), file)
-        summary = json.dumps({"variants": summaries}, indent=2, ensure_ascii=False)
-        root.fs.pipe_file(f"{workspace}/{SUMMARY}", summary.encode())
+        training_line = json.dumps({"variants": summaries}, indent=2, ensure_ascii=False)
+        root.fs.pipe_file(f"{workspace}/{SUMMARY}", training_line.encode())
         page = _page(dataset, summaries, runs)
         root.fs.pipe_file(f"{workspace}/{REPORT}", page.encode())
         study = commit_study(
@@ -119,7 +119,7 @@ def _summary(
         answers, split.codes[split.test], names, len(split.classes), split.test_groups
     )
     f1 = np.array([row["macro_f1"] for row in rows])
-    summary: VariantSummary = {
+    training_line: VariantSummary = {
         "recipe": variant.recipe,
         "architecture": variant.architecture,
         "n_seeds": len(rows),
@@ -134,7 +134,7 @@ def _summary(
         "validation_log_loss_mean": _mean(row["validation_log_loss"] for row in rows),
         "seconds_median": float(np.median([row["seconds"] for row in rows])),
     }
-    return summary, rows
+    return training_line, rows
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -143,7 +143,7 @@ def _mean(values: Iterable[float]) -> float:
 
 def _runs(dataset: Dataset, variant: Variant) -> Iterator[_Run]:
     for seed in variant.spec.replica_seeds:
-        run = run_of(dataset, variant.spec, seed)
+        run = run_name(dataset, variant.spec, seed)
         record = read_run(dataset.root, dataset.manifest["name"], run)
         if record is None:
             raise ValueError(

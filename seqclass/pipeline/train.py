@@ -21,7 +21,7 @@ from seqclass.pipeline.candidates import (
     seed_key,
 )
 from seqclass.pipeline.expectation import expectation, size_of
-from seqclass.pipeline.progress import Trainings, followed, results_of, summary, trainings
+from seqclass.pipeline.progress import Trainings, followed, results_of, training_line, trainings
 from seqclass.pipeline.replicas import (
     build_ensemble,
     decided,
@@ -31,7 +31,7 @@ from seqclass.pipeline.replicas import (
     predict_members,
     sample_of,
 )
-from seqclass.pipeline.replicas import train_seed as train_in_process
+from seqclass.pipeline.replicas import train_and_store as train_in_process
 from seqclass.row_split import spec_of, split_of
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import HISTORY, Model, read_model
@@ -129,7 +129,7 @@ def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = No
         record = workers().call(train_in_process, dataset, split, spec, seed, path, watch=watch)
         if key:
             keep_seed(root, key, files_of_seed(path), record)
-        watch.finish(summary(record))
+        watch.finish(training_line(record))
     return record
 
 

@@ -10,15 +10,15 @@ from seqclass.flows.cli.command_line import (
     DatasetName,
     SeedOption,
     WeightsOption,
+    comma_words,
     existing,
     leave_on_interrupt,
     numbers,
     read_spec,
     span_of,
-    words,
 )
 from seqclass.flows.cli.dataset_commands import draw
-from seqclass.flows.cli.option_groups import Place, SpreadPlace, TonicOption, check_tonic
+from seqclass.flows.cli.option_groups import CommonOptions, SpreadPlace, TonicOption, check_tonic
 from seqclass.flows.cli.printing import print_json, print_table
 from seqclass.flows.cli.spec_files import PARSERS, read_spec_file
 from seqclass.flows.cli.views import print_facts
@@ -84,7 +84,7 @@ class RagaOptions:
         plain = {name: value for name, value in asdict(self).items() if name not in OTHERWISE}
         return {
             **plain,
-            "ragas": ragas_of(words(self.ragas)),
+            "ragas": ragas_of(comma_words(self.ragas)),
             "n_notes": span_of("--n-notes", self.n_notes),
             "phrases": not self.no_phrases,
             "gamaka": not self.no_gamaka,
@@ -127,7 +127,7 @@ def _whole_pair(argument: str, text: str) -> tuple[int, int]:
 def name_raga(
     path: Annotated[str, typer.Argument(help="A recording: WAV, FLAC, MP3 or OGG.")],
     model: ModelOption,
-    place: Place,
+    place: CommonOptions,
     tonic_hz: TonicOption = None,
     out: Annotated[
         str | None, typer.Option(help="HTML page of it (default: NAME-raga.html here).")
@@ -176,7 +176,7 @@ def show_named(naming: "Naming", page: str, as_json: bool) -> None:
 def listen(
     dataset: Annotated[str, typer.Argument(help="A dataset of melodies: NAME or NAME@VERSION.")],
     out: Annotated[str, typer.Option(help="Folder for the files.")],
-    place: Place,
+    place: CommonOptions,
     series: Annotated[list[str] | None, typer.Option(help="Id of a series; repeatable.")] = None,
     each_class: Annotated[
         bool, typer.Option("--each-class", help="The first series of every class.")
@@ -201,10 +201,10 @@ def listen(
         typer.echo(f"{entry['label']}: {folder.address(entry['wav'])}, .mid and .png")
 
 
-def ragas_of(words: tuple[str, ...]) -> "tuple[str | Raga, ...]":
+def ragas_of(comma_words: tuple[str, ...]) -> "tuple[str | Raga, ...]":
     """Return names and sets as they are, and files replaced by the ragas that they define."""
     ragas: list[str | Raga] = []
-    for word in words:
+    for word in comma_words:
         is_file = Path(word).suffix.lower() in PARSERS or Path(word).is_file()
         ragas += read_ragas(word) if is_file else [word]
     if not ragas:

@@ -55,7 +55,7 @@ class SeriesRow(TypedDict, total=False):
     duration_s: list[float]
 
 
-class Heard(TypedDict):
+class MelodyFiles(TypedDict):
     """A dataset's reference, and the id, label and file paths of each series."""
 
     dataset: str
@@ -87,7 +87,7 @@ class Melody:
 
 def listen(
     dataset_ref: str, series: tuple[str, ...], each_class: bool, out: str, root_url: str
-) -> Heard:
+) -> MelodyFiles:
     """Write files of the named series, or of each class's first audible one; returns paths."""
     dataset = open_dataset(open_root(root_url), dataset_ref)
     rows = _rows(dataset, tuple(dict.fromkeys(series)), each_class)

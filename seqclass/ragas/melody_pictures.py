@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from seqclass.pages.charts import ACCENT, INK, MUTED, STYLE, plain
+from seqclass.pages.charts import ACCENT, INK, MUTED, STYLE, plain_text
 from seqclass.ragas.sound import Line, voiced
 from seqclass.ragas.svaras import ABOVE, BELOW, Note
 
@@ -46,8 +46,10 @@ def melody_picture(
             axes.set_ylim(low, high)
         has_more = line.seconds > rows * row_s * 1.05
         grid[-1].set_xlabel(f"seconds (of {line.seconds:.0f})" if has_more else "seconds")
-        figure.suptitle(plain(title[0]), x=0.01, ha="left", fontsize=10, weight="bold", color=INK)
-        grid[0].set_title(plain(title[1]), loc="left", fontsize=9, color=INK)
+        figure.suptitle(
+            plain_text(title[0]), x=0.01, ha="left", fontsize=10, weight="bold", color=INK
+        )
+        grid[0].set_title(plain_text(title[1]), loc="left", fontsize=9, color=INK)
         out = io.BytesIO()
         figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()

@@ -151,7 +151,7 @@ def vote(
     return np.where(share >= agreement, ballots.argmax(axis=1), UNDECIDED), share
 
 
-def names_of(answers: np.ndarray, classes: list[str]) -> list[str]:
+def answer_names(answers: np.ndarray, classes: list[str]) -> list[str]:
     """Return class names, and ``unknown`` for ``UNDECIDED``."""
     return [UNKNOWN if answer == UNDECIDED else classes[answer] for answer in answers]
 
@@ -227,7 +227,7 @@ def answer_pieces(model: Model, dataset: Dataset, voting: VotingSpec, sets: Sets
         who: vote(of_voter.argmax(axis=1), owners, len(classes), voting.agreement)
         for who, of_voter in scores.items()
     }
-    columns = {who: names_of(answers, classes) for who, (answers, _) in votes.items()}
+    columns = {who: answer_names(answers, classes) for who, (answers, _) in votes.items()}
     ours = columns.pop(OURS)
     details = zip(np.bincount(owners).tolist(), ours, votes[OURS][1].tolist(), strict=True)
     of_set = {

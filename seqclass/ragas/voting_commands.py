@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqclass.flows.cli.command_line import DatasetArgument, ModelArgument, prepare_step
-from seqclass.flows.cli.option_groups import Place
+from seqclass.flows.cli.option_groups import CommonOptions
 from seqclass.flows.cli.printing import print_json, print_record, print_table
 from seqclass.flows.cli.spec_files import read_spec_file
 
@@ -35,7 +35,7 @@ class VotingOptions:
 
 
 def vote(
-    model: ModelArgument, dataset: DatasetArgument, options: VotingOptions, place: Place
+    model: ModelArgument, dataset: DatasetArgument, options: VotingOptions, place: CommonOptions
 ) -> None:
     """Answer whole pieces by the votes of their windows.
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqclass.screening.contract import (
-    Channel,
+    ChannelProfile,
     Contract,
     Policy,
     Profile,
@@ -90,7 +90,9 @@ def series_violations(
     return [violation for violation in violations if violation.rows.any()]
 
 
-def _channel_violations(name: str, channel: Channel, values: SeriesValues) -> list[Violation]:
+def _channel_violations(
+    name: str, channel: ChannelProfile, values: SeriesValues
+) -> list[Violation]:
     most = channel.most_missing + HOLES_MARGIN
     violations = [
         Violation("holes", f"{name} missing in more than {most:.0%}", values.missing > most),
@@ -121,7 +123,7 @@ def whole_violations(contract: Contract, incoming: Contract) -> list[tuple[str, 
     return violations
 
 
-def _other_unit(old: Channel, new: Channel) -> str | None:
+def _other_unit(old: ChannelProfile, new: ChannelProfile) -> str | None:
     if old.quartiles is None or new.quartiles is None:
         return None
     (low, middle, high), (below, moved, above) = old.quartiles, new.quartiles
@@ -143,18 +145,18 @@ def _is_scaled(spread: float, reach: float) -> bool:
     return spread >= UNIT_FACTOR and reach >= UNIT_REACH
 
 
-def _range(channel: Channel) -> float:
+def _range(channel: ChannelProfile) -> float:
     return (channel.high or 0.0) - (channel.low or 0.0)
 
 
-def _is_beyond(value: float, channel: Channel) -> bool:
+def _is_beyond(value: float, channel: ChannelProfile) -> bool:
     return not (channel.low or 0.0) <= value <= (channel.high or 0.0)
 
 
 EXAMPLES = 5
 
 
-class Tally:
+class ViolationTally:
     """Counts of series by kind of violation, with the first ids and descriptions of each."""
 
     def __init__(self) -> None:
@@ -235,8 +237,8 @@ class Screening:
     repeats: int = 0
     repeated_steps: int = 0
     set_aside_again: int = 0
-    refused: Tally = field(default_factory=Tally)
-    quarantined: Tally = field(default_factory=Tally)
+    refused: ViolationTally = field(default_factory=ViolationTally)
+    quarantined: ViolationTally = field(default_factory=ViolationTally)
     classes: set[str] = field(default_factory=set)
 
     def passing(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

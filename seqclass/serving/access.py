@@ -40,13 +40,13 @@ class RequestLimits:
         for name, size in sizes.items():
             most, unit = getattr(self, name), name.removeprefix("body_")
             if size > most:
-                raise Refusal(
+                raise HttpRefusal(
                     413, f"{place}: expected at most {most:,} {unit}, got {size:,}; send less at a "
                     f"time, or raise the server's --limit {name}",
                 )  # fmt: skip
 
 
-class Refusal(Exception):  # noqa: N818 - most are no fault of the server
+class HttpRefusal(Exception):  # noqa: N818 - most are no fault of the server
     """A request that is not answered: its status of HTTP, and why in one line."""
 
     def __init__(self, status: int, problem: str) -> None:
@@ -54,9 +54,9 @@ class Refusal(Exception):  # noqa: N818 - most are no fault of the server
         self.status, self.problem = status, problem
 
 
-def bad(problem: str) -> Refusal:
+def bad(problem: str) -> HttpRefusal:
     """Return the refusal of a request that is malformed."""
-    return Refusal(400, problem)
+    return HttpRefusal(400, problem)
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ class Access:
             for header, url in named.items():
                 if _host_of(url) not in self.hosts:
                     expected, got = " or ".join(self.hosts), url[:80].lstrip("/")
-                    raise Refusal(403, f"{header}: expected {expected}, got {got!r}")
+                    raise HttpRefusal(403, f"{header}: expected {expected}, got {got!r}")
         if self.token is None or scope["path"] in OPEN_PATHS:
             return
         scheme, _, given = headers.get(b"authorization", "").partition(" ")
         right = hmac.compare_digest(given.encode("latin-1"), self.token.encode())
         if scheme.lower() != "bearer" or not right:
-            raise Refusal(
+            raise HttpRefusal(
                 401, "authorization: expected 'Bearer' and this server's token, got none or another"
             )  # fmt: skip
 
@@ -104,7 +104,7 @@ class Gate:
     """
 
     def __init__(
-        self, app: Application, access: Access, refuse: Callable[[Refusal], Application],
+        self, app: Application, access: Access, refuse: Callable[[HttpRefusal], Application],
         saw: Callable[[int], None],
     ) -> None:  # fmt: skip
         self._app, self._access, self._refuse, self._saw = app, access, refuse, saw
@@ -123,6 +123,6 @@ class Gate:
         app = self._app
         try:
             self._access.check(scope)
-        except Refusal as refusal:
+        except HttpRefusal as refusal:
             app = self._refuse(refusal)
         await app(scope, receive, seen)

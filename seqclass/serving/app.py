@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from seqclass.serving.access import Access, Gate, Refusal, RequestLimits
+from seqclass.serving.access import Access, Gate, HttpRefusal, RequestLimits
 from seqclass.serving.batching import Batches
 from seqclass.serving.protocol import (
     OUTPUTS,
@@ -47,8 +47,8 @@ GRACE_S = 10
 JSON = "application/json"
 MORE_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}
 """Headers of refusals by their status."""
-FAULT = Refusal(500, "a fault of this server; its output says more")
-GONE = Refusal(499, "client: expected it to wait for its answer, it left")
+FAULT = HttpRefusal(500, "a fault of this server; its output says more")
+GONE = HttpRefusal(499, "client: expected it to wait for its answer, it left")
 """The status is that of nginx; nobody receives it, but it is counted."""
 Say = Callable[[str], None]
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -74,7 +74,7 @@ def create_app(models: ServedModels, settings: ServingSettings, say: Say = print
     server = _Server(models, settings, say)
     app = FastAPI(
         title="seqclass", lifespan=server.lifespan, docs_url=None, redoc_url=None, openapi_url=None,
-        exception_handlers={Refusal: _refused, HTTPException: _unknown, Exception: _failed},
+        exception_handlers={HttpRefusal: _refused, HTTPException: _unknown, Exception: _failed},
     )  # fmt: skip
     app.add_middleware(
         Gate, access=settings.access, refuse=refusal_response, saw=server.measures.saw_response
@@ -155,10 +155,10 @@ class _Server:
                 content, answers = await _while_connected(request, self._answer(body, served))
         except TimeoutError:
             if body is None:
-                raise Refusal(
+                raise HttpRefusal(
                     408, f"body: expected all of it within {seconds} s, got a part; send it faster"
                 ) from None
-            raise Refusal(
+            raise HttpRefusal(
                 503, f"server: expected to answer within {seconds} s, it is busy; try again"
             ) from None
         except ClientDisconnect:
@@ -180,11 +180,11 @@ class _Server:
         """Read a body of JSON that is no longer than it may be."""
         kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
         if kind != JSON:
-            raise Refusal(400, f"content-type: expected {JSON}, got {kind[:80]!r}")
+            raise HttpRefusal(400, f"content-type: expected {JSON}, got {kind[:80]!r}")
         if "inference-header-content-length" in request.headers:
-            raise Refusal(400, "body: expected JSON alone, got the binary data extension")
+            raise HttpRefusal(400, "body: expected JSON alone, got the binary data extension")
         if request.headers.get("content-encoding", "identity") != "identity":
-            raise Refusal(400, "content-encoding: expected none, got a compressed body")
+            raise HttpRefusal(400, "content-encoding: expected none, got a compressed body")
         limits, body = self._settings.limits, bytearray()
         limits.check("body", body_bytes=int(request.headers.get("content-length", 0)))
         async for part in request.stream():
@@ -216,7 +216,7 @@ def _json(content: dict[str, Any]) -> Response:
     return Response(orjson.dumps(content), media_type=JSON)
 
 
-def refusal_response(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+def refusal_response(refusal: HttpRefusal, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer to a request that is refused."""
     if refusal.status in MORE_HEADERS:
         headers = MORE_HEADERS[refusal.status]
@@ -233,7 +233,7 @@ async def _unknown(request: Request, error: Any) -> Response:
     problem = f"path: expected a call of the Open Inference Protocol, got {place}"
     if error.status_code == 405:
         problem = f"method: expected {error.headers['Allow']}, got {place}; use that method"
-    return refusal_response(Refusal(error.status_code, problem), error.headers)
+    return refusal_response(HttpRefusal(error.status_code, problem), error.headers)
 
 
 async def _failed(request: Request, error: Any) -> Response:

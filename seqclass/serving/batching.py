@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqclass.inference.answers import Answers, answers_of, put_rows, spans
-from seqclass.serving.access import Refusal
+from seqclass.serving.access import HttpRefusal
 from seqclass.serving.versions import ServedVersion
 
 BATCH_ROWS, BATCH_VALUES = 128, 8_192
@@ -54,7 +54,7 @@ class Batches:
     ) -> Answers:
         """Return a version's answers to series ``(n, steps, channels)`` padded with NaN."""
         if self._n_values and self._n_values + series.size > self._most_values:
-            raise Refusal(
+            raise HttpRefusal(
                 503, f"server: expected fewer values at a time, {self._n_values:,} wait; try again"
             )
         order, outputs = np.argsort(lengths, kind="stable"), Outputs()

@@ -17,7 +17,7 @@ from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.answers import Answers, possible_classes
 from seqclass.inference.prediction import Scorer
 from seqclass.series import observed_lengths
-from seqclass.serving.access import Refusal, RequestLimits, bad
+from seqclass.serving.access import HttpRefusal, RequestLimits, bad
 
 SERIES, LENGTHS = "series", "lengths"
 DATATYPES = {SERIES: "FP32", LENGTHS: "INT64"}
@@ -75,7 +75,7 @@ def _object(body: bytes, limits: RequestLimits) -> dict[str, Any]:
     # Parsing blocks the server: a body with more elements than a request needs is not parsed.
     marks = sum(map(body.count, (b",", b"[", b"{")))
     if marks > 2 * (limits.values + limits.series) + OTHER_MARKS:
-        raise Refusal(
+        raise HttpRefusal(
             413, f"body: expected at most {limits.values:,} values, got more; send less at a time, "
             "or raise the server's --limit values",
         )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from seqclass.inference.answers import Infer
 from seqclass.inference.prediction import Scorer, load_classifier, scorer_of
 from seqclass.runtime import renew_kernel, start_tensorflow
-from seqclass.serving.access import Refusal
+from seqclass.serving.access import HttpRefusal
 from seqclass.serving.protocol import DATATYPES, LENGTHS, SERIES, described
 from seqclass.store.models import Model
 from seqclass.store.references import ModelRef
@@ -114,14 +114,16 @@ class ServedModels:
         """Return the version that answers a request; Refusal with 404 if there is none."""
         if name not in self._served:
             served = ", ".join(self._served)
-            raise Refusal(404, f"model: expected one of {served}, got {name[:80]!r}")
+            raise HttpRefusal(404, f"model: expected one of {served}, got {name[:80]!r}")
         if version is None:
             return self._served[name].first
         for candidate in self._served[name].versions:
             if version in (candidate.version, candidate.label):
                 return candidate
         versions = ", ".join(self.versions(name))
-        raise Refusal(404, f"version: expected one of {versions} of {name}, got {version[:80]!r}")
+        raise HttpRefusal(
+            404, f"version: expected one of {versions} of {name}, got {version[:80]!r}"
+        )
 
     def versions(self, name: str) -> list[str]:
         """Return the versions of a model that can be asked."""

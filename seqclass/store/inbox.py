@@ -206,7 +206,7 @@ def local_copy(inbox: Root, name: str) -> Iterator[str]:
         yield path
 
 
-def digest_of(path: str) -> str:
+def file_digest(path: str) -> str:
     """Return the SHA-256 of a local file, which must not be a link."""
     unfollowed = os.O_NOFOLLOW | os.O_NONBLOCK  # nor does it wait for the writer of a pipe
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | unfollowed)) as file:

@@ -53,7 +53,7 @@ def create(fs: fsspec.AbstractFileSystem, path: str, content: bytes) -> bool:
     return False
 
 
-def problem_of(fs: fsspec.AbstractFileSystem, path: str) -> str | None:
+def access_problem(fs: fsspec.AbstractFileSystem, path: str) -> str | None:
     """Return why no name below a path can be asked for; None if the store answers.
 
     A wrong address, key or bucket of a store shows at the first request only.

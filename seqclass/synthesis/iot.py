@@ -158,7 +158,7 @@ def _check_range(name: str, drawn: Uniform, low: float, high: float = np.inf) ->
         )
 
 
-def channel_names(n_channels: int) -> list[str]:
+def sensor_names(n_channels: int) -> list[str]:
     """Return the channels' names; from the seventh on sensors repeat, with numbers."""
     rounds = (divmod(k, len(SENSORS)) for k in range(n_channels))
     return [SENSORS[k].name + (f"_{again + 1}" if again else "") for again, k in rounds]

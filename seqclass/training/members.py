@@ -56,7 +56,7 @@ MemberProgress = Callable[[str, int, int, float], None]
 """Callback with a member's name, then the arguments of ``fitting.ProgressCallback``."""
 
 
-class Trained(NamedTuple):
+class TrainedMember(NamedTuple):
     """A member that has answered the held-back rows of some folds.
 
     branch: the member in Keras. scores: ``(n, classes)`` of these rows, in the folds' order. why: a
@@ -195,14 +195,14 @@ def usual_steps(x: np.ndarray) -> tuple[int, int]:
     return int(np.ceil(np.percentile(lengths, 95))), int(lengths.max())
 
 
-def train_closed(name: Member, training: Training) -> Trained:
+def train_closed(name: Member, training: Training) -> TrainedMember:
     """Fit a member in closed form to all rows; scores without each fold follow from the fit."""
     began = time.monotonic()
     fitted = CLOSED[name](training)
     folds = nested_folds(training.folds, len(training.primary))
     unseen = np.concatenate([fitted.unseen(*fold) for fold in folds]) if folds else None
     seconds = time.monotonic() - began
-    return Trained(name, fitted.branch, fitted.held, [], seconds, unseen=unseen)
+    return TrainedMember(name, fitted.branch, fitted.held, [], seconds, unseen=unseen)
 
 
 class Closed(NamedTuple):
@@ -422,7 +422,7 @@ class LstmMember:
         most, shortest = spec.lstm_updates or math.inf, spec.recipe.shortest
         return lambda update: update >= most or (update >= shortest and training.is_late(0.0))
 
-    def trained(self, why: str | None = None) -> Trained:
+    def trained(self, why: str | None = None) -> TrainedMember:
         """Return the member with the folds so far.
 
         why: a short reason that it ends before the last fold, or None.
@@ -432,7 +432,7 @@ class LstmMember:
         if self.training.prior is not None:
             scores = scores + self.training.prior
         branch = partial(_branch, self.frozen, self.fits, self.training.prior)
-        return Trained(LSTM, branch, scores, self.fits, self.seconds, why, limit=self.limit)
+        return TrainedMember(LSTM, branch, scores, self.fits, self.seconds, why, limit=self.limit)
 
 
 def _branch(frozen: keras.Model, fits: Sequence[Fit], prior: np.ndarray | None) -> Branch:

@@ -8,14 +8,14 @@ from seqclass.evaluation.calibration import half_a_row
 from seqclass.evaluation.contribution import LSTM
 from seqclass.evaluation.decisions import LARGEST, rule_scores
 from seqclass.training.committee import Mixture, fit_mixture
-from seqclass.training.members import Trained, Training
+from seqclass.training.members import TrainedMember, Training
 from seqclass.training.splits import nested_folds
 
 MIN_ROWS = 100
 """Fewest held-back rows that can show a gain; an accuracy on them has a standard error of 0.05."""
 
 
-def mix(trained: list[Trained], training: Training) -> Mixture:
+def mix(trained: list[TrainedMember], training: Training) -> Mixture:
     """Mix members by the rows that they were not fitted to.
 
     A member without a gain gets weight 0, except the LSTM.
@@ -25,7 +25,9 @@ def mix(trained: list[Trained], training: Training) -> Mixture:
     return fit_mixture(scores, y, [k for k, member in enumerate(trained) if member.name == LSTM])
 
 
-def select_registered(trained: list[Trained], committee: Mixture, training: Training) -> Mixture:
+def select_registered(
+    trained: list[TrainedMember], committee: Mixture, training: Training
+) -> Mixture:
     """Choose the mixture that a seed registers: the LSTM alone, or the committee with it.
 
     The LSTM alone is chosen if at least ``MIN_ROWS`` held-back rows can't tell it from the
@@ -46,7 +48,7 @@ def select_registered(trained: list[Trained], committee: Mixture, training: Trai
     return alone if freedom and gap.mean() <= max(error, half_a_row(n)) else committee
 
 
-def nested_scores(trained: list[Trained], training: Training) -> np.ndarray:
+def nested_scores(trained: list[TrainedMember], training: Training) -> np.ndarray:
     """Return log-probabilities ``(folds, n, classes)`` of held-back rows, without each fold.
 
     For each fold, members are mixed and tempered by the rows of all other folds, and answer all n
@@ -69,7 +71,7 @@ def nested_scores(trained: list[Trained], training: Training) -> np.ndarray:
     return np.stack([_without(k, part, members, training) for k, part in enumerate(parts)])
 
 
-def _without(k: int, part: slice, trained: list[Trained], training: Training) -> np.ndarray:
+def _without(k: int, part: slice, trained: list[TrainedMember], training: Training) -> np.ndarray:
     """Return log-probabilities of all rows, with members mixed without fold ``k``, ``part``."""
     others = replace(training, folds=[*training.folds[:k], *training.folds[k + 1 :]])
     rest = [member._replace(scores=np.delete(member.scores, part, axis=0)) for member in trained]

@@ -22,7 +22,7 @@ from seqclass.networks.symbols import (
     Alphabet,
     Alphabets,
     find_alphabets,
-    folded,
+    folded_symbols,
     quantised,
     tokens_of,
     without_repeats,
@@ -56,7 +56,9 @@ class NgramConfig:
     def grams(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return row numbers and features, one each per gram of ``(n, steps, channels)``."""
         values = quantised(x, self.channels)
-        tokens = tokens_of(folded(values, self.period) if self.period else values, self.alphabets)
+        tokens = tokens_of(
+            folded_symbols(values, self.period) if self.period else values, self.alphabets
+        )
         if self.order == 1:
             rows, steps = np.nonzero(tokens != MISSING)
             return rows, tokens[rows, steps]
@@ -114,7 +116,7 @@ def _seen(model: LinearModel, counts: csr_matrix) -> csr_matrix:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class SymbolCandidate:
     """A model that may be chosen, on symbols modulo ``period`` (0: as they are)."""
 
     title: str
@@ -157,7 +159,7 @@ def _folded_alphabets(alphabets: Alphabets, period: int) -> Alphabets:
     return tuple(None if a is None else Alphabet(0, period) for a in alphabets)
 
 
-def _histogram_candidates(periods: tuple[int, ...]) -> list[Candidate]:
+def _histogram_candidates(periods: tuple[int, ...]) -> list[SymbolCandidate]:
     def regression(penalty: float) -> Callable[[], LinearModel]:
         return lambda: LogisticRegression(C=penalty, max_iter=300)
 
@@ -165,21 +167,23 @@ def _histogram_candidates(periods: tuple[int, ...]) -> list[Candidate]:
         candidate
         for period in periods
         for candidate in (
-            Candidate(f"naive Bayes{_modulo(period)}", period, lambda: MultinomialNB(alpha=0.1)),
+            SymbolCandidate(
+                f"naive Bayes{_modulo(period)}", period, lambda: MultinomialNB(alpha=0.1)
+            ),
             *(
-                Candidate(f"regression, C={c:g}{_modulo(period)}", period, regression(c))
+                SymbolCandidate(f"regression, C={c:g}{_modulo(period)}", period, regression(c))
                 for c in PENALTIES
             ),
         )
     ]
 
 
-def _bigram_candidates(periods: tuple[int, ...]) -> list[Candidate]:
+def _bigram_candidates(periods: tuple[int, ...]) -> list[SymbolCandidate]:
     def bayes(pseudo_count: float) -> Callable[[], LinearModel]:
         return lambda: MultinomialNB(alpha=pseudo_count)
 
     return [
-        Candidate(f"naive Bayes, pseudo-count {a:g}{_modulo(period)}", period, bayes(a))
+        SymbolCandidate(f"naive Bayes, pseudo-count {a:g}{_modulo(period)}", period, bayes(a))
         for period in periods
         for a in SMOOTHING
     ]
@@ -193,7 +197,7 @@ def _best(
     x: np.ndarray,
     y: np.ndarray,
     readings: dict[int, NgramConfig],
-    candidates: list[Candidate],
+    candidates: list[SymbolCandidate],
     seed: int,
 ) -> SymbolModel:
     words = {period: np.unique(reading.grams(x)[1]) for period, reading in readings.items()}

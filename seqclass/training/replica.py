@@ -22,7 +22,7 @@ from seqclass.training.members import (
     FrozenFeatures,
     LstmMember,
     MemberProgress,
-    Trained,
+    TrainedMember,
     Training,
     train_closed,
 )
@@ -132,7 +132,9 @@ def begin_training(
     )
 
 
-def _replica(training: Training, trained: list[Trained], left_out: list[MemberRecord]) -> Replica:
+def _replica(
+    training: Training, trained: list[TrainedMember], left_out: list[MemberRecord]
+) -> Replica:
     """Put members together by the rows that they were not fitted to."""
     frozen, seed = training.frozen, training.seed
     committee = mix(trained, training)
@@ -160,7 +162,7 @@ def _replica(training: Training, trained: list[Trained], left_out: list[MemberRe
     )
 
 
-def train_members(training: Training) -> tuple[list[Trained], list[MemberRecord]]:
+def train_members(training: Training) -> tuple[list[TrainedMember], list[MemberRecord]]:
     """Train members from cheap to dear, as long as held-back rows show that more are needed.
 
     The LSTM is always trained, on one fold at least, since it is the purpose of a training.
@@ -172,8 +174,8 @@ def train_members(training: Training) -> tuple[list[Trained], list[MemberRecord]
     return trained, left_out
 
 
-def _closed_members(training: Training) -> tuple[list[Trained], list[MemberRecord]]:
-    bounded, trained, left_out = training.subsample(), list[Trained](), list[MemberRecord]()
+def _closed_members(training: Training) -> tuple[list[TrainedMember], list[MemberRecord]]:
+    bounded, trained, left_out = training.subsample(), list[TrainedMember](), list[MemberRecord]()
     for name in CLOSED:
         if name not in training.spec.members:
             continue
@@ -194,7 +196,7 @@ def _left_out(name: Member, why: str) -> MemberRecord:
     }  # fmt: skip
 
 
-def why_not(trained: list[Trained], training: Training) -> str | None:
+def why_not(trained: list[TrainedMember], training: Training) -> str | None:
     """Return the reason that a member is not trained, ``SOLVED`` or ``NO_TIME``; else None.
 
     ``3 / n`` is added to the mean loss of n rows: if none of them is wrong, the true share of
@@ -210,7 +212,9 @@ def why_not(trained: list[Trained], training: Training) -> str | None:
     return NO_TIME if training.is_late(0.0) else None
 
 
-def train_lstm(training: Training, others: list[Trained], why: str | None = None) -> Trained:
+def train_lstm(
+    training: Training, others: list[TrainedMember], why: str | None = None
+) -> TrainedMember:
     """Train a network for every fold, until held-back rows show that it adds nothing.
 
     why: a short reason that one fold is enough, or None.
@@ -229,7 +233,7 @@ def train_lstm(training: Training, others: list[Trained], why: str | None = None
     return member.trained()
 
 
-def adds_nothing(member: Trained, others: list[Trained], training: Training) -> bool:
+def adds_nothing(member: TrainedMember, others: list[TrainedMember], training: Training) -> bool:
     """Check whether enough rows show that a member lowers their loss by too small a share."""
     scores = [trained.scores for trained in (*others, member)]
     n = min(map(len, scores))
@@ -243,7 +247,7 @@ def adds_nothing(member: Trained, others: list[Trained], training: Training) -> 
 
 
 def reports(
-    trained: list[Trained], committee: Mixture, registered: Mixture, training: Training
+    trained: list[TrainedMember], committee: Mixture, registered: Mixture, training: Training
 ) -> list[MemberRecord]:
     """Return a record of each trained member, by the held-back rows that it has answered.
 

@@ -20,7 +20,7 @@ MEMBERS: tuple[Member, ...] = get_args(Member)
 
 
 @dataclass(frozen=True)
-class Limits:
+class ChampionLimits:
     """Limits that a champion must keep to.
 
     above_chance: how much the worst seed's balanced accuracy must exceed that of guessing, which is
@@ -89,7 +89,7 @@ class TrainingSpec:
     recipe: Recipe = field(default_factory=Recipe)
     architecture: Architecture = field(default_factory=Architecture)
     abstention: Abstention = field(default_factory=Abstention)
-    limits: Limits = field(default_factory=Limits)
+    limits: ChampionLimits = field(default_factory=ChampionLimits)
 
     def __post_init__(self) -> None:
         for name, low in (("seeds", 1), ("first_seed", 0), ("split_seed", 0)):

@@ -19,7 +19,7 @@ from seqclass.store.log import read_decisions, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
-from seqclass.training.spec import Limits, TrainingSpec
+from seqclass.training.spec import ChampionLimits, TrainingSpec
 from tests.support.commands import Command
 from tests.support.evidence import WORSE, stored
 from tests.support.stored import QUICK, SCORES, store_champion, store_series, store_version
@@ -100,14 +100,14 @@ def test_an_approval_keeps_to_the_policy_of_its_moment(two: Root, seqclass: Comm
 
 
 def test_a_run_s_own_limits_and_split_seed_loosen_nothing(two: Root) -> None:
-    loose = Limits(above_chance=0, spread=1, restarts=9, min_test_rows=1)
+    loose = ChampionLimits(above_chance=0, spread=1, restarts=9, min_test_rows=1)
     assert trained_as(two, TrainingSpec(limits=loose)).limits == loose
     under(two, HIGH)
     for other in (TrainingSpec(limits=loose), TrainingSpec(split_seed=8)):
         with pytest.raises(ValueError, match="expected that of the model's policy, got another"):
             trained_as(two, other)
     plain = trained_as(two, TrainingSpec(seeds=2))
-    assert (plain.seeds, plain.limits, plain.split_seed) == (2, Limits(), 3)
+    assert (plain.seeds, plain.limits, plain.split_seed) == (2, ChampionLimits(), 3)
     of_policy = TrainingSpec(limits=replace(loose, spread=0.2), split_seed=8)
     under(two, replace(HIGH, training=of_policy))
     plain = trained_as(two, TrainingSpec(seeds=2))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seqclass.flows.cli.printing import print_record, print_table, show
+from seqclass.flows.cli.printing import print_record, print_result, print_table
 
 RECORD = {
     "model": "models/m@v1",
@@ -46,9 +46,9 @@ def test_a_record_is_lines_tables_and_sentences(capsys: pytest.CaptureFixture[st
 def test_json_is_the_whole_record_and_people_may_see_less(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    show(RECORD, True, "next: something", people={"model": "m"})
+    print_result(RECORD, True, "next: something", people={"model": "m"})
     assert json.loads(capsys.readouterr().out) == RECORD
-    show(RECORD, False, "next: something", people={"model": "m"})
+    print_result(RECORD, False, "next: something", people={"model": "m"})
     assert capsys.readouterr().out == "model  m\nnext: something\n"
 
 

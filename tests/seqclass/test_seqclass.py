@@ -13,7 +13,7 @@ import pytest
 import seqclass
 from seqclass import SequenceClassifier, load_model, open_store
 from seqclass.evaluation.decisions import LARGEST
-from seqclass.network_process import Trained
+from seqclass.network_process import FittedNetwork
 from seqclass.store.root import Root, open_root
 from tests.support.courses import courses
 from tests.support.places import REPOSITORY
@@ -70,7 +70,7 @@ def test_what_speaks_for_a_class_speaks_against_the_other(fitted: SequenceClassi
 def test_a_generator_draws_another_seed_for_each_fit(
     generator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    untrained = Trained(b"", LARGEST, {}, [], [])
+    untrained = FittedNetwork(b"", LARGEST, {}, [], [])
     monkeypatch.setattr("seqclass.estimator.fit", lambda *_: untrained)
 
     def seeds() -> list[int]:

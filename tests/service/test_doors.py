@@ -34,7 +34,7 @@ READ, WRITE = ("GET", "admin/version"), ("POST", "flows/filter")
 def thrown_away(home: Path) -> Iterator[Service]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(home))
-        server = ephemeral_server.begin()
+        server = ephemeral_server.begin_server()
     try:
         ephemeral_server.wait_for(server)
         yield server.service

@@ -14,7 +14,7 @@ from seqclass.flows.service.watcher import (
     MAX_ASKS,
     SWEEP,
     Watcher,
-    ask,
+    start_run,
 )
 from seqclass.store.root import Root, open_root
 from tests.support.rights import ordinary_rights
@@ -138,4 +138,4 @@ def test_what_lies_in_done_or_is_hidden_is_no_news(watcher: Watcher) -> None:
 def test_a_root_without_inboxes_or_a_server_that_is_away_do_no_harm(root: Root) -> None:
     assert not Watcher(root).has_news(0)
     assert not Watcher(open_root("memory://nowhere")).has_news(0)
-    assert not ask(Service("http://127.0.0.1:9/api", ""), SWEEP)
+    assert not start_run(Service("http://127.0.0.1:9/api", ""), SWEEP)

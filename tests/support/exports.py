@@ -17,7 +17,7 @@ from seqclass.networks.convolutions import fit_convolutions
 from seqclass.networks.outputs import Predictor
 from seqclass.networks.scaling import fit_scaling
 from seqclass.networks.symbols import find_alphabets
-from seqclass.pipeline.evaluate import Answers, predictions
+from seqclass.pipeline.evaluate import ExplainedAnswers, predictions
 from seqclass.store.datasets import Dataset
 from seqclass.store.models import ANSWERS, Model, commit_model, save_keras
 from seqclass.store.split import Split
@@ -89,7 +89,7 @@ def store_answered(dataset: Dataset, classifier: keras.Model) -> Model:
     decision = replace(rule, threshold=sure)
     none = np.empty(0)
     outputs = (given[name] for name in ("probabilities", "p_value", "nearest"))
-    answers = Answers(*outputs, none, none, none)
+    answers = ExplainedAnswers(*outputs, none, none, none)
     references = labels.select(["series_id", "label"])
     kept = {
         "references.parquet": references,

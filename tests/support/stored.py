@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from seqclass.evaluation.decisions import LARGEST
 from seqclass.inference.prediction import REFERENCES
-from seqclass.pipeline.replicas import train_seed
+from seqclass.pipeline.replicas import train_and_store
 from seqclass.row_split import select_rows
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.log import next_turn
@@ -132,7 +132,7 @@ TRAINED: dict[str, tuple[dict, bytes]] = {}
 def trained(dataset: Dataset) -> tuple[dict, bytes]:
     if dataset.ref not in TRAINED:
         path = dataset.root.join("trained.keras")
-        job = train_seed, (dataset, select_rows(dataset, QUICK), QUICK, 0, path)
+        job = train_and_store, (dataset, select_rows(dataset, QUICK), QUICK, 0, path)
         [record] = workers().run([job])
         TRAINED[dataset.ref] = record, Path(path).read_bytes()
     return TRAINED[dataset.ref]

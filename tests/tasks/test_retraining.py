@@ -19,7 +19,7 @@ import seqclass.pipeline.decision
 from seqclass.evaluation.decisions import LARGEST
 from seqclass.flows.cli.command_line import read_spec
 from seqclass.flows.cli.model_commands import tell_server
-from seqclass.flows.cli.simulation import OPEN_DOOR, simulate
+from seqclass.flows.cli.simulation import OPEN_DOOR, run_simulation
 from seqclass.flows.cli.simulation_spec import SimulationSpec
 from seqclass.inference.score_data import score_data
 from seqclass.monitoring.policy import ModelPolicy
@@ -351,7 +351,7 @@ def test_weeks_go_by_as_the_table_says(prefect: str, tmp_path: Path) -> None:
     """A poisoned batch that a person lets in and takes back, an outage with a backlog."""
     store = open_root(tmp_path / "tree")
     spec = SimulationSpec("story", weeks=6, retraining=RetrainSpec(when="changed"))
-    rows = list(simulate(spec, store, tmp_path))
+    rows = list(run_simulation(spec, store, tmp_path))
     by_week = [(row["week"], row["event"], row["decision"]) for row in rows]
     assert (3, "rows, shuffled labels", "refused") in by_week
     assert [d for _, event, d in by_week if event == "by hand"] == ["promoted", "rolled back"]

@@ -17,7 +17,7 @@ from seqclass.ragas.recordings.pitch import (
     without_drone,
 )
 from seqclass.ragas.recordings.sound_files import SAMPLE_HZ, SoundFile, audio_packages
-from seqclass.ragas.recordings.tonic import Candidate, DroneSpectrum, Tonic, find_tonic, given
+from seqclass.ragas.recordings.tonic import DroneSpectrum, Tonic, TonicCandidate, find_tonic, given
 
 RATE_HZ, WINDOW_S = 25.0, 60.0
 MIN_PITCH_S = 2.0
@@ -43,7 +43,7 @@ class RecordingFacts(TypedDict):
     level: float
     tonic_hz: float
     tonic_by: str
-    candidates: list[Candidate]
+    candidates: list[TonicCandidate]
     sure: bool
     doubts: list[str]
 

@@ -153,7 +153,7 @@ def _page(facts: Mapping[str, Any], sound: bytes, table: pa.Table, names: Column
     return plain_page(facts, sound, table, names.rate_hz or RATE_HZ)
 
 
-def line(facts: Mapping[str, Any]) -> dict[str, Any]:
+def page_row(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page of a dataset shows of a recording, from the manifest's record of it.
 
     Its ``file`` and ``page``; ``seconds``, and the share of them ``voiced``; ``tonic_hz`` with the
@@ -203,7 +203,7 @@ FORMATS = (
             check=refuse_unsure,
             page=_page,
             summary=summary,
-            line=line,
+            line=page_row,
             section=_section,
         ),
     ),

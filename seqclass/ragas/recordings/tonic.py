@@ -37,7 +37,7 @@ APART_CENTS = 60
 MAX_CANDIDATES = 5
 
 
-class Candidate(TypedDict):
+class TonicCandidate(TypedDict):
     """A tonic, and its share of the belief in all of them."""
 
     hz: float
@@ -52,7 +52,7 @@ class Tonic:
     voice) or ``voice``, where no drone is heard.
     """
 
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[TonicCandidate, ...]
     by: str
 
     @property
@@ -161,7 +161,7 @@ def _range(hz: np.ndarray, tonics: np.ndarray) -> np.ndarray:
 
 def _peaks(
     tonics: np.ndarray, belief: np.ndarray, partials: np.ndarray | None
-) -> tuple[Candidate, ...]:
+) -> tuple[TonicCandidate, ...]:
     """Return the highest candidates that are apart, with shares of the belief in them."""
     from scipy.ndimage import maximum_filter1d
 

@@ -211,7 +211,7 @@ def _array_tables(
         if not reading.keep_infinite:
             _refuse_infinite(x.path, values, first)
         cut = slice(first, first + len(values))
-        steps = (observed_lengths(values) if lengths is None else lengths[cut]).astype(np.int32)
+        steps = (unpadded_lengths(values) if lengths is None else lengths[cut]).astype(np.int32)
         yield pa.table(
             {
                 "series_id": [f"{prefix}-{next(reading.serial):06d}" for _ in steps],
@@ -263,7 +263,7 @@ def _refuse_infinite(path: str, x: np.ndarray, first: int) -> None:
         )  # fmt: skip
 
 
-def observed_lengths(x: np.ndarray) -> np.ndarray:
+def unpadded_lengths(x: np.ndarray) -> np.ndarray:
     """Return steps ``(n,)`` of ``(n, steps, channels)`` up to the last that is no padding."""
     return series_lengths(~np.isnan(x).all(axis=2))
 

@@ -18,7 +18,7 @@ from seqclass.store.formats.dialect import (
     not_decoded,
 )
 from seqclass.store.formats.longform import gather, survey_rows
-from seqclass.store.formats.questions import ask, step_of, wide_questions
+from seqclass.store.formats.questions import ask_all, step_of, wide_questions
 from seqclass.store.formats.table import (
     ColumnNames,
     Limits,
@@ -82,7 +82,7 @@ def _look_at_wide(
 ) -> None:
     """Ask about the doubts; then read every block to find the types of the columns."""
     if (first := next(tables, None)) is not None:
-        ask(path, [*dialect.doubts, *wide_questions(first, names, 2 + dialect.skipped)])
+        ask_all(path, [*dialect.doubts, *wide_questions(first, names, 2 + dialect.skipped)])
     collections.deque(tables, maxlen=0)
 
 

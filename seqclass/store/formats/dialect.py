@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
-from seqclass.store.formats.questions import Question, ask
+from seqclass.store.formats.questions import TableQuestion, ask_all
 from seqclass.store.formats.table import ColumnNames, RefusalError, option, refusal
 
 SAMPLE_BYTES = 2**17
@@ -35,7 +35,7 @@ class Dialect:
     decimal: str
     header: tuple[str, ...]
     skipped: int
-    doubts: tuple[Question, ...] = ()
+    doubts: tuple[TableQuestion, ...] = ()
 
 
 def dialect_of(path: str, names: ColumnNames) -> Dialect:
@@ -64,7 +64,7 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
     return Dialect(encoding, delimiter, decimal, header, first, (*unsure, *either))
 
 
-def _encoding(path: str, content: bytes, names: ColumnNames) -> tuple[str, list[Question]]:
+def _encoding(path: str, content: bytes, names: ColumnNames) -> tuple[str, list[TableQuestion]]:
     if names.encoding:
         try:
             content[:4].decode(names.encoding, "ignore")
@@ -87,10 +87,10 @@ def _encoding(path: str, content: bytes, names: ColumnNames) -> tuple[str, list[
     return "utf-8", []
 
 
-def _other_bytes(*guesses: str) -> Question:
+def _other_bytes(*guesses: str) -> TableQuestion:
     words = " or ".join(option("--encoding", guess) for guess in guesses)
     cure = f"save it as UTF-8, or name its encoding, such as {words}"
-    return Question("UTF-8 text", "other bytes", cure)
+    return TableQuestion("UTF-8 text", "other bytes", cure)
 
 
 def not_decoded(path: str, encoding: str) -> ValueError:
@@ -101,7 +101,7 @@ def not_decoded(path: str, encoding: str) -> ValueError:
     return refusal(path, f"text in {encoding}", "other bytes", cure)
 
 
-def _delimiter(path: str, lines: list[str], unsure: list[Question]) -> str:
+def _delimiter(path: str, lines: list[str], unsure: list[TableQuestion]) -> str:
     """Return the delimiter of the header, outside quotes; of two, the one that is in every line."""
     plain = [re.sub(r'"[^"]*"', "", line) for line in lines[:50] if line.strip()]
     present = [sign for sign in DELIMITERS if sign in plain[0]]
@@ -120,7 +120,9 @@ def _delimiter(path: str, lines: list[str], unsure: list[Question]) -> str:
         return most
     signs = " and ".join(repr(SHOWN.get(sign, sign)) for sign in present)
     words = " or ".join(option("--delimiter", "tab" if s == "\t" else s) for s in present)
-    ask(path, [*unsure, Question("one sign between columns", signs, f"say which: {words}")])
+    ask_all(
+        path, [*unsure, TableQuestion("one sign between columns", signs, f"say which: {words}")]
+    )
     return present[0]
 
 
@@ -151,7 +153,7 @@ def _pairs(rows: list[list[str]]) -> Iterable[tuple[str, str]]:
 
 def _decimal(
     path: str, cells: list[str], delimiter: str, names: ColumnNames
-) -> tuple[str, list[Question]]:
+) -> tuple[str, list[TableQuestion]]:
     if names.decimal:
         return names.decimal, []
     if thousands := next((cell for cell in cells if THOUSANDS.fullmatch(cell)), None):
@@ -166,6 +168,6 @@ def _decimal(
     if (commas and points) or all(THREE_DIGITS.fullmatch(cell) for cell in numbers):
         pair = f"{numbers[0]!r} and {points[0]!r}" if commas and points else repr(numbers[0])
         words = " or ".join(option("--decimal", sign) for sign in ",.")
-        doubt = Question("one reading of its numbers", pair, f"say the decimal sign: {words}")
+        doubt = TableQuestion("one reading of its numbers", pair, f"say the decimal sign: {words}")
         return numbers[0].strip("+-0123456789"), [doubt]
     return "," if commas else ".", []

@@ -18,8 +18,14 @@ import pyarrow.compute as pc
 
 from seqclass.store.formats.cells import Content, as_floats, content_of, dates_cure
 from seqclass.store.formats.columns import float_column
-from seqclass.store.formats.order import FileOrder, times_of
-from seqclass.store.formats.questions import Question, ask, long_questions, numbers_of, step_of
+from seqclass.store.formats.order import FileOrder, parsed_times
+from seqclass.store.formats.questions import (
+    TableQuestion,
+    ask_all,
+    long_questions,
+    numbers_of,
+    step_of,
+)
 from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
@@ -75,14 +81,14 @@ def survey_rows(
     tables: Iterable[pa.Table],
     reading: Reading,
     first_row: int,
-    doubts: Sequence[Question] = (),
+    doubts: Sequence[TableQuestion] = (),
 ) -> SeriesIndex:
     """Count every series' rows; refuse a table that is not long, with any ``doubts`` about it."""
     survey, last, row, names = SeriesIndex(), 0, first_row, reading.names
     order, step = FileOrder(path, names), None
     for whole in tables:
         if row == first_row:
-            ask(path, [*doubts, *long_questions(whole, names, first_row)])
+            ask_all(path, [*doubts, *long_questions(whole, names, first_row)])
         table = renamed(path, whole, names)
         if row == first_row:
             step = step_of(table.column_names, names)
@@ -327,7 +333,7 @@ def _from_texts(
     """Convert steps that are texts in a workbook, in Parquet, or far down in a CSV."""
     if (numbers := numbers_of(texts)) is not None:
         return pa.chunked_array([pa.array(numbers, from_pandas=True)])
-    if (times := times_of(texts, names.dates)) is not None:
+    if (times := parsed_times(texts, names.dates)) is not None:
         return times
     raise refusal(
         path, f"a number or a time in column {step!r}", repr(texts[0].as_py()),

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from seqclass.store.formats.cells import Content, as_floats, content_of, date_formats
 from seqclass.store.formats.questions import (
-    Question,
-    ask,
+    TableQuestion,
+    ask_all,
     counts,
     numbers_of,
     step_question,
@@ -34,9 +34,9 @@ class FileOrder:
         for name, content in self.contents.items():
             if not self._goes_on(table[name], name, content, codes):
                 cure = step_question(name, content).cure
-                ask(
+                ask_all(
                     self.path,
-                    [Question(
+                    [TableQuestion(
                         "rows in the order of their times, or a word on their order",
                         f"column {name!r}, left out, in another order",
                         f"{cure}, or remove the column from the file where the rows are in order",
@@ -88,11 +88,11 @@ def readings_of(column: pa.ChunkedArray, content: Content) -> list[np.ndarray]:
     if content.kind == "clock":
         readings = [parsed(column, ["%H:%M:%S", "%H:%M"])]
     else:
-        readings = [times_of(column, words) for words in content.dates or [None]]
+        readings = [parsed_times(column, words) for words in content.dates or [None]]
     return [] if None in readings else [as_floats(times) for times in readings if times is not None]
 
 
-def times_of(column: pa.ChunkedArray, dates: str | None) -> pa.ChunkedArray | None:
+def parsed_times(column: pa.ChunkedArray, dates: str | None) -> pa.ChunkedArray | None:
     """Parse texts as ISO times, or by the word of ``--dates``; None if they are none."""
     if dates is not None and (times := parsed(column, date_formats(dates))) is not None:
         return times

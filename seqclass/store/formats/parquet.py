@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.formats.columns import check_precision
 from seqclass.store.formats.longform import PART_CELLS, gather, survey_rows
-from seqclass.store.formats.questions import ask, role_questions
+from seqclass.store.formats.questions import ask_all, role_questions
 from seqclass.store.formats.table import (
     ColumnNames,
     Limits,
@@ -150,7 +150,7 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
 
 def wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
     """Read the stored layout: a row is a series, a channel is a list."""
-    ask(path, role_questions(table.column_names, names))
+    ask_all(path, role_questions(table.column_names, names))
     table = renamed(path, table, names)
     channels = channels_of(table.schema)
     columns = {name: table[name] for name in table.column_names if name not in channels}

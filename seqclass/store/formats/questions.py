@@ -28,7 +28,7 @@ TELLING = 8
 """Number of rows from which on even steps in another order are no coincidence."""
 
 
-class Question(NamedTuple):
+class TableQuestion(NamedTuple):
     """An ambiguity of a table: what was expected, what came, and the option that settles it."""
 
     expected: str
@@ -36,7 +36,7 @@ class Question(NamedTuple):
     cure: str
 
 
-def ask(path: str, questions: Iterable[Question]) -> None:
+def ask_all(path: str, questions: Iterable[TableQuestion]) -> None:
     """Refuse a file with all questions at once, if there are any."""
     asked = list(dict.fromkeys(questions))
     if asked:
@@ -44,7 +44,7 @@ def ask(path: str, questions: Iterable[Question]) -> None:
         raise refusal(path, " and ".join(expected), ", ".join(got), "; ".join(cures))
 
 
-def role_questions(columns: list[str], names: ColumnNames) -> Iterator[Question]:
+def role_questions(columns: list[str], names: ColumnNames) -> Iterator[TableQuestion]:
     """Ask for columns of ids, labels, groups, times and steps that are needed but missing."""
     missing = {given: role for given, role in names.roles.items() if given not in columns}
     if names.step is not None and names.layout != "wide" and names.step not in columns:
@@ -56,11 +56,13 @@ def role_questions(columns: list[str], names: ColumnNames) -> Iterator[Question]
     missing = {given: role for given, role in missing.items() if not optional.get(role)}
     if missing and len(columns) == 1 and (sign := re.search(r"[,;|\t]", columns[0])):
         words = option("--delimiter", "tab" if sign[0] == "\t" else sign[0])
-        yield Question("several columns", repr(columns[0]), f"say {words}")
+        yield TableQuestion("several columns", repr(columns[0]), f"say {words}")
     elif missing:
         plural = "columns" if len(missing) > 1 else "a column"
         expected = f"{plural} {' and '.join(map(repr, missing))}"
-        yield Question(expected, ", ".join(map(repr, columns)), _which(missing, names, columns))
+        yield TableQuestion(
+            expected, ", ".join(map(repr, columns)), _which(missing, names, columns)
+        )
 
 
 def _which(missing: dict[str, str], names: ColumnNames, columns: list[str]) -> str:
@@ -93,7 +95,7 @@ def _likely(roles: Iterable[str], columns: list[str]) -> dict[str, str]:
     return {role: names[0] for role, names in fitting.items() if len(names) == 1}
 
 
-def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[Question]:
+def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[TableQuestion]:
     """Yield the ambiguities of a table with a row per step, from its first rows."""
     columns = table.column_names
     step, kept = step_of(columns, names), kept_columns(columns, names)
@@ -131,12 +133,12 @@ def _numbered(column: pa.ChunkedArray) -> np.ndarray:
 
 def _layouts(
     contents: dict[str, Content], codes: np.ndarray, step: str | None, names: ColumnNames
-) -> Iterator[Question]:
+) -> Iterator[TableQuestion]:
     """Ask whether a row for each series is a single step, or the whole series."""
     n_series = len(np.unique(codes))
     if names.layout or step or len(contents) < 2 or n_series < 2 or n_series < len(codes):
         return
-    yield Question(
+    yield TableQuestion(
         "a word on what a row is", f"one row for each id, with {len(contents)} columns",
         "say --layout wide where the columns are the steps of a series, or --layout long where "
         "they are channels and a series has one step",
@@ -145,7 +147,7 @@ def _layouts(
 
 def _times_to_read(
     table: pa.Table, step: str | None, names: ColumnNames, first_row: int
-) -> Iterator[Question]:
+) -> Iterator[TableQuestion]:
     """Ask for the notation of dates in columns that must be times."""
     for name in (step, names.time or "time"):
         if name is None or name not in table.column_names:
@@ -156,12 +158,12 @@ def _times_to_read(
             kind = "a number or a time" if name == step else "a time"
             row, cell = next((n, c) for n, c in enumerate(table[name].to_pylist(), first_row) if c)
             got = f"{cell!r} in row {row}"
-            yield Question(f"{kind} in column {name!r}", got, dates_cure(content))
+            yield TableQuestion(f"{kind} in column {name!r}", got, dates_cure(content))
 
 
 def _beside_missing_roles(
     contents: dict[str, Content], names: ColumnNames, columns: list[str]
-) -> Iterator[Question]:
+) -> Iterator[TableQuestion]:
     """Ask about options that may be needed once the missing columns are named."""
     texts = [name for name, content in contents.items() if content.kind == "text"]
     if texts:
@@ -170,10 +172,10 @@ def _beside_missing_roles(
             label = _likely(["label"], texts).get("label", "NAME")
             cure = f"say {option('--label-column', label)} where a text is the label; {cure}"
         expected, got = "numbers in the others", f"text in {', '.join(map(repr, texts))}"
-        yield Question(expected, got, cure)
+        yield TableQuestion(expected, got, cure)
     for content in contents.values():
         if content.dates and names.dates is None:
-            yield Question("days in one reading", "others", dates_cure(content))
+            yield TableQuestion("days in one reading", "others", dates_cure(content))
 
 
 def _orders(
@@ -182,7 +184,7 @@ def _orders(
     codes: np.ndarray,
     step: str | None,
     names: ColumnNames,
-) -> Iterator[Question]:
+) -> Iterator[TableQuestion]:
     """Ask which column orders the rows of a series, if none is named and one may."""
     if step is not None:
         return
@@ -195,7 +197,7 @@ def _orders(
     for name, content in contents.items():
         if names.channels or content.kind != "number" or not counts(table[name], name, codes):
             continue
-        yield Question(
+        yield TableQuestion(
             "a word on what counts the rows of a series", f"column {name!r}",
             f"say {option('--step-column', name)}, or {option('--channels', *contents)} where it "
             "is a channel and the rows are in order",
@@ -211,14 +213,14 @@ def _no_repeats(table: pa.Table, codes: np.ndarray) -> np.ndarray:
     return np.flatnonzero(differ)
 
 
-def step_question(name: str, content: Content) -> Question:
+def step_question(name: str, content: Content) -> TableQuestion:
     """Ask whether a column of times orders the rows of each series."""
     cure = f"say {option('--step-column', name)}"
     if len(content.dates) == 1:
         cure += f" {option('--dates', content.dates[0])}"
     elif content.dates or content.kind != "time":
         cure += f", and {dates_cure(content)}"
-    return Question("a word on what orders the rows", f"times in column {name!r}", cure)
+    return TableQuestion("a word on what orders the rows", f"times in column {name!r}", cure)
 
 
 def _times(contents: dict[str, Content]) -> list[str]:
@@ -229,11 +231,11 @@ def _times(contents: dict[str, Content]) -> list[str]:
 
 def _texts(
     contents: dict[str, Content], step: str | None, names: ColumnNames
-) -> Iterator[Question]:
+) -> Iterator[TableQuestion]:
     left = _times(contents)[step is None :]
     left += [name for name, content in contents.items() if content.kind == "text"]
     if left:
-        yield Question(
+        yield TableQuestion(
             "numbers in every channel", f"text in {', '.join(map(repr, left))}",
             f"say {option('--ignore', *left)}, or what they are, such as --label-column NAME",
         )  # fmt: skip
@@ -241,7 +243,7 @@ def _texts(
 
 def _row_numbers(
     table: pa.Table, contents: dict[str, Content], names: ColumnNames
-) -> Iterator[Question]:
+) -> Iterator[TableQuestion]:
     """Ask about columns that number the file's rows, which tells classes if they are sorted."""
     numbering = [
         name
@@ -249,7 +251,7 @@ def _row_numbers(
         if content.kind == "number" and _numbers_rows(table[name])
     ]
     if numbering:
-        yield Question(
+        yield TableQuestion(
             "a word on what numbers the file's rows", f"column {', '.join(map(repr, numbering))}",
             f"say {option('--ignore', *numbering)}, or {option('--channels', *contents)} where "
             "these are channels",
@@ -261,12 +263,14 @@ def _numbers_rows(column: pa.ChunkedArray) -> bool:
     return values is not None and len(values) >= TELLING and bool((np.diff(values) == 1).all())
 
 
-def _odd_cells(table: pa.Table, contents: dict[str, Content], first_row: int) -> Iterator[Question]:
+def _odd_cells(
+    table: pa.Table, contents: dict[str, Content], first_row: int
+) -> Iterator[TableQuestion]:
     for name, content in contents.items():
         if content.kind == "number" and content.odd is not None:
             place = pc.index(table[name], content.odd).as_py()
             above = "remove this line where it holds units, or " * (place == 0)
-            yield Question(
+            yield TableQuestion(
                 f"a number in column {name!r}", f"{content.odd!r} in row {first_row + place}",
                 above + number_cure(name),
             )  # fmt: skip
@@ -278,7 +282,7 @@ def number_cure(name: str) -> str:
     return f"leave the cell empty where a value is missing, or leave the column out with {out}"
 
 
-def wide_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[Question]:
+def wide_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Iterator[TableQuestion]:
     """Yield the ambiguities of a table with a row per series, from its first rows."""
     columns = table.column_names
     roles = {*names.roles, *KNOWN_COLUMNS, "step"}
@@ -287,7 +291,7 @@ def wide_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
     texts = [name for name, content in contents.items() if content.kind not in ("number", "empty")]
     yield from role_questions(columns, names)
     if texts:
-        yield Question(
+        yield TableQuestion(
             "numbers in the column of every step", f"text in {', '.join(map(repr, texts))}",
             f"say {option('--ignore', *texts)}, or what they are, such as --series-id-column NAME "
             "or --label-column NAME",

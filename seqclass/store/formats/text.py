@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pyarrow as pa
 
-from seqclass.store.formats.arrays import BLOCK_CELLS, observed_lengths
+from seqclass.store.formats.arrays import BLOCK_CELLS, unpadded_lengths
 from seqclass.store.formats.columns import check_precision, to_float32
 from seqclass.store.formats.filetypes import check_first_line
 from seqclass.store.formats.table import (
@@ -36,7 +36,7 @@ def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
         if not lines.n_series:
             check_first_line(path, line)
         values = _numbers(path, row, tokens, reading.keep_infinite)
-        length = int(observed_lengths(values[None, :, None])[0])
+        length = int(unpadded_lengths(values[None, :, None])[0])
         yield from lines.add(_tsv_label(label), [values[:length]])
     yield from lines.rest()
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from seqclass.store.formats.arrays import observed_lengths
+from seqclass.store.formats.arrays import unpadded_lengths
 from seqclass.store.formats.cells import content_of_texts
 from seqclass.store.formats.columns import float_column
 from seqclass.store.formats.order import readings_of
-from seqclass.store.formats.questions import ask, wide_questions
+from seqclass.store.formats.questions import ask_all, wide_questions
 from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
@@ -36,7 +36,7 @@ def wide_tables(
     names, row = reading.names, first_row
     for table in tables:
         if row == first_row:
-            ask(path, wide_questions(table, names, first_row))
+            ask_all(path, wide_questions(table, names, first_row))
         if names.series_id is None and "series_id" not in table.column_names:
             ids = [
                 f"{reading.split or 'series'}-{next(reading.serial):06d}" for _ in range(len(table))
@@ -64,7 +64,7 @@ def _rows(
         ],
         axis=2,
     )
-    lengths = np.maximum(observed_lengths(values), 1)
+    lengths = np.maximum(unpadded_lengths(values), 1)
     kept = [
         name for name in ("series_id", "label", *OPTIONAL_COLUMNS) if name in table.column_names
     ]

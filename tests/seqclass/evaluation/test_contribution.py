@@ -5,7 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqclass.evaluation.contribution import Addition, Answered, contribution_of, lstm_sentence
+from seqclass.evaluation.contribution import (
+    Addition,
+    CommitteeAnswers,
+    contribution_of,
+    lstm_sentence,
+)
 from seqclass.evaluation.lstm_alone import lstm_scores, lstm_spread
 
 
@@ -14,7 +19,7 @@ def member(name: str, registered: float, trained: bool = True) -> dict[str, Any]
             "accuracy": 0.9 if trained else None, "why": None}  # fmt: skip
 
 
-def committee(n: int = 400) -> tuple[list[dict[str, Any]], Answered]:
+def committee(n: int = 400) -> tuple[list[dict[str, Any]], CommitteeAnswers]:
     """An LSTM that is right in three rows of four, and convolutions that are in all."""
     y = np.arange(n) % 2
     sure = np.eye(2)[y] * 0.8 + 0.1

@@ -19,10 +19,10 @@ from seqclass.evaluation.calibration import (
 )
 from seqclass.evaluation.metrics import (
     Truth,
-    evaluate,
     label_scores,
     log_loss,
     score_intervals,
+    score_predictions,
 )
 from seqclass.networks.architecture import Architecture
 from seqclass.networks.scaling import fit_scaling
@@ -100,7 +100,7 @@ def test_groups_that_are_alike_tell_no_more_than_their_rows() -> None:
 def test_a_single_group_says_nothing() -> None:
     y = np.arange(40) % 2
     p = np.eye(2)[np.where(np.arange(40) < 30, y, 1 - y)] * 0.8 + 0.1
-    intervals = evaluate(p, Truth(y, ["a", "b"], np.zeros(40)), seed=0)["intervals"]
+    intervals = score_predictions(p, Truth(y, ["a", "b"], np.zeros(40)), seed=0)["intervals"]
     assert intervals["accuracy"] == [0, 1]
     assert intervals["log_loss"][0] == 0
     assert intervals["log_loss"][1] > 16
@@ -108,7 +108,7 @@ def test_a_single_group_says_nothing() -> None:
 
 def test_evaluation_names_every_score() -> None:
     p = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
-    scores = evaluate(p, Truth(np.array([0, 1, 1, 1]), ["a", "b"]), seed=0)
+    scores = score_predictions(p, Truth(np.array([0, 1, 1, 1]), ["a", "b"]), seed=0)
     assert scores["confusion"] == [[1, 0], [1, 2]]
     assert scores["per_class"]["b"] == {"precision": 1.0, "recall": pytest.approx(2 / 3),
                                        "f1": 0.8, "support": 3}  # fmt: skip

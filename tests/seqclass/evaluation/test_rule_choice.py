@@ -16,7 +16,7 @@ from seqclass.evaluation.decisions import LARGEST, predict_labels
 from seqclass.evaluation.goals import SCORE_GOALS, Abstention
 from seqclass.evaluation.metrics import Truth
 from seqclass.evaluation.rule_choice import (
-    decide,
+    choose_rule,
     error_of_gain,
     fit_threshold,
     possible_from,
@@ -115,9 +115,9 @@ def test_rows_of_one_group_are_one_draw() -> None:
     right = confidence > 0.55
     alone = Truth(right.astype(int), ["a", "b"])
     p = np.stack([1 - confidence, confidence], axis=1)
-    apart = decide(p, alone, "accuracy", Abstention(0.05)).threshold
+    apart = choose_rule(p, alone, "accuracy", Abstention(0.05)).threshold
     groups = alone._replace(groups=np.arange(600) // 6)
-    assert 0 < apart < decide(p, groups, "accuracy", Abstention(0.05)).threshold
+    assert 0 < apart < choose_rule(p, groups, "accuracy", Abstention(0.05)).threshold
 
 
 def test_answers_keep_the_asked_error_in_nine_of_ten_draws() -> None:
@@ -137,7 +137,7 @@ def test_costs_decide_instead_of_the_asked_error() -> None:
     probabilities, y = rare_problem(2000, 0.1)
     truth = Truth(y, ["often", "rare"])
     costs = {"often": {"rare": 1, "unknown": 0.3}, "rare": {"often": 9, "unknown": 0.3}}
-    rule = decide(probabilities, truth, costs, Abstention(0.001))
+    rule = choose_rule(probabilities, truth, costs, Abstention(0.001))
     assert rule.threshold == 0
     assert 0 < rule.coverage < 1
     scores = scores_by_goal((probabilities, truth), (probabilities, truth), costs, Abstention())

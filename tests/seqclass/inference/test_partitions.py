@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.inference.partitions import DIGITS, partitions_of, read_labels
+from seqclass.inference.partitions import DIGITS, labels_in_file, partitions_of
 from seqclass.store.root import DamagedError, Root
 from tests.support.stored import store_series
 
@@ -46,5 +46,5 @@ def test_what_is_neither_file_nor_dataset_is_named(root: Root) -> None:
 def test_labels_of_a_file_are_texts_and_each_pair_is_there_once(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("label,series_id,note\n1,007,x\n2,b,y\n1,007,z\n")
-    labels = read_labels(str(path))
+    labels = labels_in_file(str(path))
     assert labels.to_pydict() == {"series_id": ["007", "b"], "label": ["1", "2"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from seqclass.labelling.truth import Truth, truth_of
+from seqclass.labelling.truth import LaterTruth, truth_of
 from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.prometheus import metrics_text
 from seqclass.store.datasets import Dataset, Provenance, open_dataset, write_rows
@@ -61,7 +61,7 @@ def come(root: Root) -> Come:
     return labelled
 
 
-def found(root: Root, before: Truth | None = None) -> Truth:
+def found(root: Root, before: LaterTruth | None = None) -> LaterTruth:
     bad = Damages()
     truth = truth_of(root, "toy", before, bad)
     assert bad == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seqclass.monitoring.decide import Ask, Promote, Refuse, decide, decide_stored
 from seqclass.monitoring.paired import allowance
 from seqclass.monitoring.retrain_spec import GateSpec, Rules
-from seqclass.training.spec import Limits
+from seqclass.training.spec import ChampionLimits
 from tests.support.evidence import WORSE, evidence, first_evidence, paired, stored
 
 share = st.floats(0, 1)
@@ -54,7 +54,7 @@ cases = st.builds(
 judges = st.builds(
     Rules,
     st.builds(GateSpec, floor=share, worse=share, class_fall=share, least_rows=st.integers(1, 30)),
-    st.builds(Limits, above_chance=share, spread=share, restarts=st.floats(0, 3),
+    st.builds(ChampionLimits, above_chance=share, spread=share, restarts=st.floats(0, 3),
               min_test_rows=st.integers(1, 30)),
     st.booleans(),
 )  # fmt: skip
@@ -116,7 +116,7 @@ def test_the_answer_is_the_same_whoever_asks(
         (evidence(old=None), Rules(), "0 old test rows"),
         (evidence(incomparable="other classes"), Rules(), "other classes"),
         (evidence(new_rows=0, old=paired(after=0.8)), Rules(), "learned no new rows"),
-        (evidence(), Rules(limits=Limits(above_chance=0.45)), "the worst of 1 seeds"),
+        (evidence(), Rules(limits=ChampionLimits(above_chance=0.45)), "the worst of 1 seeds"),
     ],
 )  # fmt: skip
 def test_a_refusal_says_why(facts: Any, rules: Rules, says: str) -> None:

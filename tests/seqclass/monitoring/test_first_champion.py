@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from seqclass.monitoring.first_champion import (
-    Answered,
+    JudgedRows,
     can_show_skill,
-    evidence_of,
+    champion_evidence,
     first_champion_failures,
     sign_flip_p,
     worth_of_held_rows,
 )
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
-from seqclass.training.spec import Limits
+from seqclass.training.spec import ChampionLimits
 from tests.support.commands import Command
 from tests.support.evidence import first_evidence, stored
 from tests.support.stored import store_series, store_version
@@ -28,15 +28,17 @@ SHARES = {"two": [0.5, 0.5], "five": [0.2] * 5, "rare": [0.7, 0.2, 0.06, 0.04]}
 
 def refused(truth: np.ndarray, answers: np.ndarray, *baselines: np.ndarray) -> list[str]:
     n_classes = max(truth.max(), answers.max()) + 1
-    evidence = evidence_of(answered(truth, answers, *baselines), None, Limits(), n_classes, 0)
-    return first_champion_failures(evidence, Limits())
+    evidence = champion_evidence(
+        answered(truth, answers, *baselines), None, ChampionLimits(), n_classes, 0
+    )
+    return first_champion_failures(evidence, ChampionLimits())
 
 
 def answered(
     truth: np.ndarray, answers: np.ndarray, *baselines: np.ndarray, worth: float = 1.0
-) -> Answered:
+) -> JudgedRows:
     others = {f"baseline {k}": codes for k, codes in enumerate(baselines)}
-    return Answered(truth, answers, others, [answers], np.full(len(truth), worth))
+    return JudgedRows(truth, answers, others, [answers], np.full(len(truth), worth))
 
 
 def right_in(rng: np.random.Generator, truth: np.ndarray, share: float, k: int) -> np.ndarray:
@@ -92,9 +94,9 @@ def test_where_test_rows_are_few_rows_held_back_count() -> None:
         few, rest = slice(0, n_series // 5), slice(n_series // 5, None)
         tested, held = (answered(truth[part], answers[part], rival[part]) for part in (few, rest))
         held = held._replace(worth=held.worth * worth_of_held_rows(5))
-        evidence = evidence_of(tested, held, Limits(), 3, 0)
+        evidence = champion_evidence(tested, held, ChampionLimits(), 3, 0)
         assert (evidence["rows"], evidence["held_rows"]) == (n_series, len(held.truth))
-        passed += not first_champion_failures(evidence, Limits())
+        passed += not first_champion_failures(evidence, ChampionLimits())
     assert passed >= 0.95 * DRAWS
 
 
@@ -104,11 +106,12 @@ def test_rows_held_back_count_for_less_than_half_and_not_beside_enough_test_rows
     answers = np.where(np.arange(60) % 5 < 4, truth, 1 - truth)
     held = answered(truth, answers)
     few, enough = (
-        evidence_of(answered(truth[:n], answers[:n]), held, Limits(), 2, 0) for n in (10, 20)
+        champion_evidence(answered(truth[:n], answers[:n]), held, ChampionLimits(), 2, 0)
+        for n in (10, 20)
     )
     assert (few["rows"], few["held_rows"], enough["rows"]) == (70, 60, 20)
     less = held._replace(worth=held.worth / 4)
-    wider = evidence_of(answered(truth[:10], answers[:10]), less, Limits(), 2, 0)
+    wider = champion_evidence(answered(truth[:10], answers[:10]), less, ChampionLimits(), 2, 0)
     assert wider["interval"][0] < few["interval"][0] < few["balanced_accuracy"]
     assert wider["balanced_accuracy"] == few["balanced_accuracy"]
 
@@ -122,8 +125,8 @@ def test_a_model_that_guesses_by_group_is_seldom_a_champion(sizes: list[int]) ->
         groups = np.repeat(np.arange(n_groups), sizes)
         truth, guess = groups % 2, rng.integers(0, 2, n_groups)[groups]
         given = answered(truth, guess)
-        evidence = evidence_of(given._replace(groups=groups), None, Limits(), 2, 0)
-        passed += not first_champion_failures(evidence, Limits())
+        evidence = champion_evidence(given._replace(groups=groups), None, ChampionLimits(), 2, 0)
+        passed += not first_champion_failures(evidence, ChampionLimits())
     assert passed <= DRAWS / 20
     alone = [refused(truth, rng.integers(0, 2, n_groups)[groups]) for _ in range(DRAWS)]
     assert alone.count([]) > DRAWS / 20
@@ -134,10 +137,10 @@ def test_the_number_of_groups_says_how_much_right_answers_show() -> None:
         groups = np.repeat(np.arange(n_groups), 10)
         guess = np.where(np.arange(len(groups)) % 10, groups % 2, 1 - groups % 2)
         given = answered(groups % 2, guess)._replace(groups=groups)
-        evidence = evidence_of(given, None, Limits(), 2, 0)
-        failures = first_champion_failures(evidence, Limits())
+        evidence = champion_evidence(given, None, ChampionLimits(), 2, 0)
+        failures = first_champion_failures(evidence, ChampionLimits())
         assert ("add groups" in "".join(failures)) != is_enough
-        assert is_enough == (failures == []) == can_show_skill(groups % 2, groups, Limits())
+        assert is_enough == (failures == []) == can_show_skill(groups % 2, groups, ChampionLimits())
 
 
 def test_a_baseline_that_is_better_beyond_chance_keeps_the_champion_s_place() -> None:

@@ -5,15 +5,15 @@ import re
 import pytest
 
 from seqclass.monitoring.seed_spread import unstable
-from seqclass.training.spec import Limits
+from seqclass.training.spec import ChampionLimits
 
 CLASSES = 4
 GOOD = ([0.95, 0.94, 0.96], [0.95, 0.94, 0.96], [0, 0, 1], CLASSES)
 
 
 def test_seeds_that_agree_pass() -> None:
-    assert unstable(*GOOD, Limits()) == []
-    assert unstable([0.9], [0.9], [0], CLASSES, Limits(spread=0.0)) == []
+    assert unstable(*GOOD, ChampionLimits()) == []
+    assert unstable([0.9], [0.9], [0], CLASSES, ChampionLimits(spread=0.0)) == []
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ def test_seeds_that_agree_pass() -> None:
 def test_a_refusal_says_which_limit_by_how_much_and_what_to_try(
     seeds: list[float], restarts: list[int], says: str
 ) -> None:
-    assert re.search(says, "; ".join(unstable(seeds, seeds, restarts, CLASSES, Limits())))
+    assert re.search(says, "; ".join(unstable(seeds, seeds, restarts, CLASSES, ChampionLimits())))
 
 
 def test_every_broken_limit_is_named() -> None:
-    assert len(unstable([0.9, 0.2], [0.9, 0.2], [4, 4], CLASSES, Limits())) == 3
+    assert len(unstable([0.9, 0.2], [0.9, 0.2], [4, 4], CLASSES, ChampionLimits())) == 3
 
 
 def test_impossible_limits_are_refused() -> None:
     with pytest.raises(ValueError, match="spread: expected a number of at least 0"):
-        Limits(spread=-1)
+        ChampionLimits(spread=-1)

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
 from seqclass.monitoring.paired import (
-    Answers,
+    PairedPredictions,
     allowance,
     compare_paired,
     flip_tail,
@@ -24,15 +24,15 @@ from seqclass.monitoring.retrain_spec import GateSpec
 CLASSES = ["a", "b", "c"]
 
 
-def answers(n: int, wrong_before: int, wrong_now: int) -> Answers:
+def answers(n: int, wrong_before: int, wrong_now: int) -> PairedPredictions:
     """The first rows are wrong, of either side."""
     truth = np.arange(n) % 3
     row = np.arange(n)
     before, now = (np.where(row < k, (truth + 1) % 3, truth) for k in (wrong_before, wrong_now))
-    return Answers(truth, before, now)
+    return PairedPredictions(truth, before, now)
 
 
-def judged(given: Answers, spec: GateSpec | None = None) -> list[str]:
+def judged(given: PairedPredictions, spec: GateSpec | None = None) -> list[str]:
     compared = compare_paired(given, 3, seed=0)
     return gate_failures(compared, recalls_of(given, CLASSES), "old", spec or GateSpec())
 
@@ -76,12 +76,14 @@ def refuses(seed: int, old: tuple[int, float, float], newest: tuple[int, float, 
     """Whether a pair is refused whose answers fall by chance; (rows, accuracy before and now)."""
     rng, names = np.random.default_rng(seed), list("abcdef")
 
-    def drawn(n: int, before: float, now: float) -> Answers:
+    def drawn(n: int, before: float, now: float) -> PairedPredictions:
         truth, other = np.arange(n) % 6, rng.integers(1, 6, (2, n))
         hard = rng.random(n)
         harder = np.where(rng.random(n) < 0.6, hard, rng.random(n))
         sides = ((hard, before, other[0]), (harder, now, other[1]))
-        return Answers(truth, *(np.where(h < ok, truth, (truth + o) % 6) for h, ok, o in sides))
+        return PairedPredictions(
+            truth, *(np.where(h < ok, truth, (truth + o) % 6) for h, ok, o in sides)
+        )
 
     sides, gate = (drawn(*old), drawn(*newest)), GateSpec()
     compared = [compare_paired(side, 6, 0) for side in sides]
@@ -118,7 +120,7 @@ codes = st.lists(st.tuples(*[st.integers(0, 2)] * 3), min_size=3, max_size=60)
 @given(codes)
 def test_scores_and_interval_fit_the_answers(rows: list[tuple[int, int, int]]) -> None:
     truth, before, now = np.array(rows).T
-    compared = compare_paired(Answers(truth, before, now), 3, seed=0)
+    compared = compare_paired(PairedPredictions(truth, before, now), 3, seed=0)
     present = np.unique(truth)
     expected = f1_score(truth, now, labels=present, average="macro", zero_division=0)
     assert compared["challenger"]["macro_f1"] == pytest.approx(expected)
@@ -132,7 +134,7 @@ def test_the_bootstrap_is_that_of_the_rows() -> None:
     rng = np.random.default_rng(3)
     truth = rng.integers(0, 3, 80)
     before, now = (np.where(rng.random(80) < 0.2, (truth + 1) % 3, truth) for _ in range(2))
-    compared = compare_paired(Answers(truth, before, now), 3, seed=0)
+    compared = compare_paired(PairedPredictions(truth, before, now), 3, seed=0)
     drawn = rng.integers(0, 80, (2000, 80))
     plain = [
         f1_score(truth[rows], now[rows], average="macro")
@@ -189,7 +191,7 @@ def test_impossible_limits_are_refused(wrong: dict) -> None:
         GateSpec(**wrong)
 
 
-def lucky(seed: int, n_groups: int, n_rows: int) -> Answers:
+def lucky(seed: int, n_groups: int, n_rows: int) -> PairedPredictions:
     """Two models that are right equally often, but together for the rows of a group."""
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(n_groups), n_rows)
@@ -198,7 +200,7 @@ def lucky(seed: int, n_groups: int, n_rows: int) -> Answers:
         np.where(rng.random(len(groups)) < rng.beta(3.6, 0.4, n_groups)[groups], truth, truth + 1)
         for _ in range(2)
     ]
-    return Answers(truth, *(side % 3 for side in sides), groups)
+    return PairedPredictions(truth, *(side % 3 for side in sides), groups)
 
 
 def test_a_group_is_one_draw_of_the_paired_tests() -> None:

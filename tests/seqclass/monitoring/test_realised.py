@@ -3,10 +3,12 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqclass.monitoring.estimate import LEAST_ROWS, Outcomes, Tally, quantile, realised_of
+from seqclass.monitoring.estimate import LEAST_ROWS, AnswerTally, Outcomes, quantile, realised_of
 
-tallies = st.builds(lambda right, wrong: Tally(right + wrong, right, 0.5 * right + 0.25 * wrong),
-                    st.integers(0, 99), st.integers(0, 99))  # fmt: skip
+tallies = st.builds(
+    lambda right, wrong: AnswerTally(right + wrong, right, 0.5 * right + 0.25 * wrong),
+    st.integers(0, 99), st.integers(0, 99),
+)  # fmt: skip
 outcomes = st.builds(
     Outcomes,
     st.dictionaries(st.sampled_from("abc"), tallies),
@@ -28,16 +30,18 @@ def test_partitions_add_up_however_they_are_cut(parts: list[Outcomes], cut: int)
 
 
 def test_below_a_least_number_nothing_is_said() -> None:
-    few = Outcomes({"a": Tally(LEAST_ROWS - 1, 5, 9.0)}, {60: LEAST_ROWS - 1})
+    few = Outcomes({"a": AnswerTally(LEAST_ROWS - 1, 5, 9.0)}, {60: LEAST_ROWS - 1})
     assert realised_of(few, 0.0) is None
-    enough = few + Outcomes({"b": Tally(1, 1, 0.9)}, {60: 1})
+    enough = few + Outcomes({"b": AnswerTally(1, 1, 0.9)}, {60: 1})
     realised = realised_of(enough, 0.0)
     assert realised is not None
     assert (realised.every.rows, realised.by_answer) == (LEAST_ROWS, {})
 
 
 def test_the_estimate_is_the_confidence_moved_by_what_test_rows_showed() -> None:
-    outcomes = Outcomes({"a": Tally(60, 45, 54.0), "b": Tally(40, 38, 38.0)}, {30: 50, 3600: 50}, 7)
+    outcomes = Outcomes(
+        {"a": AnswerTally(60, 45, 54.0), "b": AnswerTally(40, 38, 38.0)}, {30: 50, 3600: 50}, 7
+    )
     realised = realised_of(outcomes, -0.1)
     assert realised is not None
     assert realised.every.realised == 0.83

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from seqclass.evaluation.metrics import label_scores
 from seqclass.monitoring.seed_spread import MAX_FLIPPING, SeedAnswers, agreement_of
-from seqclass.training.spec import Limits
+from seqclass.training.spec import ChampionLimits
 
 Y = np.arange(30) % 3
 
@@ -22,7 +22,7 @@ def report(answers: np.ndarray, judged: Any = None, **limits: float) -> dict[str
     ]
     names = [f"s{k}" for k in range(len(Y))]
     seed_answers = SeedAnswers(answers, Y, names, 3)
-    return agreement_of(seeds, seed_answers, Limits(**limits), 0, judged)  # type: ignore[arg-type]
+    return agreement_of(seeds, seed_answers, ChampionLimits(**limits), 0, judged)  # type: ignore[arg-type]
 
 
 def test_seeds_that_agree_flip_nothing_and_pass() -> None:

@@ -15,9 +15,9 @@ from seqclass.ragas.votes import (
     OURS,
     UNDECIDED,
     VotingSpec,
+    answer_names,
     hold_vote,
     judge_voters,
-    names_of,
     pieces_of,
     set_scores,
     sliding_windows,
@@ -221,7 +221,7 @@ def test_most_votes_win_where_enough_of_them_agree() -> None:
     assert winners.tolist() == [0, UNDECIDED, 2]
     assert share == pytest.approx([2 / 3, 0.5, 1.0])
     assert vote(answers, owners, 3, 0.0)[0].tolist() == [0, 1, 2]
-    assert names_of(winners, ["a", "b", "c"]) == ["a", "unknown", "c"]
+    assert answer_names(winners, ["a", "b", "c"]) == ["a", "unknown", "c"]
 
 
 def test_a_set_is_scored_on_its_own_rows_and_its_own_answers() -> None:

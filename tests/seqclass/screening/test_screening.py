@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.screening.contract import ACTIONS, Contract, Policy, Profile, policy_of
+from seqclass.screening.contract import ACTIONS, Contract, Policy, Profile, policy_of_choices
 from seqclass.screening.screening import (
     Screening,
     ValidationContext,
@@ -113,9 +113,9 @@ def test_what_the_policy_refuses_is_one_line_once_all_was_seen(
 
 def test_a_policy_lets_pass_or_sets_aside_what_it_says(root: Root, contract: Contract) -> None:
     stranger = rows(waves(4, 1), ["a", "b", "c", "a"])
-    accepts = screen(root, contract, policy=policy_of(["new_class=accept"]))
+    accepts = screen(root, contract, policy=policy_of_choices(["new_class=accept"]))
     assert len(ids(accepts.passing([stranger]))) == 4
-    aside = screen(root, contract, policy=policy_of(["new_class=quarantine"]))
+    aside = screen(root, contract, policy=policy_of_choices(["new_class=quarantine"]))
     assert ids(aside.passing([stranger])) == ["s0", "s1", "s3"]
 
 
@@ -136,7 +136,7 @@ def test_the_first_rows_have_no_contract_to_keep(root: Root) -> None:
 
 
 def test_columns_of_appended_rows_can_not_be_others(root: Root, contract: Contract) -> None:
-    accept = policy_of(["new_column=accept"])
+    accept = policy_of_choices(["new_column=accept"])
     more = rows(waves(4, 1)).append_column("speed", rows(waves(4))["value"])
     assert len(ids(screen(root, contract, policy=accept).passing([more]))) == 4
     with pytest.raises(ValueError, match=r"import under another --name without --append$"):
@@ -154,8 +154,8 @@ def test_a_dataset_without_a_stored_contract_has_that_of_its_rows(root: Root) ->
 def test_every_kind_can_be_answered_as_it_says_and_no_other_way() -> None:
     for kind, actions in ACTIONS.items():
         for action in actions:
-            assert policy_of([f"{kind}={action}"]).action(kind) == action
+            assert policy_of_choices([f"{kind}={action}"]).action(kind) == action
         for wrong in (kind, f"{kind}=", f"{kind}=ignore", f"{kind}s=accept"):
             with pytest.raises(ValueError, match="expected") as refused:
-                policy_of([wrong])
+                policy_of_choices([wrong])
             assert "\n" not in str(refused.value)

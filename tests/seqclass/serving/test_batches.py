@@ -9,7 +9,7 @@ import pytest
 from seqclass.evaluation.decisions import Decision
 from seqclass.inference.answers import Answers
 from seqclass.inference.prediction import Scorer
-from seqclass.serving.access import Refusal
+from seqclass.serving.access import HttpRefusal
 from seqclass.serving.batching import BATCH_ROWS, Batches
 from seqclass.serving.versions import ServedVersion
 
@@ -67,7 +67,7 @@ def test_more_than_may_wait_is_refused_and_who_left_is_not_answered() -> None:
             await asyncio.sleep(0.001)
         gone = asyncio.create_task(ask(batches, served, 0.2, 3, 1))
         await asyncio.sleep(0)
-        with pytest.raises(Refusal, match="4 wait") as refused:
+        with pytest.raises(HttpRefusal, match="4 wait") as refused:
             await ask(batches, served, 0.3, 1, 1)
         assert refused.value.status == 503
         gone.cancel()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqclass.serving.access import Refusal, RequestLimits
+from seqclass.serving.access import HttpRefusal, RequestLimits
 from seqclass.serving.protocol import InferenceRequest, read_request
 from seqclass.store.formats.table import chosen_limits
 from tests.support.hostile_requests import HOSTILE, TENSOR, body
@@ -55,7 +55,7 @@ def test_names_of_outputs_and_an_id_are_kept() -> None:
 
 def test_a_hostile_body_is_refused_in_one_line() -> None:
     for case, (content, says) in HOSTILE.items():
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(HttpRefusal) as refused:
             read(content)
         assert refused.value.status == 400, case
         assert says in refused.value.problem, case
@@ -67,7 +67,7 @@ def test_a_hostile_body_is_refused_in_one_line() -> None:
 def test_more_than_a_limit_is_refused_as_too_large(limit: str) -> None:
     content = body()
     assert len(read(content).series) == 2
-    with pytest.raises(Refusal, match="at most") as refused:
+    with pytest.raises(HttpRefusal, match="at most") as refused:
         read(content, chosen_limits(RequestLimits, [limit]))
     assert refused.value.status == 413
     assert f"--limit {limit.partition('=')[0]}" in refused.value.problem
@@ -75,14 +75,14 @@ def test_more_than_a_limit_is_refused_as_too_large(limit: str) -> None:
 
 @pytest.mark.parametrize(("n", "steps"), [(80, 100_000), (4096, 2000)])
 def test_by_default_no_request_takes_longer_than_its_answer_may(n: int, steps: int) -> None:
-    with pytest.raises(Refusal, match="raise the server's --limit") as refused:
+    with pytest.raises(HttpRefusal, match="raise the server's --limit") as refused:
         read(body(shape=[n, steps, 1], data=[]))
     assert refused.value.status == 413
 
 
 def test_more_elements_than_a_request_needs_are_not_parsed() -> None:
     content = b"[" + b"{}," * 2_000_000 + b"{}"
-    with pytest.raises(Refusal, match="131,072 values") as refused:  # and not: no JSON
+    with pytest.raises(HttpRefusal, match="131,072 values") as refused:  # and not: no JSON
         read(content)
     assert refused.value.status == 413
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as drawn
 
 from seqclass.store.formats import arrays as module
-from seqclass.store.formats.arrays import observed_lengths, read_npy, read_npz
+from seqclass.store.formats.arrays import read_npy, read_npz, unpadded_lengths
 from seqclass.store.formats.table import ColumnNames, Limits, Reading, RefusalError
 
 VALUES = st.floats(-9, 9, width=32) | st.just(float("nan"))
@@ -30,7 +30,7 @@ def rows(path: Path, **members: np.ndarray) -> list[dict]:
 @given(drawn(np.float32, st.tuples(st.integers(1, 6), st.integers(0, 5), st.integers(1, 3)),
              elements=VALUES))  # fmt: skip
 def test_a_length_ends_with_the_last_step_that_has_a_value(x: np.ndarray) -> None:
-    for row, length in zip(x, observed_lengths(x), strict=True):
+    for row, length in zip(x, unpadded_lengths(x), strict=True):
         assert np.isnan(row[length:]).all()
         assert length == 0 or not np.isnan(row[length - 1]).all()
 

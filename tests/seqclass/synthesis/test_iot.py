@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from seqclass.generators import generated_tables, iot_tables
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.root import Root
-from seqclass.synthesis.iot import FAMILIES, WHOLE, IotSpec, channel_names, generate_iot
+from seqclass.synthesis.iot import FAMILIES, WHOLE, IotSpec, generate_iot, sensor_names
 from seqclass.synthesis.random_series import BLOCK_ROWS, Block, Uniform
 from seqclass.synthesis.signals import SignalSpec
 from tests.support.places import NOW
@@ -47,7 +47,7 @@ def test_the_default_has_twelve_classes_on_three_channels() -> None:
     assert np.bincount(block.codes).tolist() == pytest.approx([100] * 12, abs=3)
     assert block.values.shape == (1200, 100, 3)
     assert block.values.dtype == np.float32
-    assert channel_names(8)[5:] == ["humidity_percent", "temperature_c_2", "pressure_kpa_2"]
+    assert sensor_names(8)[5:] == ["humidity_percent", "temperature_c_2", "pressure_kpa_2"]
 
 
 def test_noise_is_correlated_between_steps_and_channels() -> None:

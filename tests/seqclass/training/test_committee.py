@@ -20,7 +20,7 @@ from seqclass.training import members as members_module
 from seqclass.training.assembly import committee_classifier
 from seqclass.training.committee import Mixture, fit_mixture
 from seqclass.training.learnt_rows import Rows
-from seqclass.training.members import FrozenFeatures, Trained, Training
+from seqclass.training.members import FrozenFeatures, TrainedMember, Training
 from seqclass.training.mixing import mix, select_registered
 from seqclass.training.recipe import Recipe
 from seqclass.training.replica import (
@@ -244,8 +244,8 @@ def test_where_cheap_members_solve_a_set_the_lstm_is_trained_all_the_same() -> N
     assert held_scores(made, easy_lines())["accuracy"] == 1.0
 
 
-def fitted(scores: np.ndarray, name: str) -> Trained:
-    return Trained(name, None, scores, [], 0.0)  # type: ignore[arg-type]
+def fitted(scores: np.ndarray, name: str) -> TrainedMember:
+    return TrainedMember(name, None, scores, [], 0.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

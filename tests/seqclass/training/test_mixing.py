@@ -9,7 +9,7 @@ from seqclass.training.learnt_rows import Rows
 from seqclass.training.members import (
     CLOSED,
     FrozenFeatures,
-    Trained,
+    TrainedMember,
     Training,
     train_closed,
 )
@@ -19,8 +19,8 @@ from seqclass.training.splits import MAX_NESTED, holdout_folds
 from tests.support.networks import lines, quiet
 
 
-def fitted(number: int, scores: np.ndarray, **more: np.ndarray) -> Trained:
-    return Trained(MEMBERS[number], lambda: None, scores, [], 0.0, **more)  # type: ignore
+def fitted(number: int, scores: np.ndarray, **more: np.ndarray) -> TrainedMember:
+    return TrainedMember(MEMBERS[number], lambda: None, scores, [], 0.0, **more)  # type: ignore
 
 
 def training_of(rows: Rows, **more: object) -> Training:
