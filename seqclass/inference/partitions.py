@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqclass.store.datasets import open_dataset
+from seqclass.store.datasets import Dataset, open_dataset
 from seqclass.store.duplicates import repeated_name
 from seqclass.store.formats import ColumnNames, Limits, expand
 from seqclass.store.formats.isolated import IsolatedReader
@@ -39,7 +39,7 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
     limits: bounds on what a file at a path may hold.
     """
     if not _is_path(data):
-        dataset = open_dataset(root, data)
+        dataset = _open_dataset(root, data)
         source = DatasetRef.parse(dataset.ref).short
         return [
             Partition(
@@ -104,6 +104,16 @@ def check_channels(path: str, present: Sequence[str], channels: Sequence[str], r
             f"{path}: expected the channels {', '.join(channels)} of {ref}, got no "
             f"{', '.join(missing)}; rename the columns"
         )
+
+
+def _open_dataset(root: Root, data: str) -> Dataset:
+    """Open a dataset; a refusal says how a folder of its name is meant, if there is one."""
+    try:
+        return open_dataset(root, data)
+    except ValueError as error:
+        if os.path.isdir(data):
+            raise ValueError(f"{error}; write ./{data} for the folder") from error
+        raise
 
 
 def _is_path(data: str) -> bool:

@@ -134,6 +134,7 @@ REFUSED = {
     "score m text.csv": "text.csv: expected a number in column 'value'",
     "score m good.csv": "good.csv: expected the channels value of models/m@v1, got no value",
     "score m none.csv": "DATASET: expected an existing file",
+    "score m empty": "write ./empty for the folder",
     "score m toy --out answers.txt": "--out: expected a name ending in",
     "score m toy --out nowhere/a.csv": "--out: expected a file in a folder that is there",
     "score m toy --out - --json": "--out: expected a file beside --json",
