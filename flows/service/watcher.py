@@ -1,4 +1,4 @@
-"""A watcher for files in inboxes, which need not wait for the schedule, and for lost runs."""
+"""A watcher for files in inboxes, which need not wait for the schedule, and for failed runs."""
 
 import contextlib
 import os
