@@ -19,7 +19,7 @@ from seqclass.store.datasets import (
     is_given_up,
     open_dataset,
 )
-from seqclass.store.dependencies import citing, needs_of, removed_refs
+from seqclass.store.dependencies import PRUNINGS, citing, needs_of, removed_refs
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
 from seqclass.store.locks import is_locked
@@ -60,7 +60,6 @@ from seqclass.store.staging import remove
 from seqclass.store.states import DATASETS, DELETE, MODELS, PRUNE
 from seqclass.store.studies import RUNS
 
-PRUNINGS = "prunings"
 Reasons = dict[str, str]
 Young = Callable[..., str]
 """Takes the names that lead to a folder; returns why it is too young to go, or an empty text."""
