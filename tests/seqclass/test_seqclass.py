@@ -71,7 +71,7 @@ def test_a_generator_draws_another_seed_for_each_fit(
     generator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     untrained = FittedNetwork(b"", LARGEST, {}, [], [])
-    monkeypatch.setattr("seqclass.estimator.fit", lambda *_: untrained)
+    monkeypatch.setattr("seqclass.estimator.fit_network", lambda *_: untrained)
 
     def seeds() -> list[int]:
         np.random.seed(5)  # noqa: NPY002 - None means this generator, as in scikit-learn
