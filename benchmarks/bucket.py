@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from seqclass.evaluation.decisions import LARGEST
-from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.prometheus import write_metrics
+from seqclass.store.catalogue import keep_list
 from seqclass.store.log import next_turn
 from seqclass.store.manifests import DecisionRecord, ModelDescription
 from seqclass.store.models import commit_model
@@ -48,7 +49,8 @@ def measure() -> list[dict[str, Any]]:
         _fill(root)
         plain = _run(requests, "models", root)
         unkept = _run(requests, "metrics", root)
-        refresh(root, [])
+        keep_list(root)
+        write_metrics(datetime.now(UTC), root)
         rows = [_run(requests, command, root) for command in COMMANDS]
         before = [{**own, "what": f"{own['what']}, nothing kept"} for own in (plain, unkept)]
         return [*before, *rows]

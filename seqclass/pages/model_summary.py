@@ -101,19 +101,14 @@ def summarize(root: Root, name: str, earlier: ModelSummary | None = None) -> Mod
     )
 
 
-def summary_now(root: Root, name: str) -> ModelSummary:
-    """Summarise a model as it is now; what its page's record covers is not read again."""
-    record = read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
-    return summarize(root, name, record)
-
-
-def truth_told(root: Root, name: str) -> LaterTruth | None:
-    """Compare a model's answers with labels that came later.
+def truth_told(root: Root, name: str, bad: Damages | None = None) -> LaterTruth | None:
+    """Compare a model's answers with labels that came later; damaged answers go to ``bad``.
 
     The record of the model's page is used if neither answers nor dataset versions have come since.
     """
     record = read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
-    return truth_of(root, name, record.truth if record else None, Damages())
+    earlier = record.truth if record else None
+    return truth_of(root, name, earlier, Damages() if bad is None else bad)
 
 
 def _label_doubts(
@@ -172,7 +167,6 @@ def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | 
         accuracy=scores["accuracy"],
         log_loss=scores["log_loss"],
         refused=manifest["refused"],
-        training_s=None,
     )
     try:
         return _with_tests(plain, model)
@@ -193,7 +187,6 @@ def _with_tests(version: Version, model: Model) -> Version:
     )
     return replace(
         version,
-        training_s=sum(seed["seconds"] for seed in stability["seeds"]),
         interval=(low, high),
         accuracy_interval=(least, most),
         sd=stability["spread"]["macro_f1"]["sd"],
@@ -267,7 +260,6 @@ def _retraining(root: Root, entry: str, record: RetrainingRecord) -> Retraining:
         challenger=record["challenger"],
         doubted=len(doubted),
         trusted=record["trusted"],
-        waited_s=record["waited_s"],
         suspects=tuple((row["series_id"], row["label"]) for row in doubted[:MAX_SUSPECTS]),
         shifts=tuple(Shift(**{key: row[key] for key in keys}) for row in drift[:MAX_SHIFTS]),
     )

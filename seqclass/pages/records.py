@@ -14,11 +14,10 @@ Ends = tuple[float, float]
 class Version:
     """A model version in one line.
 
-    training_s: seconds of its training, all seeds; null if not stored. macro_f1: on its test rows.
-    interval, accuracy_interval: of macro F1 and of accuracy, 95%. seeds: number of seeds.
-    test_rows: number of test rows. sd: standard deviation of macro F1 over seeds. baseline: the
-    best baseline. baseline_f1: its macro F1. trust: how far it may be trusted. weakest: the class
-    of the lowest recall. lstm: a sentence on what the LSTM adds.
+    macro_f1: on its test rows. interval, accuracy_interval: of macro F1 and of accuracy, 95%.
+    seeds: number of seeds. test_rows: number of test rows. sd: standard deviation of macro F1 over
+    seeds. baseline: the best baseline. baseline_f1: its macro F1. trust: how far it may be trusted.
+    weakest: the class of the lowest recall. lstm: a sentence on what the LSTM adds.
     """
 
     version: str
@@ -28,7 +27,6 @@ class Version:
     accuracy: float
     log_loss: float
     refused: str | None
-    training_s: float | None
     interval: Ends | None = None
     sd: float | None = None
     seeds: int | None = None
@@ -113,8 +111,8 @@ class Retraining:
 
     entry: the name of its folder. decision: what was decided. seen: findings about the rows.
     new_rows: number of new rows. doubted: how many labels it called in question. trusted: true if
-    labels that were doubted before count again. waited_s: seconds from the rows to the decision.
-    shifts: what was compared for drift. suspects: some of the doubted rows, by id and label.
+    labels that were doubted before count again. shifts: what was compared for drift. suspects: some
+    of the doubted rows, by id and label.
     """
 
     entry: str
@@ -127,7 +125,6 @@ class Retraining:
     challenger: str | None
     doubted: int
     trusted: bool
-    waited_s: float
     shifts: tuple[Shift, ...] = ()
     suspects: tuple[tuple[str, str | None], ...] = ()
 

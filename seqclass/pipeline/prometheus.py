@@ -1,8 +1,7 @@
 """Write the state of models and inboxes, from stored records, for Prometheus."""
 
-import contextlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,33 +12,38 @@ from prometheus_client.core import (
     SummaryMetricFamily,
 )
 
-from seqclass.pages.model_summary import summary_now
-from seqclass.pages.records import ModelSummary
+from seqclass.pages.model_facts import FACTS, ModelFacts, facts_of_models
 from seqclass.store.inbox import inbox_states
-from seqclass.store.retrainings import RETRAININGS, read_attempt
+from seqclass.store.metadata_cache import keep_facts
+from seqclass.store.retrainings import RETRAININGS, attempted, read_attempt
 from seqclass.store.root import Root, replace_file
 
 METRICS = "metrics.prom"
 
 
 def write_metrics(now: datetime, root: Root) -> str:
-    """Write ``metrics.prom`` into the root, for node_exporter; returns its path."""
-    replace_file(root, root.join(METRICS), metrics_text(root, now))
+    """Write ``metrics.prom`` into the root, for node_exporter; returns its path.
+
+    In an object store the facts that it was made of are kept, so that few requests read them again.
+    """
+    facts = facts_of_models(root)
+    replace_file(root, root.join(METRICS), _text(root, facts, now))
+    if not root.is_local:
+        tagged = {name: asdict(model) for name, model in facts.items() if model.tags}
+        keep_facts(root, FACTS, tagged)
     return root.join(METRICS)
 
 
 def metrics_text(root: Root, now: datetime) -> bytes:
     """Return all metrics in Prometheus's text format."""
-    models, registry = list(_models(root)), CollectorRegistry()
-    metrics = [*_of_models(models, now), *_of_truth(models), *_of_retrainings(root, models)]
+    return _text(root, facts_of_models(root), now)
+
+
+def _text(root: Root, facts: dict[str, ModelFacts], now: datetime) -> bytes:
+    registry = CollectorRegistry()
+    metrics = [*_of_models(facts, now), *_of_truth(facts), *_of_retrainings(root, facts)]
     registry.register(_Stored([*metrics, *_of_inboxes(root)]))
     return generate_latest(registry)
-
-
-def _models(root: Root) -> Iterator[ModelSummary]:
-    for name in sorted({*root.names("models"), *root.names(RETRAININGS)}):
-        with contextlib.suppress(OSError):  # verify tells of what can't be read
-            yield summary_now(root, name)
 
 
 class _Stored:
@@ -52,23 +56,22 @@ class _Stored:
         yield from self._metrics
 
 
-def _of_models(models: Sequence[ModelSummary], now: datetime) -> list[Metric]:
+def _of_models(facts: dict[str, ModelFacts], now: datetime) -> list[Metric]:
     age = GaugeMetricFamily(
         "seqclass_champion_age_seconds", "Seconds since the champion moved.", labels=["model"]
     )
     training = GaugeMetricFamily(
         "seqclass_training_seconds", "Training of the newest version, all seeds.", labels=["model"]
     )
-    for model in models:
+    for name, model in facts.items():
         if model.since is not None:
-            since = datetime.fromisoformat(model.since)
-            age.add_metric([model.name], (now - since).total_seconds())
-        if model.versions and (seconds := model.versions[-1].training_s) is not None:
-            training.add_metric([model.name], seconds)
+            age.add_metric([name], (now - datetime.fromisoformat(model.since)).total_seconds())
+        if model.trained_s is not None:
+            training.add_metric([name], model.trained_s)
     return [age, training]
 
 
-def _of_truth(models: Sequence[ModelSummary]) -> list[Metric]:
+def _of_truth(facts: dict[str, ModelFacts]) -> list[Metric]:
     """Return what labels showed of answers to series like the test series, by version and answer;
     the answer is empty for all of them together."""
     by = ["model", "version", "answer"]
@@ -85,20 +88,18 @@ def _of_truth(models: Sequence[ModelSummary]) -> list[Metric]:
         "seqclass_label_delay_seconds", "From the answer to the label.",
         labels=["model", "version", "quantile"],
     )  # fmt: skip
-    likes = [(model.name, shown.version, shown.like) for model in models if model.truth
-             for shown in model.truth.versions if shown.like]  # fmt: skip
-    for name, version, like in likes:
-        for answer, shares in {"": like.every, **like.by_answer}.items():
-            rows.add_metric([name, version, answer], shares.rows)
-            realised.add_metric([name, version, answer], shares.realised)
-            if shares.estimated is not None:
-                estimated.add_metric([name, version, answer], shares.estimated)
-        for quantile, seconds in (("0.5", like.delay_median_s), ("0.9", like.delay_90_s)):
+    for name, model in facts.items():
+        for version, answer, n_rows, share, expected in model.answers:
+            rows.add_metric([name, version, answer], n_rows)
+            realised.add_metric([name, version, answer], share)
+            if expected is not None:
+                estimated.add_metric([name, version, answer], expected)
+        for version, quantile, seconds in model.delays:
             delay.add_metric([name, version, quantile], seconds)
     return [rows, realised, estimated, delay]
 
 
-def _of_retrainings(root: Root, models: Sequence[ModelSummary]) -> list[Metric]:
+def _of_retrainings(root: Root, facts: dict[str, ModelFacts]) -> list[Metric]:
     decided = CounterMetricFamily(
         "seqclass_decisions", "Retrainings by their decision.", labels=["model", "decision"]
     )
@@ -109,13 +110,14 @@ def _of_retrainings(root: Root, models: Sequence[ModelSummary]) -> list[Metric]:
     tries = GaugeMetricFamily(
         "seqclass_tries", "Tries at the decision that is still to come.", labels=["model"]
     )
-    for model in models:
-        name, looks, attempt = model.name, model.retrainings, read_attempt(root, model.name)
-        if not looks and attempt is None:
+    retrained, under_way = set(root.names(RETRAININGS)), set(attempted(root))
+    for name, model in facts.items():
+        if name not in retrained:
             continue
-        for decision, count in Counter(look.decision for look in looks).items():
+        for decision, count in model.decisions.items():
             decided.add_metric([name, decision], count)
-        waited.add_metric([name], len(looks), sum(look.waited_s for look in looks))
+        waited.add_metric([name], *model.waited)
+        attempt = read_attempt(root, name) if name in under_way else None
         tries.add_metric([name], attempt["tries"] if attempt else 0)
     return [decided, waited, tries]
 

@@ -68,7 +68,7 @@ LAYOUT = (
     Place(r"format\.json", KEPT, "whatever is first to write"),
     Place("INDEX", AGAIN, "pages"),
     Place(r"models\.json", AGAIN, "pages"),
-    Place(r"metrics\.prom", AGAIN, "upkeep"),
+    Place(r"metrics\.(prom|json)", AGAIN, "upkeep"),
     Place("inbox/**", OTHERS, "the user, ingest"),
 )
 AREA_DEPTHS = {"prunings": 1, "scores": 3}

@@ -1,7 +1,9 @@
 """Facts of models that an object store keeps in one file, so that few requests read them.
 
-The facts of a model stand beside a digest of the listing of its log. They are used while that
-digest is the same; else they are computed again. The file has its own digest.
+The facts of a model stand beside a digest of the listing of everything that they follow from: names
+and tags of its log's entries, of its retrainings and scores, and of the dataset's log.
+Facts are used while that digest is the same; else they are computed again. The file has its own
+digest.
 """
 
 import hashlib
@@ -17,11 +19,14 @@ Tags = dict[str, str]
 """The digest of a listing, by model or dataset."""
 
 
-def listing_tags(root: Root, *area: str) -> Tags:
-    """Return a digest of the files of each name in a folder of an object store, by one listing."""
+def listing_tags(root: Root, *area: str, depth: int = 1) -> Tags:
+    """Return a digest of the files of each name in a folder of an object store, by one listing.
+
+    depth: number of folders that make a name.
+    """
     digests, start = defaultdict[str, Any](hashlib.sha256), f"{root.join(*area)}/"
     for path, info in sorted(root.fs.find(root.join(*area), detail=True).items()):
-        name = path.removeprefix(start).partition("/")[0]
+        name = "/".join(path.removeprefix(start).split("/")[:depth])
         digests[name].update(f"{path} {info['ETag']}\n".encode())
     return {name: digest.hexdigest() for name, digest in digests.items()}
 

@@ -154,6 +154,17 @@ def end_attempt(root: Root, model: str) -> None:
         root.fs.rm(_path(root, model))
 
 
+def attempted(root: Root) -> list[str]:
+    """Return the models with an attempt, whose decision is pending or was not carried out.
+
+    An object store is asked for all files at once, since each question takes its time.
+    """
+    if not root.is_local:
+        below = [root.parts_of(path)[1:] for path in root.fs.find(root.join(RETRAININGS))]
+        return sorted(parts[0] for parts in below if parts[1:] == [ATTEMPT])
+    return [name for name in root.names(RETRAININGS) if root.fs.exists(_path(root, name))]
+
+
 def is_told(root: Root, model: str, dataset: str) -> bool:
     """Check whether somebody was told that the decision on this dataset is overdue."""
     with contextlib.suppress(DamagedError):

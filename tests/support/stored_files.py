@@ -20,6 +20,7 @@ from typing_extensions import TypedDict, is_typeddict
 
 from seqclass.pages.comparison import Comparison
 from seqclass.pages.digest import Digest
+from seqclass.pages.model_facts import ModelFacts
 from seqclass.pages.records import (
     Catalogue,
     DatasetProfile,
@@ -60,6 +61,14 @@ class ModelList(TypedDict):
     sha256: str
 
 
+class FactsOfModels(TypedDict):
+    """What ``metrics.prom`` tells of all models in a bucket. facts: by model. sha256: digest of
+    ``facts``."""
+
+    facts: dict[str, ModelFacts]
+    sha256: str
+
+
 STORED_FILES: dict[str, Any] = {
     "datasets/<name>/<digest>/manifest.json": SEALED_TYPES["datasets"],
     "datasets/<name>/index.json": DatasetSummary,
@@ -90,6 +99,7 @@ STORED_FILES: dict[str, Any] = {
     "format.json": FormatRecord,
     "index.json": Catalogue,
     "models.json": ModelList,
+    "metrics.json": FactsOfModels,
 }
 """The type of the record in each file; ``<…>`` stands for a name."""
 PATTERNS = {

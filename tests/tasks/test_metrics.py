@@ -1,13 +1,15 @@
 """The state of a root as Prometheus reads it."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from seqclass.pages.index_pages import refresh
-from seqclass.pipeline.prometheus import METRICS, metrics_text, write_metrics
+from seqclass.pages.model_facts import FACTS, facts_of_models
+from seqclass.pipeline.prometheus import METRICS, _text, metrics_text, write_metrics
+from seqclass.store.catalogue import verify_tree
 from seqclass.store.retrainings import commit_retraining, write_attempt
 from seqclass.store.root import Root, open_root
 from seqclass.store.staging import staging
@@ -24,14 +26,6 @@ from tests.support.stored import (
 )
 
 Samples = dict[tuple[str, str], float]
-SCORED = {
-    "metrics": {"accuracy": 0.9, "per_class": {},
-                "intervals": {"accuracy": [0.8, 1.0], "macro_f1": [0.8, 1.0]}},
-    "test_rows": 40, "baselines": {}, "leaks": {"exact": 0, "near": 0, "amiss": []},
-    "evidence": {"interval": [0.8, 1.0], "chance": 0.5, "baselines": {}},
-    "committee": {"lstm": "none"},
-}  # fmt: skip
-SEEDS = {"seeds": [{"seconds": 2.5}, {"seconds": 3.0}], "spread": {"macro_f1": {"sd": 0.01}}}
 
 
 def parsed(text: str) -> Samples:
@@ -49,8 +43,9 @@ def parsed(text: str) -> Samples:
 @pytest.fixture
 def kept(root: Root) -> Root:
     known = store_series(root).ref
-    records = {"metrics.json": SCORED, "stability.json": SEEDS}
-    store_champion(root, "toy", dataset=known, records=records)
+    model = store_champion(root, "toy", dataset=known)
+    stability = {"seeds": [{"seconds": 2.5}, {"seconds": 3.0}]}
+    Path(model.folder, "stability.json").write_text(json.dumps(stability))
     for number, decision in enumerate(("promoted", "refused", "refused", "failed")):
         with staging(root, "retraining") as folder:
             record = {**DECIDED, "decision": decision, "dataset": known, "waited_s": 10.0 * number}
@@ -104,6 +99,13 @@ def test_an_empty_root_and_a_model_that_is_damaged_or_closed_do_no_harm(kept: Ro
     assert parsed(metrics_text(empty, NOW).decode()) == {}
 
 
+def test_a_first_retraining_that_ends_meanwhile_is_told_the_next_time(root: Root) -> None:
+    facts = facts_of_models(root)
+    decide(root, "late", "refused", 0)
+    assert parsed(_text(root, facts, NOW).decode()) == {}
+    assert parsed(metrics_text(root, NOW).decode())[("seqclass_decisions_total", "refused late")]
+
+
 MODELS = 4
 
 
@@ -133,15 +135,16 @@ def samples_of(root: Root) -> Samples:
     return parsed(metrics_text(root, NOW + timedelta(hours=1)).decode())
 
 
-def test_metrics_of_a_bucket_read_what_its_pages_do_not_cover(
+def test_an_upkeep_leaves_few_requests_until_something_changes_in_a_bucket(
     many: Root, requests_of: CountRequests
 ) -> None:
-    plain, unread = samples_of(many), requests_of(lambda: samples_of(many))
+    plain = samples_of(many)
+    assert requests_of(lambda: samples_of(many)) > 5 * MODELS
+    write_metrics(NOW, many)
+    assert samples_of(many) == plain
     assert plain[("seqclass_tries", "m1")] == 2
     assert plain[("seqclass_inbox_files", "m3")] == 1
-    refresh(many, [])
-    assert samples_of(many) == plain
-    assert requests_of(lambda: samples_of(many)) <= min(unread, 12 + 10 * MODELS)
+    assert requests_of(lambda: samples_of(many)) <= 12 + MODELS
     decide(many, "m2", "refused", 5)
     newer = store_version(many, "m3")
     make_champion(many, "m3", newer.version, 60)
@@ -149,14 +152,24 @@ def test_metrics_of_a_bucket_read_what_its_pages_do_not_cover(
     assert changed[("seqclass_decisions_total", "refused m2")] == 2
     assert changed[("seqclass_champion_age_seconds", "m3")] == 3540
     assert changed[("seqclass_champion_age_seconds", "m0")] == 3600
+    assert requests_of(lambda: samples_of(many)) <= 12 + MODELS + 20
 
 
-def test_a_model_is_told_of_again_when_its_damage_is_repaired(many: Root) -> None:
-    refresh(many, [])
+def test_facts_of_another_hand_are_not_told_and_a_damaged_model_is_looked_at_each_time(
+    many: Root,
+) -> None:
+    plain = samples_of(many)
+    write_metrics(NOW, many)
+    path = many.join(FACTS)
+    facts = json.loads(many.fs.cat_file(path))
+    facts["facts"]["m0"]["decisions"] = {"promoted": 99}
+    many.fs.pipe_file(path, json.dumps(facts).encode())
+    assert samples_of(many) == plain
+    assert verify_tree(many)["bad"] == []
     entry = newest_entry_of(many, "m0")
     sound = many.fs.cat_file(entry)
     many.fs.pipe_file(entry, b"{")
+    write_metrics(NOW, many)
     assert ("seqclass_champion_age_seconds", "m0") not in samples_of(many)
-    refresh(many, ["models/m0"])
     many.fs.pipe_file(entry, sound)
     assert ("seqclass_champion_age_seconds", "m0") in samples_of(many)

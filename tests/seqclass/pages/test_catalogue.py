@@ -45,8 +45,7 @@ def full_catalogue(n_models: int, n_versions: int, n_datasets: int) -> Catalogue
     rng = np.random.default_rng(0)
     sketch = "M" + "L".join(f"{x:.0f} {y:.0f}" for x, y in rng.uniform(0, 56, (16, 2)))
     version = Version("v10", NOW.isoformat(), "datasets/a-name-of-some-length@0123456789abcdef",
-                      0.9, 0.9, 0.3, None, 60.0, (0.85, 0.95), 0.01, 5, 200, "nearest",
-                      0.8)  # fmt: skip
+                      0.9, 0.9, 0.3, None, (0.85, 0.95), 0.01, 5, 200, "nearest", 0.8)  # fmt: skip
     model = ModelEntry("", n_versions, "v10", tuple(rng.uniform(0, 1, n_versions).tolist()),
                        version, NOW.isoformat(), None, 3,
                        ("value: mean", "value: spread"))  # fmt: skip
