@@ -150,7 +150,7 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     answers = predict_labels(said, rule)
     baselines = baseline_predictions(x[kept], y[kept], x[held], spec.split_seed)
     tested = JudgedRows(y[held], answers, baselines, [answers], np.ones(len(held)))
-    found = champion_evidence(
+    evidence = champion_evidence(
         tested,
         _held_back(known, truth, spec, made.nested),
         spec.limits,
@@ -159,15 +159,15 @@ def gate_failures(case: str, draw: int, members: tuple[Member, ...]) -> dict[str
     )
     restarts = [sum(fit.restarts for fit in made.fits)]
     reasons = unstable(
-        **found["seeds"], restarts=restarts, n_classes=known.n_classes, limits=spec.limits
+        **evidence["seeds"], restarts=restarts, n_classes=known.n_classes, limits=spec.limits
     )
     return {
         "case": case,
         "draw": draw,
         "members": ", ".join(members),
-        "reasons": [*reasons, *first_champion_failures(found, spec.limits)],
-        "balanced_accuracy": found["balanced_accuracy"],
-        "rows": found["rows"],
+        "reasons": [*reasons, *first_champion_failures(evidence, spec.limits)],
+        "balanced_accuracy": evidence["balanced_accuracy"],
+        "rows": evidence["rows"],
         "test_rows": len(held),
         "test_accuracy": float((answers == y[held]).mean()),
         "seconds": round(time.monotonic() - began, 1),

@@ -166,6 +166,6 @@ def _fit(rows: LabelledRows, spec: TrainingSpec, seed: int) -> FittedNetwork:
     loaded = Loaded(replica.classifier)
     _keep(Network(content).digest, loaded)
     do_next(loaded.warm_up)
-    losses = [fit_network.losses.tolist() for fit_network in replica.fits]
+    losses = [fit.losses.tolist() for fit in replica.fits]
     validation = seed_scores(probabilities, held.y, decision)
     return FittedNetwork(content, decision, validation, replica.members, losses)

@@ -46,8 +46,8 @@ class CommonOptions:
 
 
 @dataclass(frozen=True)
-class SpreadPlace(CommonOptions):
-    """The place of a command whose series, trainings or answers a cluster can take."""
+class SpreadOptions(CommonOptions):
+    """The options of a command whose series, trainings or answers a cluster can take."""
 
     runner: RunnerOption = None
 

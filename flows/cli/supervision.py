@@ -47,10 +47,8 @@ class Children:
         environment: dict[str, str],
     ) -> None:
         self.store, self.home, self.service = store, home, service
-        self.shares, self.environment = (
-            {SMALL: WorkerShare(SMALL, SMALL_LIMIT), LARGE: long},
-            environment,
-        )
+        self.shares = {SMALL: WorkerShare(SMALL, SMALL_LIMIT), LARGE: long}
+        self.environment = environment
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.began: dict[str, float] = {}
         self.restarts = 0

@@ -61,7 +61,7 @@ class Watcher:
         if now_s - self.asked_s < STALLED_S:
             return False
         self.looking = datetime.now(UTC)
-        return has_crashed(service, self.looked)
+        return has_failed_run(service, self.looked)
 
     def note_told(self, now_s: float) -> None:
         """Record that the findings of the last look were reported."""
@@ -106,8 +106,8 @@ def start_run(service: Service, deployment: str) -> bool:
     return False
 
 
-def has_crashed(service: Service, since: datetime) -> bool:
-    """Check whether a run that ``RESUMED`` names has ended since; False if the server is down."""
+def has_failed_run(service: Service, since: datetime) -> bool:
+    """Check whether a run has ended since as ``RESUMED`` says; False if the server is down."""
     from prefect.client.schemas import filters
 
     with server_may_be_away(), client_of(service) as client:

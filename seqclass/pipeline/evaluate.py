@@ -15,9 +15,9 @@ from seqclass.auxiliary_rows import find_auxiliary
 from seqclass.evaluation.calibration import soften
 from seqclass.evaluation.contribution import (
     LSTM,
+    CommitteeAnswers,
     contribution_of,
 )
-from seqclass.evaluation.contribution import CommitteeAnswers as AnsweredAlone
 from seqclass.evaluation.decisions import (
     AMBIGUOUS,
     UNFAMILIAR,
@@ -31,8 +31,13 @@ from seqclass.evaluation.decisions import (
 from seqclass.evaluation.goals import goal_name
 from seqclass.evaluation.intervals import Accuracy, accuracy_of
 from seqclass.evaluation.lstm_alone import lstm_scores
-from seqclass.evaluation.metrics import FullScores, Truth, label_scores, seed_scores
-from seqclass.evaluation.metrics import score_predictions as full_scores
+from seqclass.evaluation.metrics import (
+    FullScores,
+    Truth,
+    label_scores,
+    score_predictions,
+    seed_scores,
+)
 from seqclass.evaluation.rule_choice import scores_by_goal
 from seqclass.inference.prediction import REFERENCES, nearest_names, possible_names
 from seqclass.monitoring.first_champion import JudgedRows, champion_evidence
@@ -147,7 +152,7 @@ def _committee(
     best: SeedRecord, alone: dict[str, np.ndarray], labels: np.ndarray, split: Split
 ) -> Committee:
     """Return the contribution of each member of the best seed, and its number of references."""
-    answered: AnsweredAlone = {
+    answered: CommitteeAnswers = {
         "alone": alone,
         "committee": _mixed(best, alone, "weight", best["committee_temperature"]),
         "registered": labels,
@@ -179,7 +184,7 @@ def _scored(
         "classes": split.classes,
         "train_rows": len(split.train),
         "test_rows": len(split.test),
-        "metrics": full_scores(probabilities, truth, spec.split_seed, decision),
+        "metrics": score_predictions(probabilities, truth, spec.split_seed, decision),
         "decision": cast(DecisionRecord, asdict(decision)),
         "abstention": abstention_scores(probabilities, y, decision),
         "goal": goal_name(spec.goal),

@@ -322,7 +322,7 @@ def out_of_fold_logits(root: Root, model_path: str) -> np.ndarray:
 
 
 def read_nested_scores(root: Root, model_path: str) -> np.ndarray:
-    """Return what ``training.nested.nested_scores`` returns for a seed, ``(folds, n, classes)``.
+    """Return what ``training.mixing.nested_scores`` returns for a seed, ``(folds, n, classes)``.
 
     The rows are the first ``n`` of ``out_of_fold_rows``.
     """

@@ -87,13 +87,13 @@ def summarise_study(dataset: Dataset, spec: StudySpec) -> str:
     """Seal the table of all runs, their spread and a page; return the study's reference."""
     root, labels = dataset.root, dataset.labels()
     results = [_summary(dataset, labels, variant) for variant in spec.variants()]
-    summaries = [training_line for training_line, _ in results]
+    summaries = [summary for summary, _ in results]
     runs = [row for _, rows in results for row in rows]
     with staging(root, "study") as workspace:
         with root.fs.open(f"{workspace}/{TABLE}", "wb") as file:
             pq.write_table(pa.Table.from_pylist(runs), file)
-        training_line = json.dumps({"variants": summaries}, indent=2, ensure_ascii=False)
-        root.fs.pipe_file(f"{workspace}/{SUMMARY}", training_line.encode())
+        summary = json.dumps({"variants": summaries}, indent=2, ensure_ascii=False)
+        root.fs.pipe_file(f"{workspace}/{SUMMARY}", summary.encode())
         page = _page(dataset, summaries, runs)
         root.fs.pipe_file(f"{workspace}/{REPORT}", page.encode())
         study = commit_study(
@@ -119,7 +119,7 @@ def _summary(
         answers, split.codes[split.test], names, len(split.classes), split.test_groups
     )
     f1 = np.array([row["macro_f1"] for row in rows])
-    training_line: VariantSummary = {
+    summary: VariantSummary = {
         "recipe": variant.recipe,
         "architecture": variant.architecture,
         "n_seeds": len(rows),
@@ -134,7 +134,7 @@ def _summary(
         "validation_log_loss_mean": _mean(row["validation_log_loss"] for row in rows),
         "seconds_median": float(np.median([row["seconds"] for row in rows])),
     }
-    return training_line, rows
+    return summary, rows
 
 
 def _mean(values: Iterable[float]) -> float:

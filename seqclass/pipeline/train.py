@@ -30,8 +30,8 @@ from seqclass.pipeline.replicas import (
     out_of_fold_logits,
     predict_members,
     sample_of,
+    train_and_store,
 )
-from seqclass.pipeline.replicas import train_and_store as train_in_process
 from seqclass.row_split import spec_of, split_of
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import HISTORY, Model, read_model
@@ -126,7 +126,7 @@ def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = No
             logits = out_of_fold_logits(root, path)
             kept.update(decided(logits, kept["temperature"], split, spec))
             return kept
-        record = workers().call(train_in_process, dataset, split, spec, seed, path, watch=watch)
+        record = workers().call(train_and_store, dataset, split, spec, seed, path, watch=watch)
         if key:
             keep_seed(root, key, files_of_seed(path), record)
         watch.finish(training_line(record))

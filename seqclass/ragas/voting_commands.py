@@ -35,7 +35,7 @@ class VotingOptions:
 
 
 def vote(
-    model: ModelArgument, dataset: DatasetArgument, options: VotingOptions, place: CommonOptions
+    model: ModelArgument, dataset: DatasetArgument, options: VotingOptions, common: CommonOptions
 ) -> None:
     """Answer whole pieces by the votes of their windows.
 
@@ -46,7 +46,7 @@ def vote(
     from seqclass.store.datasets import open_dataset
     from seqclass.store.registry import open_model
 
-    store = place.store()
+    store = common.store()
     version, ref = open_model(store, model), open_dataset(store, dataset).ref
     sets = sets_of(options.sets, version.manifest["classes"])
     longest = open_dataset(store, version.manifest["dataset"]).manifest["n_steps"][1]
@@ -56,7 +56,7 @@ def vote(
     prepare_step(store)
     set_environment()
     poll, path = hold_vote(store, version.ref, ref, voting, sets)
-    if place.as_json:
+    if common.as_json:
         print_json({**poll, "out": path})
     else:
         show_votes(poll, path)

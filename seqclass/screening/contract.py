@@ -27,7 +27,7 @@ Step = Literal["as_before", "refuse", "drop"]
 
 
 @dataclass(frozen=True)
-class ChannelProfile:
+class ChannelContract:
     """Statistics of a channel's finite values and missing ones; None if nothing was observed.
 
     quartiles: within 1% of the value. missing: share of all values. most_missing: the largest share
@@ -57,7 +57,7 @@ class Contract:
     n_series: int
     n_steps: tuple[int, int]
     classes: dict[str, int]
-    channels: dict[str, ChannelProfile]
+    channels: dict[str, ChannelContract]
 
 
 def contract_from(stored: Mapping[str, Any]) -> Contract:
@@ -67,7 +67,7 @@ def contract_from(stored: Mapping[str, Any]) -> Contract:
     whole series.
     """
     channels = {
-        name: ChannelProfile(**{"still": None if channel["frozen"] else 0, **channel})
+        name: ChannelContract(**{"still": None if channel["frozen"] else 0, **channel})
         for name, channel in stored["channels"].items()
     }
     return Contract(**{**stored, "channels": channels})
@@ -188,9 +188,9 @@ class _ChannelProfile:
         self.runs.update(series.still.tolist())
         self.flat.update(series.seen[series.frozen & ~series.infinite].tolist())
 
-    def describe(self) -> ChannelProfile:
+    def describe(self) -> ChannelContract:
         seen = self.histogram.any()
-        return ChannelProfile(
+        return ChannelContract(
             low=float(self.low) if seen else None,
             high=float(self.high) if seen else None,
             quartiles=self._quartiles() if seen else None,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqclass.screening.contract import (
-    ChannelProfile,
+    ChannelContract,
     Contract,
     Policy,
     Profile,
@@ -91,7 +91,7 @@ def series_violations(
 
 
 def _channel_violations(
-    name: str, channel: ChannelProfile, values: SeriesValues
+    name: str, channel: ChannelContract, values: SeriesValues
 ) -> list[Violation]:
     most = channel.most_missing + HOLES_MARGIN
     violations = [
@@ -123,7 +123,7 @@ def whole_violations(contract: Contract, incoming: Contract) -> list[tuple[str, 
     return violations
 
 
-def _other_unit(old: ChannelProfile, new: ChannelProfile) -> str | None:
+def _other_unit(old: ChannelContract, new: ChannelContract) -> str | None:
     if old.quartiles is None or new.quartiles is None:
         return None
     (low, middle, high), (below, moved, above) = old.quartiles, new.quartiles
@@ -145,11 +145,11 @@ def _is_scaled(spread: float, reach: float) -> bool:
     return spread >= UNIT_FACTOR and reach >= UNIT_REACH
 
 
-def _range(channel: ChannelProfile) -> float:
+def _range(channel: ChannelContract) -> float:
     return (channel.high or 0.0) - (channel.low or 0.0)
 
 
-def _is_beyond(value: float, channel: ChannelProfile) -> bool:
+def _is_beyond(value: float, channel: ChannelContract) -> bool:
     return not (channel.low or 0.0) <= value <= (channel.high or 0.0)
 
 

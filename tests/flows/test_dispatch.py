@@ -15,7 +15,7 @@ from prefect.states import Crashed, Failed, Running
 from seqclass.flows.dispatch import read_all, start_retrainings
 from seqclass.flows.retraining import retrain_model
 from seqclass.flows.service.server import Service, client_of, client_settings, mark_environment
-from seqclass.flows.service.watcher import has_crashed
+from seqclass.flows.service.watcher import has_failed_run
 from seqclass.flows.service.worker import deploy, make_pool
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.training import MET_ANOTHER
@@ -74,11 +74,11 @@ def test_in_a_bucket_the_later_of_two_runs_leaves(begun: Any, bucket: Root) -> N
 def test_a_retraining_that_fails_or_crashes_calls_the_upkeep(begun: Any, service: Service) -> None:
     before = datetime.now(UTC)
     [run] = begun.read_flow_runs()
-    assert not has_crashed(service, before)
+    assert not has_failed_run(service, before)
     for end in (Failed, Crashed):
         begun.set_flow_run_state(run.id, end(), force=True)
-        assert has_crashed(service, before)
-    assert not has_crashed(service, datetime.now(UTC))
+        assert has_failed_run(service, before)
+    assert not has_failed_run(service, datetime.now(UTC))
 
 
 def queues(client: Any) -> dict[UUID, str]:

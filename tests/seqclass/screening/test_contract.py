@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seqclass.screening.contract import (
-    ChannelProfile,
+    ChannelContract,
     Contract,
     Profile,
     contract_from,
@@ -77,7 +77,7 @@ def test_infinite_values_are_described_without_a_warning() -> None:
 
 def test_nothing_observed_is_compared_with_nothing() -> None:
     empty = profile(np.full((9, 4), np.nan))
-    assert empty.channels["x"] == ChannelProfile(None, None, None, 1.0, 1.0, 0, None)
+    assert empty.channels["x"] == ChannelContract(None, None, None, 1.0, 1.0, 0, None)
     assert whole_violations(empty, profile(np.ones((9, 4)))) == []
 
 
@@ -109,11 +109,11 @@ def table(rows: list[tuple[int, int]]) -> pa.Table:
     )
 
 
-def channel_of(x: np.ndarray) -> ChannelProfile:
+def channel_of(x: np.ndarray) -> ChannelContract:
     return profile(x).channels["x"]
 
 
-def stuck(channel: ChannelProfile, x: np.ndarray) -> int:
+def stuck(channel: ChannelContract, x: np.ndarray) -> int:
     lengths = np.full(len(x), x.shape[1])
     return int(channel.is_stuck(describe(x.astype(np.float32).ravel(), lengths)).sum())
 

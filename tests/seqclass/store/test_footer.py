@@ -1,4 +1,4 @@
-"""What a Parquet file says of itself, before anything of it is decoded."""
+"""Sizes that a Parquet file declares are checked before anything of it is decoded."""
 
 from pathlib import Path
 
