@@ -53,14 +53,13 @@ def score(
 
     A model version answers a file once; the same file again costs nothing.
     """
-    from seqclass.inference.partitions import labels_in_file, partitions_of
+    from seqclass.inference.partitions import labels_in_file
     from seqclass.store.formats import limits_of
     from seqclass.store.registry import open_model
 
     limits, columns, out = limits_of(options.limit or []), reading.names(), options.out
     store = common.store()
     version = open_model(store, model)
-    partitions_of(store, data, limits)
     if options.labels is not None:
         labels_in_file(options.labels, limits)
     _check_out(store, out, common.as_json)
@@ -75,7 +74,10 @@ def score(
 
 
 def _on_cluster(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":
-    """Answer in a flow, whose task runs go to the cluster."""
+    """Answer in a flow, whose task runs go to the cluster, once the files are checked."""
+    from seqclass.inference.partitions import partitions_of
+
+    partitions_of(store, data, spec.limits)
     prepare_prefect("score", "seqclass.flows.scoring", store)
     from seqclass.flows.scoring import score_dataset as flow
 

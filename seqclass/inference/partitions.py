@@ -52,9 +52,9 @@ def partitions_of(root: Root, data: str, limits: Limits | None = None) -> list[P
         ]
     partitions: dict[str, Partition] = {}
     paths = expand([data], "DATASET")
-    if any(map(_is_parquet, paths)):
+    if parquets := [path for path in paths if _is_parquet(path)]:
         with IsolatedReader() as reader:
-            for path in filter(_is_parquet, paths):
+            for path in parquets:
                 reader.check_parquet(path, limits or Limits())
     for path in paths:
         with open(path, "rb") as file:

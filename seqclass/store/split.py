@@ -90,7 +90,8 @@ def of_groups(metrics: Mapping[str, Any]) -> str:
 
 def groups_of_tests(root: Root, path: str) -> dict[str, int] | None:
     """Return the group of every test row by its id from a stored split; None without groups."""
-    table = read_table(root, path).filter(pc.field("part") == TEST)
+    table = read_table(root, path, ["series_id", "group", "part"])
+    table = table.filter(pc.field("part") == TEST)
     if table["group"].null_count:
         return None
     return dict(zip(table["series_id"].to_pylist(), table["group"].to_pylist(), strict=True))
