@@ -21,7 +21,7 @@ from seqclass.flows.cli.command_line import (
     prepare_step,
     span_of,
 )
-from seqclass.flows.cli.option_groups import CommonOptions, RecordingOptions, SpreadOptions
+from seqclass.flows.cli.option_groups import OutputPlace, RecordingOptions, SpreadPlace
 from seqclass.flows.cli.printing import print_json, print_record, print_table
 from seqclass.flows.cli.views import dataset_summary, print_facts, show_dataset
 from seqclass.store.root import Root, printable
@@ -87,9 +87,9 @@ class IotOptions:
     n_channels: Annotated[int, typer.Option(help="Sensors of each series.")] = 3
 
 
-def draw(generator: str, name: str, spec: Any, common: SpreadOptions) -> None:
+def draw(generator: str, name: str, spec: Any, place: SpreadPlace) -> None:
     """Generate a dataset by a generator's name and its spec, and print it."""
-    store = common.new_store()
+    store = place.new_store()
     if is_spread():
         prepare_prefect("generate", "seqclass.flows.generation", store)
         from seqclass.flows.generation import generation_flow
@@ -100,28 +100,28 @@ def draw(generator: str, name: str, spec: Any, common: SpreadOptions) -> None:
 
         prepare_step(store)
         ref = generate_dataset(generator, spec, name, store)
-    show_dataset(store, ref, common.as_json)
+    show_dataset(store, ref, place.as_json)
 
 
 def generate_signals(
     signals: SignalOptions,
     drawing: DrawingOptions,
-    common: SpreadOptions,
+    place: SpreadPlace,
     name: DatasetName = "signals",
 ) -> None:
     """Draw common cause, change point and burst series."""
-    draw("signals", name, signals.spec(**drawing.selected()), common)
+    draw("signals", name, signals.spec(**drawing.selected()), place)
 
 
 def generate_iot(
-    sensors: IotOptions, drawing: DrawingOptions, common: SpreadOptions, name: DatasetName = "iot"
+    sensors: IotOptions, drawing: DrawingOptions, place: SpreadPlace, name: DatasetName = "iot"
 ) -> None:
     """Draw sensor series with trends, shifts, drift and faults."""
     from seqclass.synthesis.iot import IotSpec
 
     steps = span_of("--n-steps", sensors.n_steps)
     spec = IotSpec(sensors.n_series, steps, sensors.n_channels, **drawing.selected())
-    draw("iot", name, spec, common)
+    draw("iot", name, spec, place)
 
 
 TestOption = Annotated[
@@ -150,7 +150,7 @@ def import_files(
     name: DatasetName,
     options: ImportOptions,
     reading: RecordingOptions,
-    common: CommonOptions,
+    place: OutputPlace,
 ) -> None:
     """Read your series into a new dataset, or add them to one."""
     from seqclass.pipeline.import_files import import_files as run
@@ -162,14 +162,14 @@ def import_files(
     files = tuple(paths), tuple(options.test or ())
     columns, append = reading.names(), options.append
     spec = ImportSpec(*files, columns, answers, append, options.new_contract, limits)
-    store = common.store() if append else common.new_store()
+    store = place.store() if append else place.new_store()
     prepare_step(store)
     outcome = run(store, name, spec)
     if append and outcome["added"] and can_announce(store, "import"):
         from seqclass.tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["added"])
-    show_import(store, outcome, common.as_json)
+    show_import(store, outcome, place.as_json)
 
 
 def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
@@ -257,7 +257,7 @@ def _runs(columns: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def ingest(
-    common: CommonOptions,
+    place: OutputPlace,
     dataset: Annotated[
         str | None, typer.Argument(help="A dataset's name (default: every inbox of the root).")
     ] = None,
@@ -278,7 +278,7 @@ def ingest(
     from seqclass.store.references import DatasetRef
 
     answers, limits = policy_of_choices(policy or []), limits_of(limit or [])
-    store = common.store()
+    store = place.store()
     if dataset is not None:
         dataset = open_dataset(store, DatasetRef.parse(dataset).name).manifest["name"]
     elif inbox is not None:
@@ -305,7 +305,7 @@ def ingest(
 
     spec = ArrivalSpec(policy=answers, limits=limits)
     outcome = run(store, dataset, inbox, spec, announce, refuse)
-    _show_arrivals(outcome, common.as_json)
+    _show_arrivals(outcome, place.as_json)
 
 
 def _show_arrivals(outcome: "Arrivals", as_json: bool) -> None:

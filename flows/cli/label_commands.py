@@ -12,7 +12,7 @@ from seqclass.flows.cli.command_line import (
     name_damaged,
     prepare_step,
 )
-from seqclass.flows.cli.option_groups import CommonOptions
+from seqclass.flows.cli.option_groups import OutputPlace
 from seqclass.flows.cli.printing import command_line, print_result
 from seqclass.store.root import Damages
 
@@ -23,7 +23,7 @@ def queue(
         str,
         typer.Option(help="File of questions: .csv, to fill in; .json, tasks of Label Studio."),
     ],
-    common: CommonOptions,
+    place: OutputPlace,
     limit: Annotated[int, typer.Option(help="Most questions.")] = 100,
     again: Annotated[
         bool, typer.Option("--again", help="Ask again what was asked and has no answer.")
@@ -34,7 +34,7 @@ def queue(
     from seqclass.labelling.sheets import check_sheet, write_sheet
     from seqclass.store.registry import open_model
 
-    store, bad = common.store(), Damages()
+    store, bad = place.store(), Damages()
     version, most = open_model(store, model), check_limit(limit)
     ending = check_sheet(store, out)
     label_queue = queue_of(version, most, again, bad)
@@ -57,7 +57,7 @@ def queue(
     record = {"model": label_queue.model, "questions": n_questions,
               "reasons": label_queue.reasons, "left": label_queue.left,
               "written": written}  # fmt: skip
-    print_result(record, common.as_json, *following)
+    print_result(record, place.as_json, *following)
 
 
 def label(
@@ -66,7 +66,7 @@ def label(
         str,
         typer.Argument(help="The CSV with its labels filled in, or Label Studio's export (.json)."),
     ],
-    common: CommonOptions,
+    place: OutputPlace,
     by: Annotated[
         str | None, typer.Option(help="Who gave the labels (default: the file's word, or you).")
     ] = None,
@@ -76,7 +76,7 @@ def label(
     from seqclass.store.formats import limits_of
     from seqclass.store.registry import open_model
 
-    store, limits = common.store(), limits_of(limit or [])
+    store, limits = place.store(), limits_of(limit or [])
     version = open_model(store, model)
     from seqclass.labelling.relabelling import LabelsSpec
     from seqclass.pipeline.label import take_labels
@@ -87,4 +87,4 @@ def label(
         from seqclass.tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["changed"])
-    print_result(outcome, common.as_json)
+    print_result(outcome, place.as_json)

@@ -26,7 +26,7 @@ from seqclass.flows.cli.command_line import (
     remark,
     writable,
 )
-from seqclass.flows.cli.option_groups import CommonOptions, SpreadOptions
+from seqclass.flows.cli.option_groups import OutputPlace, SpreadPlace
 from seqclass.flows.cli.printing import print_json, print_result, print_table
 from seqclass.store.root import Root
 from seqclass.tasks.compute.runner import is_spread
@@ -76,26 +76,26 @@ class RetrainingOptions:
 def retrain(
     model: Annotated[str, typer.Argument(help="A model: NAME; its champion is the one to beat.")],
     options: RetrainingOptions,
-    common: SpreadOptions,
+    place: SpreadPlace,
 ) -> None:
     """Train a challenger on new rows; promote it or say why not."""
     from seqclass.policies import policy_of
     from seqclass.store.registry import need_champion, plain_name
 
-    store = common.store()
+    store = place.store()
     need_champion(store, name := plain_name(model, "the champion"))
     spec = options.selected(policy_of(store, name))
     prepare_prefect("retrain", "seqclass.flows.retraining", store)
     from seqclass.flows.retraining import retrain_model as flow
 
     outcome: Outcome = flow(name, spec, store.url)  # type: ignore[assignment]
-    show_retraining(store, outcome, common.as_json)
+    show_retraining(store, outcome, place.as_json)
     conclude(outcome["verdict"], "; ".join(outcome["reasons"]))
 
 
 def promote(
     model: Annotated[str, typer.Argument(help="A model version: NAME@vN.")],
-    common: CommonOptions,
+    place: OutputPlace,
     reason: ReasonOption = "by hand",
     force: Annotated[
         bool, typer.Option("--force", help="Overrule gate and approval; the audit says so.")
@@ -105,7 +105,7 @@ def promote(
     from seqclass.store.approvals import question_about
     from seqclass.store.registry import open_version
 
-    store = common.store()
+    store = place.store()
     open_version(store, model)
     from seqclass.pipeline.promote import promote_version
 
@@ -116,26 +116,26 @@ def promote(
         tell_server(store, "seqclass.model.promoted", outcome, reason)
     elif outcome["verdict"] == "awaits_approval" and not asked_before:
         tell_server(store, "seqclass.approval.needed", outcome, str(outcome["refused"]))
-    print_result(outcome, common.as_json)
+    print_result(outcome, place.as_json)
     conclude(outcome["verdict"], f"{outcome['refused']}; --force promotes it")
 
 
 def rollback(
     model: Annotated[str, typer.Argument(help="A model: NAME.")],
-    common: CommonOptions,
+    place: OutputPlace,
     reason: ReasonOption = "by hand",
 ) -> None:
     """Make the champion before this one the champion again."""
     from seqclass.store.registry import check_rollback
 
-    store = common.store()
+    store = place.store()
     check_rollback(store, model)
     from seqclass.pipeline.promote import roll_back
 
     outcome = roll_back(store, model, reason)
     _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)
-    print_result(outcome, common.as_json)
+    print_result(outcome, place.as_json)
 
 
 def _refresh_index(store: Root, outcome: "Move") -> None:
@@ -154,12 +154,12 @@ def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
         announce_move(store, event, outcome["model"], {**outcome, "reason": reason})
 
 
-def reproduce(model: ModelArgument, common: SpreadOptions) -> None:
+def reproduce(model: ModelArgument, place: SpreadPlace) -> None:
     """Repeat a model's training; compare weights, answers and scores."""
     from seqclass.store.registry import open_model
     from seqclass.store.root import DamagedError
 
-    store = common.store()
+    store = place.store()
     with contextlib.suppress(DamagedError):  # the flow names the damage as the first difference
         open_model(store, model)
     if is_spread():
@@ -172,13 +172,13 @@ def reproduce(model: ModelArgument, common: SpreadOptions) -> None:
 
         prepare_step(store)
         result = step(model, store)
-    print_result(result, common.as_json)
+    print_result(result, place.as_json)
     if result["verdict"] == "different":
         raise typer.Exit(REFUSED)
 
 
 @dataclass(frozen=True)
-class KeptOptions:
+class KeptPlace:
     """Options for keeping the replayed root."""
 
     root: Annotated[
@@ -188,7 +188,7 @@ class KeptOptions:
 
 
 def simulate(
-    common: KeptOptions,
+    place: KeptPlace,
     scenario: Annotated[
         str,
         typer.Option(
@@ -207,11 +207,11 @@ def simulate(
     arrivals, retraining = ScenarioSpec(seed=seed), read_spec(RetrainSpec, {}, spec)
     simulation = SimulationSpec(scenario, weeks, arrivals, retraining=retraining)
     with tempfile.TemporaryDirectory() as folder:
-        store = writable(common.root or f"{folder}/tree")
+        store = writable(place.root or f"{folder}/tree")
         prepare_prefect("simulate", "seqclass.flows.cli.simulation", store)
         from seqclass.flows.cli.simulation import run_simulation as replay
 
-        show_weeks(list(replay(simulation, store, Path(folder))), common.as_json)
+        show_weeks(list(replay(simulation, store, Path(folder))), place.as_json)
 
 
 def show_retraining(store: Root, outcome: "Outcome", as_json: bool) -> None:
@@ -236,23 +236,23 @@ VersionArgument = Annotated[
 WhyOption = Annotated[str, typer.Option(help="Why, for the audit.")]
 
 
-def approve(model: VersionArgument, reason: WhyOption, common: CommonOptions) -> None:
+def approve(model: VersionArgument, reason: WhyOption, place: OutputPlace) -> None:
     """Approve a version that waits: it becomes the champion."""
-    store = common.store()
+    store = place.store()
     move = _answer(store, model, True, reason)
     if not move["moved"]:
         command = f"'seqclass decline {model} --reason WHY'"
         raise typer.Exit(complain(f"{move['refused']}; {command} declines it", REFUSED))
     tell_server(store, "seqclass.model.promoted", move, reason)
-    print_result(move, common.as_json)
+    print_result(move, place.as_json)
 
 
-def decline(model: VersionArgument, reason: WhyOption, common: CommonOptions) -> None:
+def decline(model: VersionArgument, reason: WhyOption, place: OutputPlace) -> None:
     """Decline a version that waits: the champion stays."""
-    store = common.store()
+    store = place.store()
     move = _answer(store, model, False, reason)
     tell_server(store, "seqclass.model.refused", move, reason)
-    print_result(move, common.as_json)
+    print_result(move, place.as_json)
 
 
 def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
@@ -304,7 +304,7 @@ class PolicyChange:
 
 
 def policy(
-    common: CommonOptions,
+    place: OutputPlace,
     change: PolicyChange,
     model: Annotated[str | None, typer.Argument(help="A model: NAME.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Do this for every model.")] = False,
@@ -317,7 +317,7 @@ def policy(
         raise ValueError(
             "MODEL: expected the name of a model, or --all with a change; give one of the two"
         )
-    store = common.store() if change else existing(common.root)
+    store = place.store() if change else existing(place.root)
     names = [name for name in store.names("models") if model_versions(store, name)]
     if model is not None:
         names = [check_model(store, plain_name(model, "every version"))]
@@ -325,7 +325,7 @@ def policy(
         _pause(store, names, change.pause, change.reason)
     elif change:
         _set_policies(store, names, change.path, change.reason)
-    _show_policies(store, names, every, common.as_json)
+    _show_policies(store, names, every, place.as_json)
 
 
 def _pause(store: Root, names: list[str], paused: bool, reason: str) -> None:

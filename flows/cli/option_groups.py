@@ -30,7 +30,7 @@ MIN_HZ, MAX_HZ = 30.0, 1000.0
 
 
 @dataclass(frozen=True)
-class CommonOptions:
+class OutputPlace:
     """The storage root of a command, and the format of its output."""
 
     root: RootOption = None
@@ -46,8 +46,8 @@ class CommonOptions:
 
 
 @dataclass(frozen=True)
-class SpreadOptions(CommonOptions):
-    """The options of a command whose series, trainings or answers a cluster can take."""
+class SpreadPlace(OutputPlace):
+    """The place of a command whose series, trainings or answers a cluster can take."""
 
     runner: RunnerOption = None
 

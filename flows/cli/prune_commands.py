@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqclass.flows.cli.command_line import ReasonOption
-from seqclass.flows.cli.option_groups import CommonOptions
+from seqclass.flows.cli.option_groups import OutputPlace
 from seqclass.flows.cli.printing import print_result, print_table
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.root import Root
@@ -20,7 +20,7 @@ YesFlag = Annotated[bool, typer.Option("--yes", help="Remove it; without, only s
 
 
 def prune(
-    common: CommonOptions,
+    place: OutputPlace,
     days: Annotated[
         float, typer.Option(help="Keep what was made within as many days.")
     ] = PruneSpec.days,
@@ -36,19 +36,19 @@ def prune(
     """
     from seqclass.store.pruning import plan_pruning, remove_items
 
-    store, spec, now = common.store(), PruneSpec(days, rollbacks), datetime.now(UTC)
+    store, spec, now = place.store(), PruneSpec(days, rollbacks), datetime.now(UTC)
     items = plan_pruning(store, spec, now)
     if yes:
         items = remove_items(store, spec, [item.ref for item in items if not item.why], reason, now)
         _refresh(store, items)
-    _show(items, yes, common.as_json)
+    _show(items, yes, place.as_json)
 
 
 def delete(
     ref: Annotated[
         str, typer.Argument(help="A version of a model or dataset: NAME@VERSION; with --all NAME.")
     ],
-    common: CommonOptions,
+    place: OutputPlace,
     every: Annotated[
         bool, typer.Option("--all", help="All versions, a champion too, and what belongs to them.")
     ] = False,
@@ -60,10 +60,10 @@ def delete(
     from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
     from seqclass.store.registry import open_model
 
-    store, now = common.store(), datetime.now(UTC)
+    store, now = place.store(), datetime.now(UTC)
     spec = PruneSpec(days=0, newest=False, unregistered=False)
     if every:
-        _delete_all(store, ref, reason if yes else None, common.as_json)
+        _delete_all(store, ref, reason if yes else None, place.as_json)
         return
     name, _, version = ref.partition("@")
     if not name or not version:
@@ -80,7 +80,7 @@ def delete(
     if yes:
         items = remove_items(store, spec, [target], reason, now)
         _refresh(store, items)
-    _show([item for item in items if not item.why], yes, common.as_json)
+    _show([item for item in items if not item.why], yes, place.as_json)
 
 
 def _delete_all(store: Root, ref: str, reason: str | None, as_json: bool) -> None:
@@ -100,7 +100,7 @@ def rename(
         str, typer.Argument(help="A model or dataset: NAME, models/NAME or datasets/NAME.")
     ],
     new: Annotated[str, typer.Argument(help="Its new name, which nothing has or had.")],
-    common: CommonOptions,
+    place: OutputPlace,
     yes: Annotated[
         bool, typer.Option("--yes", help="Rename it; without, only say what would be done.")
     ] = False,
@@ -113,9 +113,9 @@ def rename(
     from seqclass.pipeline.rename import plan_rename
     from seqclass.pipeline.rename import rename as rename_all
 
-    store = common.store()
+    store = place.store()
     renamed = rename_all(store, ref, new, reason) if yes else plan_rename(store, ref, new)
-    print_result({**renamed, "renamed": yes}, common.as_json, *([] if yes else ["--yes renames"]))
+    print_result({**renamed, "renamed": yes}, place.as_json, *([] if yes else ["--yes renames"]))
 
 
 def _refresh(store: Root, items: "list[Item]") -> None:

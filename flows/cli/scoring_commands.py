@@ -12,7 +12,7 @@ from seqclass.flows.cli.command_line import (
     prepare_prefect,
     prepare_step,
 )
-from seqclass.flows.cli.option_groups import ReadingOptions, SpreadOptions
+from seqclass.flows.cli.option_groups import ReadingOptions, SpreadPlace
 from seqclass.flows.cli.printing import print_result
 from seqclass.store.root import Root
 from seqclass.tasks.compute.runner import is_spread
@@ -47,7 +47,7 @@ def score(
     ],
     options: ScoringOptions,
     reading: ReadingOptions,
-    common: SpreadOptions,
+    place: SpreadPlace,
 ) -> None:
     """Answer every series of a dataset or file.
 
@@ -58,11 +58,11 @@ def score(
     from seqclass.store.registry import open_model
 
     limits, columns, out = limits_of(options.limit or []), reading.names(), options.out
-    store = common.store()
+    store = place.store()
     version = open_model(store, model)
     if options.labels is not None:
         labels_in_file(options.labels, limits)
-    _check_out(store, out, common.as_json)
+    _check_out(store, out, place.as_json)
     from seqclass.inference.score_data import ScoringSpec
 
     spec = ScoringSpec(None if out == "-" else out, options.labels, columns, limits)
@@ -70,7 +70,7 @@ def score(
     if out == "-":
         _print_answers(store, outcome["tables"])
     else:
-        show_scores(store, outcome, options.labels, common.as_json)
+        show_scores(store, outcome, options.labels, place.as_json)
 
 
 def _on_cluster(store: Root, ref: str, data: str, spec: "ScoringSpec") -> "Assessed":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqclass.flows.cli.command_line import JsonFlag, ModelArgument, RootOption, existing, remark
-from seqclass.flows.cli.option_groups import CommonOptions
+from seqclass.flows.cli.option_groups import OutputPlace
 from seqclass.flows.cli.printing import print_json, print_result
 from seqclass.flows.service.credentials import TOKEN, make_token, private_folder, read_token
 from seqclass.flows.service.server import home_of
@@ -69,7 +69,7 @@ def serve(
         typer.Argument(metavar="MODEL…", help="Models: NAME (its champion) or NAME@vN."),
     ],
     options: ServingOptions,
-    common: CommonOptions,
+    place: OutputPlace,
 ) -> None:
     """Answer series over HTTP until it is stopped.
 
@@ -79,7 +79,7 @@ def serve(
     from seqclass.store.formats.table import chosen_limits
     from seqclass.store.registry import open_model
 
-    began, store = time.monotonic(), common.store()
+    began, store = time.monotonic(), place.store()
     options.check()
     limits = chosen_limits(RequestLimits, options.limit or [])
     for ref in models:
@@ -99,7 +99,7 @@ def serve(
     settings = ServingSettings(access, limits, log=log)
     app = create_app(served, settings, lambda line: remark("serve", line))
     url = _url_of(listener)
-    _run(app, listener, lambda: say_ready(served, url, token_file, began, common.as_json))
+    _run(app, listener, lambda: say_ready(served, url, token_file, began, place.as_json))
 
 
 def _token_file(store: Root, options: ServingOptions) -> Path:

@@ -19,7 +19,7 @@ from seqclass.flows.cli.command_line import (
     training_spec,
 )
 from seqclass.flows.cli.dataset_commands import SignalOptions
-from seqclass.flows.cli.option_groups import SpreadOptions
+from seqclass.flows.cli.option_groups import SpreadPlace
 from seqclass.flows.cli.spec_files import read_costs
 from seqclass.flows.cli.views import show_study, show_training
 from seqclass.store.root import Root
@@ -42,18 +42,18 @@ ONE_SEED = (
 
 def run(
     signals: SignalOptions,
-    common: SpreadOptions,
+    place: SpreadPlace,
     name: Annotated[
         str, typer.Option(help="Name of the dataset and of the model.", callback=new_name)
     ] = "signals",
     seeds: Annotated[int, typer.Option(help="Seeds to train.")] = 5,
 ) -> None:
     """The main job: generate, train on five seeds, evaluate, report."""
-    spec, training, store = signals.spec(), training_spec({"seeds": seeds}), common.new_store()
+    spec, training, store = signals.spec(), training_spec({"seeds": seeds}), place.new_store()
     prepare_prefect("run", "seqclass.flows.demonstration", store, workers=True)
     from seqclass.flows.demonstration import run as flow
 
-    _conclude(store, flow(name, spec, training, store.url), common.as_json, AUTHOR)
+    _conclude(store, flow(name, spec, training, store.url), place.as_json, AUTHOR)
 
 
 @dataclass(frozen=True)
@@ -101,20 +101,20 @@ class TrainingOptions:
 def train(
     dataset: DatasetArgument,
     options: TrainingOptions,
-    common: SpreadOptions,
+    place: SpreadPlace,
     name: ModelName = None,
 ) -> None:
     """Train several seeds, evaluate them and register the best."""
     from seqclass.store.datasets import open_dataset
 
-    training, store = options.selected(), common.store()
+    training, store = options.selected(), place.store()
     stored = open_dataset(store, dataset)
     memory = _memory(_checked(stored, training), training)
     prepare_prefect("train", "seqclass.flows.training", store, workers=True)
     remark("train", memory)
     from seqclass.flows.training import train_classifier as flow
 
-    _conclude(store, flow(stored.ref, name, training, store.url), common.as_json)
+    _conclude(store, flow(stored.ref, name, training, store.url), place.as_json)
 
 
 def _memory(size: "Size", training: Any) -> str:
@@ -204,7 +204,7 @@ class StudyOptions:
 def stability(
     dataset: DatasetArgument,
     options: StudyOptions,
-    common: SpreadOptions,
+    place: SpreadPlace,
 ) -> None:
     """Show how scores spread over many seeds of each recipe.
 
@@ -212,13 +212,13 @@ def stability(
     """
     from seqclass.store.datasets import open_dataset
 
-    study, store = _study_spec(options), common.store()
+    study, store = _study_spec(options), place.store()
     ref = open_dataset(store, dataset).ref
     prepare_prefect("stability", "seqclass.flows.stability", store, workers=True)
     from seqclass.flows.stability import study_stability as flow
 
     outcome = flow(ref, study, store.url)
-    show_study(store, outcome["study"], common.as_json, outcome["trained"])
+    show_study(store, outcome["study"], place.as_json, outcome["trained"])
 
 
 def _conclude(

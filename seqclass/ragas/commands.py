@@ -18,7 +18,7 @@ from seqclass.flows.cli.command_line import (
     span_of,
 )
 from seqclass.flows.cli.dataset_commands import draw
-from seqclass.flows.cli.option_groups import CommonOptions, SpreadOptions, TonicOption, check_tonic
+from seqclass.flows.cli.option_groups import OutputPlace, SpreadPlace, TonicOption, check_tonic
 from seqclass.flows.cli.printing import print_json, print_table
 from seqclass.flows.cli.spec_files import PARSERS, read_spec_file
 from seqclass.flows.cli.views import print_facts
@@ -100,12 +100,12 @@ OTHERWISE = {"no_phrases", "no_gamaka", "kala"}
 
 
 def generate_ragas(
-    options: RagaOptions, common: SpreadOptions, name: DatasetName = "ragas", spec: SpecFile = None
+    options: RagaOptions, place: SpreadPlace, name: DatasetName = "ragas", spec: SpecFile = None
 ) -> None:
     """Draw Carnatic melodies as svaras, letters or pitch contours."""
     from seqclass.ragas.raga_spec import RagaSpec
 
-    draw("ragas", name, read_spec(RagaSpec, options.selected(), spec), common)
+    draw("ragas", name, read_spec(RagaSpec, options.selected(), spec), place)
 
 
 def _pair(argument: str, text: str) -> tuple[float, float]:
@@ -127,7 +127,7 @@ def _whole_pair(argument: str, text: str) -> tuple[int, int]:
 def name_raga(
     path: Annotated[str, typer.Argument(help="A recording: WAV, FLAC, MP3 or OGG.")],
     model: ModelOption,
-    common: CommonOptions,
+    place: OutputPlace,
     tonic_hz: TonicOption = None,
     out: Annotated[
         str | None, typer.Option(help="HTML page of it (default: NAME-raga.html here).")
@@ -141,7 +141,7 @@ def name_raga(
     from seqclass.store.formats.facts import Listener
     from seqclass.store.registry import open_model
 
-    store, page = existing(common.root), out or default_page(path)
+    store, page = existing(place.root), out or default_page(path)
     check_tonic(tonic_hz)
     version = open_model(store, model)
     of = contours_of(version)
@@ -159,7 +159,7 @@ def name_raga(
     named = name_song(classifier, of, song)
     with written_whole(page) as file:
         file.write(naming_page(classifier, of, song, named).encode())
-    show_named(named, page, common.as_json)
+    show_named(named, page, place.as_json)
 
 
 def show_named(naming: "Naming", page: str, as_json: bool) -> None:
@@ -176,7 +176,7 @@ def show_named(naming: "Naming", page: str, as_json: bool) -> None:
 def listen(
     dataset: Annotated[str, typer.Argument(help="A dataset of melodies: NAME or NAME@VERSION.")],
     out: Annotated[str, typer.Option(help="Folder for the files.")],
-    common: CommonOptions,
+    place: OutputPlace,
     series: Annotated[list[str] | None, typer.Option(help="Id of a series; repeatable.")] = None,
     each_class: Annotated[
         bool, typer.Option("--each-class", help="The first series of every class.")
@@ -186,14 +186,14 @@ def listen(
     from seqclass.store.datasets import open_dataset
     from seqclass.store.layout import check_free
 
-    store = open_root(common.root)
+    store = open_root(place.root)
     check_free(store, "--out", out)
     ref = open_dataset(store, dataset).ref
     from seqclass.ragas.listening import folder_of
     from seqclass.ragas.listening import listen as write
 
     written = write(ref, tuple(series or ()), each_class, folder_of(out), store.url)
-    if common.as_json:
+    if place.as_json:
         print_json(written)
         return
     folder = open_root(out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqclass.flows.cli.command_line import DatasetArgument, ModelArgument, prepare_step
-from seqclass.flows.cli.option_groups import CommonOptions
+from seqclass.flows.cli.option_groups import OutputPlace
 from seqclass.flows.cli.printing import print_json, print_record, print_table
 from seqclass.flows.cli.spec_files import read_spec_file
 
@@ -35,7 +35,7 @@ class VotingOptions:
 
 
 def vote(
-    model: ModelArgument, dataset: DatasetArgument, options: VotingOptions, common: CommonOptions
+    model: ModelArgument, dataset: DatasetArgument, options: VotingOptions, place: OutputPlace
 ) -> None:
     """Answer whole pieces by the votes of their windows.
 
@@ -46,7 +46,7 @@ def vote(
     from seqclass.store.datasets import open_dataset
     from seqclass.store.registry import open_model
 
-    store = common.store()
+    store = place.store()
     version, ref = open_model(store, model), open_dataset(store, dataset).ref
     sets = sets_of(options.sets, version.manifest["classes"])
     longest = open_dataset(store, version.manifest["dataset"]).manifest["n_steps"][1]
@@ -56,7 +56,7 @@ def vote(
     prepare_step(store)
     set_environment()
     poll, path = hold_vote(store, version.ref, ref, voting, sets)
-    if common.as_json:
+    if place.as_json:
         print_json({**poll, "out": path})
     else:
         show_votes(poll, path)

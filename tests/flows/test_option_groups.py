@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from seqclass.flows.__main__ import app
-from seqclass.flows.cli.option_groups import CommonOptions, flat
+from seqclass.flows.cli.option_groups import OutputPlace, flat
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def test_a_command_gets_what_was_said_as_one_record(words: tuple[str, ...], outp
 
 
 def test_every_command_takes_a_root_and_answers_in_json() -> None:
-    fields = set(CommonOptions.__dataclass_fields__)
+    fields = set(OutputPlace.__dataclass_fields__)
     without = [
         info.callback.__name__
         for info in app.registered_commands
