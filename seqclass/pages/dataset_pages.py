@@ -14,7 +14,6 @@ from seqclass.pages.records import (
     Change,
     ChannelStatistics,
     ClassProfile,
-    Damage,
     DatasetEntry,
     DatasetProfile,
     DatasetSummary,
@@ -193,15 +192,13 @@ FEW = 20
 """Series of a class below which its test rows say little."""
 
 
-def write_dataset_pages(
-    root: Root, name: str, anew: bool
-) -> tuple[DatasetSummary, DatasetEntry | None]:
+def write_dataset_pages(root: Root, name: str) -> tuple[DatasetSummary, DatasetEntry | None]:
     """Bring a dataset's pages up to date; returns its summary and catalogue entry, if any."""
     folder, bad = root.join("datasets", name), Damages()
-    before = None if anew else read_page_record(root, f"{folder}/index.json", DatasetSummary)
+    before = read_page_record(root, f"{folder}/index.json", DatasetSummary)
     versions = tuple(_versions(root, name, before, bad))
     if not versions:
-        return DatasetSummary(name, "", (), _damage(bad)), None
+        return DatasetSummary(name, "", (), bad), None
     newest = latest_version(root, name, [version.version for version in versions])
     summary = DatasetSummary(name, newest, versions)
     previous = {version.version for version in before.versions} if before else set()
@@ -210,13 +207,9 @@ def write_dataset_pages(
     for version in versions:
         if version.version not in previous or version.version in standing:
             entry = _write_version(root, summary, version.version, bad) or entry
-    summary = replace(summary, damaged=_damage(bad))
-    write_pages(root, [(f"{folder}/index.json", record_bytes(summary))], durable=not anew)
+    summary = replace(summary, damaged=bad)
+    write_pages(root, [(f"{folder}/index.json", record_bytes(summary))])
     return summary, entry
-
-
-def _damage(bad: Damages) -> tuple[Damage, ...]:
-    return tuple(Damage(**item) for item in bad)
 
 
 def _versions(
@@ -258,7 +251,7 @@ def _write_version(
         return None  # or it was taken back: another process was first
     is_newest, page = version == summary.newest, _page(summary, dataset.manifest, shown)
     if stored is None:
-        write_pages(root, [(f"{folder}/{version}.json", record_bytes(shown))], durable=False)
+        write_pages(root, [(f"{folder}/{version}.json", record_bytes(shown))])
     for name in (version, "index") if is_newest else (version,):
         write_pages(root, [(f"{folder}/{name}.html", page)])
     return _entry(summary, dataset.manifest, shown) if is_newest else None

@@ -6,7 +6,7 @@ Summaries of what has not changed are reused, so its files are not read again.
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import TemplateError
 
@@ -16,7 +16,6 @@ from seqclass.pages.records import (
     Bar,
     Catalogue,
     ComparisonEntry,
-    Damage,
     ModelEntry,
     ModelSummary,
     Shift,
@@ -34,7 +33,7 @@ from seqclass.store.locks import locked
 from seqclass.store.manifests import StudyManifest
 from seqclass.store.models import SUMMARY
 from seqclass.store.references import DatasetRef
-from seqclass.store.root import DamagedError, Damages, Root, readable
+from seqclass.store.root import DamagedError, Damages, Root, readable, remove_file
 from seqclass.store.scores import SCORES
 from seqclass.store.studies import STUDIES, study_versions
 
@@ -51,12 +50,11 @@ Compared = Sequence[tuple[str, ComparisonEntry]]
 
 
 def write_all(root: Root) -> str:
-    """Write every page anew; returns the path of ``index.html``.
-
-    The disk is synchronised once, at the end.
-    """
+    """Write every page anew; returns the path of ``index.html``."""
     with locked(root):
-        return _write(root, Catalogue(), _names(root), anew=True)
+        for kind, name in (names := _names(root)):
+            remove_file(root, root.join(kind, name, SUMMARY))
+        return _write(root, Catalogue(), names)
 
 
 def refresh(root: Root, refs: Iterable[str]) -> str:
@@ -74,7 +72,7 @@ def refresh(root: Root, refs: Iterable[str]) -> str:
             (kind, name) for kind, _, name in (key.partition("/") for key in catalogue.damaged)
         }
         changed = (listed ^ _names(root)) | {_key(ref) for ref in refs}
-        return _write(root, catalogue, changed | _answered(root, catalogue, changed), anew=False)
+        return _write(root, catalogue, changed | _answered(root, catalogue, changed))
 
 
 def _answered(root: Root, catalogue: Catalogue, changed: set[Key]) -> set[Key]:
@@ -102,45 +100,39 @@ def _key(ref: str) -> Key:
     return kind, rest.partition("@")[0]
 
 
-def _write(root: Root, catalogue: Catalogue, changed: set[Key], anew: bool) -> str:
-    compared = {key for key in changed if key[0] == COMPARISONS}
-    catalogue, models = _with_comparisons(root, catalogue, {name for _, name in compared})
-    for key in sorted((changed - compared) | models):
-        catalogue = _updated(root, catalogue, key, anew)
+def _write(root: Root, catalogue: Catalogue, changed: set[Key]) -> str:
+    """Update the changed items, and the models that a changed comparison names or named."""
+    former, comparisons = catalogue.comparisons, {key for key in changed if key[0] == COMPARISONS}
+    for key in comparisons:
+        catalogue = _updated(root, catalogue, key)
+    sides = (former, catalogue.comparisons)
+    compared = [side[name] for side in sides for _, name in comparisons if name in side]
+    models = {model for entry in compared for model in entry.models} & set(catalogue.models)
+    for key in sorted((changed - comparisons) | {("models", name) for name in models}):
+        catalogue = _updated(root, catalogue, key)
     keep_list(root)
     page = render("index", "", all=catalogue, digests=_files(root, DIGESTS, ".html"))
     write_pages(root, [(root.join(INDEX), record_bytes(catalogue)), (root.join(PAGE), page)])
     return root.join(PAGE)
 
 
-def _with_comparisons(
-    root: Root, catalogue: Catalogue, names: set[str]
-) -> tuple[Catalogue, set[Key]]:
-    """Return the catalogue with these comparisons as they are now, and the models in them."""
-    before, after = catalogue.comparisons, catalogue.comparisons
-    for name in names:
-        path = root.join(COMPARISONS, f"{name}.json")
-        after = _with(after, name, read_page_record(root, path, ComparisonEntry))
-    compared = [side[name] for side in (before, after) for name in names if name in side]
-    models = {model for entry in compared for model in entry.models} & set(catalogue.models)
-    return replace(catalogue, comparisons=after), {("models", model) for model in models}
-
-
-def _updated(root: Root, catalogue: Catalogue, key: Key, anew: bool) -> Catalogue:
+def _updated(root: Root, catalogue: Catalogue, key: Key) -> Catalogue:
     kind, name = key
-    entry: Any
+    bad, entry = Damages(), cast(Any, None)
     if kind == "models":
         compared = [item for item in catalogue.compared if name in item[1].models]
-        model = write_model_pages(root, name, anew, compared)
-        entry, damaged = entry_of(model) if model.versions else None, model.damaged
+        model = write_model_pages(root, name, compared)
+        bad, entry = model.damaged, entry_of(model) if model.versions else None
     elif kind == "datasets":
-        dataset, entry = write_dataset_pages(root, name, anew)
-        damaged = dataset.damaged
+        dataset, entry = write_dataset_pages(root, name)
+        bad = dataset.damaged
+    elif kind == STUDIES:
+        entry = _studies(root, name, bad)
     else:
-        entry, damaged = _studies(root, name)
+        entry = read_page_record(root, root.join(kind, f"{name}.json"), ComparisonEntry)
     return replace(catalogue, **{
         kind: _with(getattr(catalogue, kind), name, entry),
-        "damaged": _with(catalogue.damaged, f"{kind}/{name}", damaged),
+        "damaged": _with(catalogue.damaged, f"{kind}/{name}", bad),
     })  # fmt: skip
 
 
@@ -150,25 +142,21 @@ def _with(entries: dict[str, Any], name: str, entry: Any) -> dict[str, Any]:
     return dict(sorted({**others, name: entry}.items())) if entry else others
 
 
-def _studies(root: Root, name: str) -> tuple[tuple[StudyEntry, ...], tuple[Damage, ...]]:
-    bad = Damages()
+def _studies(root: Root, name: str, bad: Damages) -> tuple[StudyEntry, ...]:
     folders = [root.join(STUDIES, name, version) for version in study_versions(root, name)]
     good = filter(None, (readable(root, folder, StudyManifest, bad) for folder in folders))
     entries = [StudyEntry(m["version"], m["dataset"], m["created"]) for m in good]
-    return (
-        tuple(sorted(entries, key=lambda entry: entry.made)),
-        tuple(Damage(**item) for item in bad),
-    )
+    return tuple(sorted(entries, key=lambda entry: entry.made))
 
 
-def write_model_pages(root: Root, name: str, anew: bool, compared: Compared = ()) -> ModelSummary:
+def write_model_pages(root: Root, name: str, compared: Compared = ()) -> ModelSummary:
     """Bring a model's page up to date, and the reports of versions whose standing has changed.
 
     compared: comparisons that include it, by file name, newest first. The summary is written last,
     since it says that all the pages are written.
     """
     folder = root.join("models", name)
-    before = None if anew else read_page_record(root, f"{folder}/{SUMMARY}", ModelSummary)
+    before = read_page_record(root, f"{folder}/{SUMMARY}", ModelSummary)
     summary = summarize(root, name, before)
     if not summary.versions:
         return summary
@@ -177,8 +165,8 @@ def write_model_pages(root: Root, name: str, anew: bool, compared: Compared = ()
         for version in changed:
             with contextlib.suppress(DamagedError, TemplateError, *ODD):  # verify tells of it
                 write_version_report(root, summary, version, newest)
-    write_pages(root, [(f"{folder}/index.html", _page(root, summary, compared))])
-    write_pages(root, [(f"{folder}/{SUMMARY}", record_bytes(summary))], durable=not anew)
+    page = _page(root, summary, compared)
+    write_pages(root, [(f"{folder}/{PAGE}", page), (f"{folder}/{SUMMARY}", record_bytes(summary))])
     return summary
 
 

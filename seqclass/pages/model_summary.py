@@ -10,7 +10,6 @@ from seqclass.labelling.truth import LaterTruth, truth_of
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.records import (
     Awaited,
-    Damage,
     LabelDoubts,
     ModelSummary,
     Move,
@@ -96,7 +95,7 @@ def summarize(root: Root, name: str, earlier: ModelSummary | None = None) -> Mod
         awaits=_awaits(root, name, state["question"], policy or {}),
         truth=truth_of(root, name, earlier.truth, bad),
         label_doubts=_label_doubts(root, name, champion, earlier.label_doubts),
-        damaged=tuple(Damage(**item) for item in bad),
+        damaged=bad,
         barred=None if champion else refusal_of_newest(root, name),
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from seqclass.labelling.truth import LaterTruth
 from seqclass.pages.trust import UNKNOWN, Trust, Weakest
+from seqclass.store.root import Damages
 from seqclass.store.states import REGISTER
 
 Ends = tuple[float, float]
@@ -130,14 +131,6 @@ class Retraining:
 
 
 @dataclass(frozen=True)
-class Damage:
-    """A file that could not be read. path: of the file. problem: why."""
-
-    path: str
-    problem: str
-
-
-@dataclass(frozen=True)
 class LabelDoubts:
     """Labels that a version's held-back answers doubt.
 
@@ -171,7 +164,7 @@ class ModelSummary:
     awaits: Awaited | None = None
     truth: LaterTruth | None = None
     label_doubts: LabelDoubts | None = None
-    damaged: tuple[Damage, ...] = ()
+    damaged: Damages = field(default_factory=list)
     barred: str | None = None
 
     def version(self, number: str | None) -> Version | None:
@@ -286,7 +279,7 @@ class DatasetSummary:
     name: str
     newest: str
     versions: tuple[DatasetVersion, ...] = ()
-    damaged: tuple[Damage, ...] = ()
+    damaged: Damages = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -370,7 +363,7 @@ class Catalogue:
     datasets: dict[str, DatasetEntry] = field(default_factory=dict)
     studies: dict[str, tuple[StudyEntry, ...]] = field(default_factory=dict)
     comparisons: dict[str, ComparisonEntry] = field(default_factory=dict)
-    damaged: dict[str, tuple[Damage, ...]] = field(default_factory=dict)
+    damaged: dict[str, Damages] = field(default_factory=dict)
 
     @property
     def compared(self) -> list[tuple[str, ComparisonEntry]]:

@@ -96,17 +96,14 @@ def pretty(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def write_pages(root: Root, pages: Iterable[tuple[str, str | bytes]], durable: bool = True) -> None:
-    """Write each page (text), or the JSON beside it (bytes), whole.
+def write_pages(root: Root, pages: Iterable[tuple[str, str | bytes]]) -> None:
+    """Write each page (text), or the JSON beside it (bytes), whole, in this order.
 
-    JSON is written last, since it records what is up to date; only JSON is synchronised to disk. If
-    not ``durable``, nothing is.
+    Nothing is synchronised to disk: what a power failure takes is written again.
     """
-    for path, content in pages:
-        if isinstance(content, str):
-            replace_file(root, path, content.encode(errors="replace"), durable=False)
-        else:
-            replace_file(root, path, content, durable)
+    for path, page in pages:
+        content = page if isinstance(page, bytes) else page.encode(errors="replace")
+        replace_file(root, path, content, durable=False)
 
 
 @cache

@@ -114,7 +114,7 @@ COMMON = {
     "balanced_accuracy": "mean recall of the classes",
     "challenger": "the version that was trained, if one was",
     "chance": "the score of naming one class always",
-    "damaged": "files that could not be read",
+    "damaged": "files that could not be read, each with its path and the problem",
     "dataset": "the version of the dataset",
     "decision": "the rule that turns probabilities into answers",
     "drift": "limits from which on a difference counts as drift",

@@ -70,7 +70,7 @@ def test_a_profile_counts_what_the_dataset_has(root: Root) -> None:
     dataset = store_series(root, n=20)
     profiled = profile(dataset)
     assert sum(shown.count for shown in profiled.classes) == 20
-    write_dataset_pages(root, "toy", anew=True)
+    write_dataset_pages(root, "toy")
     page = dataset_link(root, dataset.ref, "../")
     assert page is not None
     assert root.fs.exists(root.join(page.removeprefix("../").partition("#")[0]))
@@ -102,7 +102,7 @@ def test_series_that_are_frozen_in_one_channel_are_the_least_typical(root: Root)
 def test_a_channel_without_values_is_called_so(root: Root) -> None:
     nothing = from_dense(np.full((30, 12), np.nan, np.float32))
     name = store_series(root, n=30, other=nothing, still=from_dense(np.ones((30, 12), np.float32)))
-    write_dataset_pages(root, "toy", anew=True)
+    write_dataset_pages(root, "toy")
     page = Path(root.path, f"datasets/toy/{name.manifest['version']}.html").read_text()
     assert "Channel other lacks 100% of its values" in page
     assert "Channel still never changes" in page
@@ -122,7 +122,7 @@ def test_a_summary_names_champion_versions_and_what_can_t_be_shown(root: Root) -
     assert read_version(root, "m", "v3", bad) is None
     assert bad
     assert not has_report(root, "m", "v1")
-    write_model_pages(root, "m", anew=True)
+    write_model_pages(root, "m")
     assert root.exists("models", "m", "index.html")
 
 
@@ -130,7 +130,7 @@ def test_no_reason_turns_the_text_of_a_page(root: Root) -> None:
     """Neither one that is written now, nor one that lies in the log as it was given."""
     version = store_version(root, "m", metrics=SCORES).version
     move_champion(next_turn(root, "m"), version, MoveReason("me", "good \u202elive\u2066", {}, NOW))
-    write_model_pages(root, "m", anew=True)
+    write_model_pages(root, "m")
     entries = Path(root.join("log", "models", "m")).glob("*.json")
     page = Path(root.join("models", "m", "index.html")).read_text()
     for text in ("".join(entry.read_text() for entry in entries), page):

@@ -213,7 +213,7 @@ def test_a_model_s_page_shows_its_policy(root: Root, seqclass: Command, tmp_path
     (entry := Path(newest_entry_of(root, "m"))).write_text("{")
     summary = summarize(root, "m")
     assert summary.policy is None
-    assert {str(entry) in damage.problem for damage in summary.damaged} == {True}
+    assert {str(entry) in damage["problem"] for damage in summary.damaged} == {True}
 
 
 def test_a_version_whose_scores_have_another_shape_keeps_its_model_s_page(
