@@ -1,13 +1,11 @@
 """What commands print of stored records: of datasets, models and studies."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
-from typing_extensions import TypedDict
 
 from seqclass.flows.cli.command_line import name_damaged
 from seqclass.flows.cli.printing import (
@@ -17,26 +15,25 @@ from seqclass.flows.cli.printing import (
     print_result,
     print_table,
 )
-from seqclass.store.manifests import DatasetManifest, ShownScores
+from seqclass.store.manifests import DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, printable
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from seqclass.evaluation.leaks import Leaks
-    from seqclass.evaluation.lstm_alone import LstmSpread
     from seqclass.labelling.truth import LaterTruth
-    from seqclass.monitoring.decide import FinalVerdict
-    from seqclass.monitoring.first_champion import FirstEvidence
     from seqclass.pipeline.training import Trained
     from seqclass.store.approvals import Question
     from seqclass.store.datasets import Dataset
     from seqclass.store.models import Model
-    from seqclass.stored_records import EnsembleRecord, Metrics, Stability, Verdict
+    from seqclass.stored_records import Metrics, Stability, Verdict
 
 LSTM_SCORES = ("macro_precision", "macro_recall", "macro_f1", "accuracy", "log_loss")
 SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
+LISTED = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
+EVIDENCE = ("rows", "held_rows", "balanced_accuracy", "interval")
+"""What is shown of the evidence for a first champion if test rows are few."""
 MAX_CHANNELS = 8
 WIDTH, HEIGHT = 72, 6
 """Size of the picture of a channel, in characters."""
@@ -44,35 +41,15 @@ BLANK, DOTS = 0x2800, ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 """The blank character of Braille, and the bits of its two columns of dots, from the top."""
 
 
-class ListedDataset(TypedDict):
-    """The fields of a version that lists print, see ``store.manifests.DatasetManifest``."""
-
-    dataset: str
-    n_series: int
-    n_steps: list[int]
-    channels: list[str]
-    classes: dict[str, int]
-    unlabelled: int
-    splits: dict[str, int]
-    rejected: int
-
-
-def dataset_summary(manifest: DatasetManifest) -> ListedDataset:
-    return {
-        "dataset": str(DatasetRef(manifest["name"], manifest["version"])),
-        "n_series": manifest["n_series"],
-        "n_steps": manifest["n_steps"],
-        "channels": manifest["channels"],
-        "classes": manifest["classes"],
-        "unlabelled": manifest["unlabelled"],
-        "splits": manifest["splits"],
-        "rejected": manifest["rejected"],
-    }
+def dataset_summary(manifest: DatasetManifest) -> dict[str, Any]:
+    """Return the fields of a version that lists print."""
+    shown = {key: cast("Any", manifest)[key] for key in LISTED}
+    return {"dataset": str(DatasetRef(manifest["name"], manifest["version"])), **shown}
 
 
 def dataset_facts(store: Root, manifest: DatasetManifest) -> dict[str, Any]:
     """Return what people are shown of a dataset version."""
-    facts: dict[str, Any] = {**dataset_summary(manifest)}
+    facts = dataset_summary(manifest)
     if "group" in manifest["columns"]:
         facts["groups"] = f"{manifest.get('groups') or 0:,}, each on one side of every split"
     facts["missing"] = {name: f"{s:.2%}" for name, s in manifest.get("missing", {}).items() if s}
@@ -87,7 +64,7 @@ def show_dataset(store: Root, ref: str, as_json: bool) -> None:
     manifest = open_dataset(store, ref).manifest
     following = f"next: {command_line(store, *_next(store, manifest))}"
     people = dataset_facts(store, manifest)
-    print_result({**dataset_summary(manifest)}, as_json, following, people=people)
+    print_result(dataset_summary(manifest), as_json, following, people=people)
 
 
 def _next(store: Root, manifest: DatasetManifest) -> tuple[str, str]:
@@ -167,24 +144,6 @@ def drawn_channel(name: str, values: "np.ndarray") -> str:
     return f"{name}: {low:.4g} to {high:.4g}, {len(values):,} steps{missing}\n{drawn}"
 
 
-class TrainingSummary(TypedDict):
-    """The output of ``--json`` for a training; ``seeds``, ``baselines``: their figures by name."""
-
-    dataset: str
-    model: str
-    verdict: "FinalVerdict"
-    promoted: bool
-    refused: str | None
-    decision: str
-    lstm: "LstmSpread | None"
-    metrics: ShownScores
-    seeds: list[dict[str, float | str]]
-    leaks: "Leaks | None"
-    ensemble: "EnsembleRecord | None"
-    baselines: dict[str, dict[str, float]]
-    report: str
-
-
 def show_training(
     store: Root, outcome: "Trained", as_json: bool, beside: tuple[float, ...] = ()
 ) -> None:
@@ -202,7 +161,8 @@ def show_training(
         typer.echo(f"beside it, three runs of the original author's own LSTM, macro F1: {recorded}")
 
 
-def training_summary(model: "Model", outcome: "Trained") -> TrainingSummary:
+def training_summary(model: "Model", outcome: "Trained") -> dict[str, Any]:
+    """Return the output of ``--json`` for a training."""
     keys = ("seed", "accuracy", "macro_f1", "restarts", "seconds", "weights_sha256")
     metrics, stability = _records(model)
     return {
@@ -274,7 +234,6 @@ def print_model(model: "Model", decision: str = "") -> None:
 
     decision: why a training has made it the champion, or not; else the stored reason.
     """
-    from seqclass.auxiliary_rows import auxiliary_line
     from seqclass.pages.trust import trust_of
     from seqclass.store.approvals import how_to_answer
     from seqclass.store.models import COMPARISON
@@ -288,26 +247,27 @@ def print_model(model: "Model", decision: str = "") -> None:
     scored = {"this model": metrics["metrics"], **metrics["baselines"]}
     print_table([{"": name.replace("_", " "), **{key: cast("Any", scores)[key] for key in SCORES}}
                  for name, scores in scored.items()], f"{model.ref}{mark}")  # fmt: skip
-    name = model.name if mark else f"{model.name}@{model.version}"
     trust = trust_of(metrics, stability, model.manifest["refused"], cast("Verdict", comparison))
-    lines = [trust.sentence, *trust.doubts, metrics["committee"]["lstm"], unknown_line(metrics)]
-    if (evidence := metrics["evidence"])["held_rows"]:
-        lines.append(evidence_line(evidence))
-    if auxiliary := model.manifest["spec"].get("auxiliary"):
-        lines.append(f"auxiliary: {auxiliary_line(auxiliary, stability['seeds'])}")
-    if limit := limit_line(stability):
-        lines.append(limit)
+    evidence = metrics["evidence"]
     then = f"when it was trained: {comparison['reason']}"
-    lines.append(f"champion: {champion or 'none yet'}; {decision or then}")
-    if not decision and (question := _question(model)):
-        lines.append(how_to_answer(model.name, question))
-    lines += [
-        f"dataset:  {root.url.rstrip('/')}/{model.manifest['dataset'].replace('@', '/')}",
-        f"model:    {root.address(model.folder)}/model.keras",
-        f"report:   {root.address(model.folder)}/report.html",
-        f"next:     {command_line(root, 'score', name, 'PATH')}",
-    ]
-    typer.echo("\n".join(lines))
+    question = None if decision else _question(model)
+    print_record({
+        "unknown": metrics["unknown"],
+        "test_rows": metrics["test_rows"],
+        "accuracy_answered": metrics["abstention"]["accuracy_answered"],
+        "judged_by": {key: cast("Any", evidence)[key] for key in EVIDENCE if evidence["held_rows"]},
+        "auxiliary": model.manifest["spec"].get("auxiliary"),
+        "champion": champion or "none yet",
+        "decision": decision or then,
+        "dataset": f"{root.url.rstrip('/')}/{model.manifest['dataset'].replace('@', '/')}",
+        "model": f"{root.address(model.folder)}/model.keras",
+        "report": f"{root.address(model.folder)}/report.html",
+        "trust": [trust.sentence, *trust.doubts],
+        "lstm": [metrics["committee"]["lstm"]],
+        "question": [how_to_answer(model.name, question)] if question else None,
+    })  # fmt: skip
+    name = model.name if mark else f"{model.name}@{model.version}"
+    typer.echo(f"next: {command_line(root, 'score', name, 'PATH')}")
 
 
 def _lstm_rows(stability: "Stability", registered: int | None) -> Iterator[dict[str, Any]]:
@@ -327,46 +287,6 @@ def _lstm_rows(stability: "Stability", registered: int | None) -> Iterator[dict[
                 worst = "max" if key == "log_loss" else "min"
                 row[key] = cast("Any", spread["spread"][key])[worst if name == "worst" else name]
             yield row
-
-
-def limit_line(stability: "Stability") -> str | None:
-    """Return at which limit LSTMs still learnt, and what takes them further; None if none did."""
-    members = [member for seed in stability["seeds"] for member in seed["members"]]
-    limits = [member["limit"] for member in members if member["why"] == "still learning"]
-    if not limits:
-        return None
-    longest = json.dumps({"recipe": {"longest": 2 * max(limits)}})
-    return (
-        f"the LSTM of {len(limits)} of {len(stability['seeds'])} seeds still learnt at its limit "
-        f"of {max(limits):,} updates; {longest} in the file of --spec takes it further"
-    )
-
-
-def evidence_line(evidence: "FirstEvidence") -> str:
-    """Return the evidence for a first champion if test rows are few."""
-    from seqclass.monitoring.first_champion import words_of_rows
-
-    low, high = evidence["interval"]
-    return (
-        f"a first champion is judged by {words_of_rows(evidence)}, each answered by what had not "
-        f"learnt from it: balanced accuracy {evidence['balanced_accuracy']:.4f}, "
-        f"{1 - evidence['significance']:.0%} interval {low:.4f} to {high:.4f}"
-    )
-
-
-def unknown_line(metrics: "Metrics") -> str:
-    """Return how many test rows are answered with ``unknown``, and why."""
-    from seqclass.store.few_references import ambiguity_rule, too_few_references
-
-    why, right = metrics["unknown"], metrics["abstention"]["accuracy_answered"]
-    few = too_few_references(metrics["references"], metrics["decision"]["unfamiliar"])
-    rule = ambiguity_rule(metrics["decision"])
-    return (
-        f"unknown: {sum(why.values())} of {metrics['test_rows']} test rows; {why['ambiguous']} are "
-        f"ambiguous{f' ({rule})' if rule else ''}, {why['unfamiliar']} unfamiliar"
-        + ("" if right is None else f"; accuracy of those not ambiguous {right:.4f}")
-        + (f"; {few}" if few else "")
-    )
 
 
 def show_wrong(store: Root, ref: str, as_json: bool) -> None:
