@@ -1,17 +1,17 @@
 """Reader of Excel workbooks (.xlsx): a sheet is a table, long or wide.
 
-Its XML is checked before cells are built from it. A cell names its own place, and a reader fills
-every place before it: a few bytes can ask for billions of empty cells. A formula whose result was
-never stored would be read as an empty cell.
+A cell names its own place. The rows of openpyxl fill every place before it, so that a few bytes can
+ask for billions of empty cells, and they leave out a row that comes again. So cells are taken from
+its parser, and their places are checked before a row is made.
 """
 
 import re
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
-from itertools import zip_longest
-from typing import IO, Any
-from xml.parsers import expat
+from itertools import pairwise, zip_longest
+from typing import Any
 
 import pyarrow as pa
 
@@ -28,21 +28,12 @@ from seqclass.store.formats.table import (
 from seqclass.store.formats.widetext import wide_tables
 
 FIRST_ROW = 2
-LAST_ROW = 2**20
-"""The last row that a workbook can have."""
 ELEMENTS_PER_CELL = 3
 """Elements per cell: the cell, its value or text, and its share of the surrounding ones."""
-MAX_PARTS = 10_000
 MAX_OBJECTS = 2**16
 """Most elements of the parts that become large objects: names, styles, relations."""
-MAX_DEPTH = 64
-MAX_TEXT_BYTES = 2**20
-"""Most bytes of a row without the beginning of an element; a cell has at most 32,767 characters."""
-CHUNK_BYTES = 2**16
-SHEET, TEXTS, PLAIN = "worksheet", "sst", ("v", "t", "is", "f")
-OBJECTS = {"styleSheet", "workbook", "Types", "Relationships", "coreProperties", "Properties"}
 OBJECT_PARTS = re.compile(r"xl/(workbook|styles)\.xml|\[Content_Types\]\.xml|docProps/.*|.*\.rels")
-REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
+CHUNK_BYTES = 2**20
 
 
 def read_workbook(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
@@ -65,14 +56,26 @@ def _check_size(path: str, limits: Limits) -> None:
             "install sequence-classification[excel], or save the sheet as CSV",
         )  # fmt: skip
     check_directory(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            limits.check(path, "whole_bytes", size, "of a workbook")
-            limits.check_ratio(path, size)
-            check_markup(path, archive, limits)
-    except zipfile.BadZipFile as error:
-        raise refusal(path, "an Excel workbook", str(error), "save it again as .xlsx") from error
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+        limits.check(path, "whole_bytes", size, "of a workbook")
+        limits.check_ratio(path, size)
+        for name in archive.namelist():
+            with archive.open(name) as part:
+                chunks = iter(partial(part.read, CHUNK_BYTES), b"")
+                n_elements = sum(chunk.count(b"<") - chunk.count(b"</") for chunk in chunks)
+            if OBJECT_PARTS.fullmatch(name) and n_elements > MAX_OBJECTS:
+                expected = f"at most {MAX_OBJECTS:,} elements in {name}"
+                raise refusal(path, expected, f"{n_elements:,}", "save it again as .xlsx")
+            _check_cells(path, n_elements // ELEMENTS_PER_CELL, limits)
+
+
+def _check_cells(path: str, n_cells: int, limits: Limits) -> None:
+    if n_cells > (most := limits.sheet_cells):
+        raise refusal(
+            path, f"at most {most:,} cells in a sheet, empty ones between them included", "more",
+            f"save the sheet as CSV, or if you trust the file, say --limit sheet_cells={8 * most}",
+        )  # fmt: skip
 
 
 def read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
@@ -92,32 +95,63 @@ def _read_sheet(path: str, names: ColumnNames, limits: Limits) -> pa.Table:
 
     book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
     try:
-        filled = {sheet.title: sheet for sheet in book.worksheets if next(_rows(sheet), None)}
+        sheets = {sheet.title: _rows(path, sheet, limits) for sheet in book.worksheets}
+        headers = {title: header for title, rows in sheets.items() if (header := next(rows, None))}
         title = names.sheet
-        if title is None and len(filled) != 1:
+        if title is None and len(headers) != 1:
             raise refusal(
-                path, "one sheet with cells", ", ".join(map(repr, filled)) or "none",
+                path, "one sheet with cells", ", ".join(map(repr, headers)) or "none",
                 "say which with --sheet NAME",
             )  # fmt: skip
-        if title is not None and title not in filled:
+        if title is not None and title not in headers:
             raise refusal(
-                path, f"a sheet {title!r}", ", ".join(map(repr, filled)) or "none",
+                path, f"a sheet {title!r}", ", ".join(map(repr, headers)) or "none",
                 "correct --sheet",
             )  # fmt: skip
-        sheet = filled[title] if title else next(iter(filled.values()))
-        rows = _rows(sheet)
-        header = ["" if cell is None else str(cell).strip() for cell in next(rows, ())]
-        limits.check(path, "channels", len(header))
-        columns = [list(column) for column in zip_longest(header, *rows)]
+        [title] = [title] if title else headers
+        header = ["" if cell is None else str(cell).strip() for cell in headers[title]]
+        columns = [list(column) for column in zip_longest(header, *sheets[title])]
         return _table(path, [c[0] or "" for c in columns], [c[1:] for c in columns])
     finally:
         book.close()
 
 
-def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
+def _rows(path: str, sheet: Any, limits: Limits) -> Iterator[list[Any]]:
     """Yield the cells of non-empty rows; the sheet's declared size is ignored."""
-    sheet.reset_dimensions()
-    return (row for row in sheet.iter_rows(values_only=True) if any(c is not None for c in row))
+    from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
+
+    class Parser(WorkSheetParser):  # type: ignore[misc]
+        def parse_cell(self, element: Any) -> Any:
+            has_formula = element.find(FORMULA_TAG) is not None and element.get("t") != "str"
+            if has_formula and not (element.findtext(VALUE_TAG) or "").strip():
+                place = element.get("r") or f"row {self.row_counter}, column {self.col_counter + 1}"
+                raise refusal(
+                    path, "the result of every formula", f"none in {place}",
+                    "open it in a spreadsheet program and save it there",
+                )  # fmt: skip
+            return super().parse_cell(element)
+
+    book, before, n_rows, widest = sheet.parent, 0, 0, 0
+    with sheet._get_source() as source:
+        parser = Parser(
+            source, sheet._shared_strings, data_only=True, epoch=book.epoch,
+            date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        for number, cells in parser.parse():
+            places = [0, *(cell["column"] for cell in cells)]
+            if number <= before or any(a >= b for a, b in pairwise(places)):
+                raise refusal(
+                    path, "every row and cell once, in order", f"another order at row {number}",
+                    "save it again as .xlsx",
+                )  # fmt: skip
+            before, n_rows, widest = number, n_rows + bool(cells), max(widest, places[-1])
+            limits.check(path, "channels", places[-1] - 1, f"(a cell in column {places[-1]})")
+            _check_cells(path, n_rows * widest, limits)
+            row = [None] * places[-1]
+            for cell in cells:
+                row[cell["column"] - 1] = cell["value"]
+            if any(value is not None for value in row):
+                yield row
 
 
 def _table(path: str, header: list[str], columns: list[list[Any]]) -> pa.Table:
@@ -136,145 +170,3 @@ def _table(path: str, header: list[str], columns: list[list[Any]]) -> pa.Table:
                 path, f"dates or numbers in column {name!r}", "times of a day", "add the date"
             )
     return pa.Table.from_arrays(arrays, names=header)
-
-
-def check_markup(path: str, archive: zipfile.ZipFile, limits: Limits) -> None:
-    """Refuse a workbook whose cells are too many, or at places that no table has."""
-    members = archive.infolist()
-    if len(members) > MAX_PARTS:
-        raise refusal(path, f"at most {MAX_PARTS:,} parts", f"{len(members):,}", "save it again")
-    for member in members:
-        with archive.open(member) as content:
-            _Part(path, member.filename, limits).check(content)
-
-
-class _Part:
-    """One member of the archive; if it is no XML, the reader reports that."""
-
-    def __init__(self, path: str, name: str, limits: Limits) -> None:
-        self.path, self.name, self.limits = path, name, limits
-        self.most = 0
-        self.elements = self.depth = self.row = self.column = self.rows = self.widest = 0
-        self.is_known = self.is_filled = False
-        self.open_formula, self.has_text = "", False
-        self.parser = expat.ParserCreate()
-        self.parser.StartDoctypeDeclHandler = self._refuse_doctype
-        self.parser.StartElementHandler = self._begin_root
-
-    def check(self, content: IO[bytes]) -> None:
-        """Parse the part to its end, or until it is clear that no reader loads it."""
-        seen, quiet_bytes = 0, 0
-        try:
-            while chunk := content.read(CHUNK_BYTES):
-                self.parser.Parse(chunk)
-                if self.is_known and not self.most:
-                    return
-                quiet_bytes = 0 if self.elements > seen else quiet_bytes + len(chunk)
-                seen = self.elements
-                if quiet_bytes > MAX_TEXT_BYTES:
-                    self._refuse(f"texts of at most {MAX_TEXT_BYTES:,} bytes", "a longer one")
-            self.parser.Parse(b"", True)
-        except expat.ExpatError:
-            return
-
-    def _refuse_doctype(self, *_: object) -> None:
-        self._refuse("no document type declaration", "one")
-
-    def _begin_root(self, name: str, _: dict[str, str]) -> None:
-        """Decide what is counted: nothing in parts that no reader loads."""
-        name, self.is_known, self.elements = _local(name), True, 1
-        if name in (SHEET, TEXTS):
-            self.most = ELEMENTS_PER_CELL * self.limits.sheet_cells
-        elif name in OBJECTS or OBJECT_PARTS.fullmatch(self.name):
-            self.most = MAX_OBJECTS
-        begin = self._begin_in_sheet if name == SHEET else self._begin
-        self.parser.StartElementHandler = begin if self.most else None
-        end = self._end_in_sheet if name == SHEET else self._end
-        self.parser.EndElementHandler = end if self.most else None
-
-    def _begin(self, _: str, __: dict[str, str]) -> None:
-        self.elements += 1
-        self.depth += 1
-        if self.elements > self.most or self.depth > MAX_DEPTH:
-            self._refuse_many()
-
-    def _end(self, _: str) -> None:
-        self.depth -= 1
-
-    def _begin_in_sheet(self, name: str, attributes: dict[str, str]) -> None:
-        self._begin(name, attributes)
-        if name not in PLAIN:
-            name = _local(name)
-        if name == "c":
-            self._begin_cell(attributes.get("r"))
-            self.has_text = attributes.get("t") == "str"
-        elif name == "row":
-            self._begin_row(attributes.get("r"))
-        elif name == "f" and not self.has_text:
-            self.open_formula = f"row {self.row}, column {self.column}"
-        elif name == "v" and self.open_formula:
-            self.parser.CharacterDataHandler = self._see_result
-
-    def _see_result(self, text: str) -> None:
-        if text.strip():
-            self.open_formula, self.parser.CharacterDataHandler = "", None
-
-    def _end_in_sheet(self, name: str) -> None:
-        self._end(name)
-        if self.open_formula and _local(name) == "c":
-            self._refuse(
-                "the result of every formula", f"none in {self.open_formula}",
-                "open it in a spreadsheet program and save it there",
-            )  # fmt: skip
-
-    def _begin_row(self, reference: str | None) -> None:
-        row = self.row + 1 if reference is None else _number(reference)
-        if not self.row < row <= LAST_ROW:
-            self._refuse_place("row", reference, f"{self.row + 1:,} to {LAST_ROW:,}")
-        self.row, self.column, self.is_filled = row, 0, False
-
-    def _begin_cell(self, reference: str | None) -> None:
-        column = self.column + 1 if reference is None else _column(reference)
-        if column <= self.column:
-            self._refuse_place("cell", reference, "to the right of the one before it")
-        self.limits.check(self.path, "channels", column - 1, f"(a cell in column {column})")
-        self.column, self.widest = column, max(self.widest, column)
-        self.rows += not self.is_filled
-        self.is_filled = True
-        if self.rows * self.widest > self.limits.sheet_cells:
-            self._refuse_many()
-
-    def _refuse_many(self) -> None:
-        if self.depth > MAX_DEPTH:
-            self._refuse(f"at most {MAX_DEPTH} elements in each other", "more")
-        if self.most == MAX_OBJECTS:
-            self._refuse(f"at most {MAX_OBJECTS:,} elements", "more")
-        most = self.limits.sheet_cells
-        self._refuse(
-            f"at most {most:,} cells in a sheet, empty ones between them included", "more",
-            f"save the sheet as CSV, or if you trust the file, say --limit sheet_cells={8 * most}",
-        )  # fmt: skip
-
-    def _refuse_place(self, what: str, reference: str | None, where: str) -> None:
-        self._refuse(f"a {what} {where}", repr((reference or "none")[:20]))
-
-    def _refuse(self, expected: str, got: str, cure: str = "save it again as .xlsx") -> None:
-        raise refusal(self.path, f"{expected} (in {self.name[:80]})", got, cure)
-
-
-def _local(name: str) -> str:
-    """Return a name without its namespace's prefix."""
-    return name.rpartition(":")[2]
-
-
-def _number(reference: str) -> int:
-    return int(reference) if re.fullmatch(r"[0-9]{1,7}", reference) else 0
-
-
-def _column(reference: str) -> int:
-    """Return a cell's column number by its reference, such as 28 for ``AB7``; 0 if invalid."""
-    match = REFERENCE.fullmatch(reference)
-    number = 0
-    for letter in match[1].upper() if match else "":
-        number = 26 * number + ord(letter) - 64
-    return number

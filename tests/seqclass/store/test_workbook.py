@@ -1,4 +1,4 @@
-"""Workbooks: a sheet is a table; XML that asks for more is refused before a cell is built."""
+"""Workbooks: a sheet is a table; what asks for more cells than it has is refused."""
 
 import zipfile
 from datetime import datetime, time
@@ -76,18 +76,19 @@ def test_a_sheet_that_is_no_table_is_refused_with_the_cure(
 
 
 FAR = {
-    "row": ('<row r="900000000000"><c><v>1</v></c></row>', "expected a row 2 to 1,048,576"),
-    "row in a cell": ('<row r="5"><c r="ZZZZ5"><v>1</v></c></row>', "expected a cell to the right"),
+    "row in a cell": ('<row r="5"><c r="ZZZZ5"><v>1</v></c></row>', "an Excel workbook"),
     "column": ('<row><c r="XFD2"><v>1</v></c></row>', "at most 4,096 channels"),
-    "row twice": ('<row r="4"/><row r="4"/>', "expected a row 5 to"),
-    "cell before": ('<row r="4"><c r="B4"/><c r="A4"/></row>', "expected a cell to the right"),
-    "number that is none": ('<row r="1e3"/>', "expected a row 2 to"),
-    "digits": (f'<row r="{"9" * 6000}"/>', "expected a row 2 to"),
+    "row twice": ('<row r="4"/><row r="4"/>', "every row and cell once, in order"),
+    "row before": ('<row r="4"/><row r="3"/>', "another order at row 3"),
+    "cell before": ('<row r="4"><c r="B4"/><c r="A4"/></row>', "another order at row 4"),
+    "cell twice": ('<row><c r="A2"/><c r="A2"/></row>', "another order at row 2"),
+    "number that is none": ('<row r="one"/>', "an Excel workbook"),
+    "digits": (f'<row r="{"9" * 6000}"/>', "an Excel workbook"),
     "wide rows": ('<row><c r="DZZ2"/></row><row><c/></row>', "--limit sheet_cells=32000"),
     "cells": (f"<row>{'<c/>' * 1000}</row>" * 4, "sheet_cells="),
-    "elements": (f"<row><c>{'<v/>' * (ELEMENTS_PER_CELL * 4000)}</c></row>", "sheet_cells="),
-    "text": (f"<row><c><v>{'1' * 2**21}</v></c></row>", "texts of at most 1,048,576 bytes"),
-    "depth": ("<row><c><v>" + "<v>" * 100, "at most 64 elements in each other"),
+    "elements": (f"<row><c>{'<v/>' * (ELEMENTS_PER_CELL * 4002)}</c></row>", "sheet_cells="),
+    "text": (f"<row><c><v>{'1' * 2**21}</v></c></row>", "an Excel workbook"),
+    "depth": ("<row><c><v>" + "<v>" * 100, "an Excel workbook"),
 }
 
 
@@ -104,8 +105,8 @@ def test_other_parts_have_limits_too(tmp_path: Path) -> None:
     styles = f"<styleSheet><cellXfs>{'<xf/>' * MAX_OBJECTS}</cellXfs></styleSheet>"
     entity = '<!DOCTYPE a [<!ENTITY a "aaaa">]>' + sheet("<row><c><v>&a;</v></c></row>")
     for parts, says in (
-        ({"xl/styles.xml": styles}, "at most 65,536 elements"),
-        ({SHEET: entity}, "no document type"),
+        ({"xl/styles.xml": styles}, "at most 65,536 elements in xl/styles.xml"),
+        ({SHEET: entity}, "an Excel workbook"),
     ):
         with pytest.raises(RefusalError, match=says):
             read(write_book(tmp_path / "a.xlsx", parts))
@@ -130,6 +131,13 @@ def test_a_sheet_that_lies_about_its_size_is_read_as_it_is(tmp_path: Path) -> No
         content = sheet(rows, f'<dimension ref="{size}"/>')
         table = read(write_book(tmp_path / f"{n}.xlsx", {SHEET: content}))
         assert table["x"].to_pylist() == [[0.0, 2.0, 1.0]]
+
+
+def test_far_rows_cost_no_more_than_near_ones(tmp_path: Path) -> None:
+    names = '<c t="inlineStr"><is><t>s</t></is></c><c t="inlineStr"><is><t>p</t></is></c>'
+    rows = "".join(f'<row r="{n}">{names}<c r="C{n}"><v>{n}</v></c></row>' for n in (9, 2**40))
+    table = read(write_book(tmp_path / "a.xlsx", {SHEET: sheet(rows)}), Limits(sheet_cells=100))
+    assert table["x"].to_pylist() == [[9.0, 2.0**40]]
 
 
 def test_rows_of_other_widths_are_one_table(tmp_path: Path) -> None:
