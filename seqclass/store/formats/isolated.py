@@ -8,13 +8,13 @@ import errno
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from multiprocessing import connection
 from typing import Any, Self
 
 import pyarrow as pa
@@ -31,7 +31,6 @@ from seqclass.store.formats.table import refusal
 COMMAND = ["-P", "-m", "seqclass.store.formats.reader_process"]
 START_S = 120.0
 """Seconds within which the process must start, even on a busy machine."""
-PIECE_BYTES = 2**20
 SETTINGS = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "OMP_NUM_THREADS": "1",
@@ -87,7 +86,7 @@ class IsolatedReader:
             request = {**options, "paths": group, "serial": serial, "wanted": "rows"}
             for reply, process in self._replies(request, limits):
                 if "table" in reply:
-                    yield self._passed_on(group[0], process.table(reply["table"]), records)
+                    yield self._passed_on(group[0], process.table(), records)
                 serial = reply.get("done", serial)
         if not self._listener.takes_unsure:
             for facts in all_facts():
@@ -115,7 +114,7 @@ class IsolatedReader:
         """Yield the labels of one file as ``read_label_file`` does; at least one table."""
         for reply, process in self._replies(_request(path, ColumnNames(), "labels"), limits):
             if "table" in reply:
-                yield process.table(reply["table"])
+                yield process.table()
 
     def _replies(
         self, request: dict[str, Any], limits: Limits
@@ -126,13 +125,7 @@ class IsolatedReader:
         if self._process is None:
             self._process = _Process()
         try:
-            self._process.ask(
-                {
-                    **request,
-                    "limits": asdict(limits),
-                },
-                seconds,
-            )
+            self._process.ask({**request, "limits": asdict(limits)}, seconds)
             while not is_answered:
                 reply = self._process.reply()
                 is_answered = not reply.keys() & {"table", "understood", "progress"}
@@ -181,22 +174,22 @@ class _Process:
 
     def __init__(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
-        self._socket, its_own = socket.socketpair()
+        self._pipe, its_own = connection.Pipe()
         with its_own:
+            handle = its_own.fileno()
             self._popen = subprocess.Popen(  # noqa: S603 - the project's own words
-                [sys.executable, *COMMAND], stdin=its_own.fileno(), stdout=its_own.fileno(),
-                stderr=self._errors, start_new_session=True, env={**os.environ, **SETTINGS},
+                [sys.executable, *COMMAND, str(handle)], stdin=subprocess.DEVNULL,
+                stdout=self._errors, stderr=self._errors, pass_fds=[handle],
+                start_new_session=True, env={**os.environ, **SETTINGS},
             )  # fmt: skip
         self._left_s, self._is_ready = START_S, False
-        self._buffer = bytearray()
 
     def ask(self, request: dict[str, Any], seconds: float) -> None:
         """Send a request, with the seconds that its answers may take."""
         if not self._is_ready:
             self._wait_until_ready()
         self._left_s = seconds
-        self._socket.settimeout(seconds)
-        self._socket.sendall(json.dumps(request).encode() + b"\n")
+        self._pipe.send_bytes(json.dumps(request).encode())
 
     def _wait_until_ready(self) -> None:
         """Wait for the process to start; OSError if it does not, since that is no file's fault."""
@@ -208,38 +201,25 @@ class _Process:
         self._is_ready = True
 
     def reply(self) -> dict[str, Any]:
-        """Return the next line that the process has written."""
-        while (end := self._buffer.find(b"\n")) < 0:
-            self._buffer += self._received(PIECE_BYTES)
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
-        return dict(json.loads(line))
+        """Return the next answer of the process."""
+        return dict(json.loads(self._received()))
 
-    def table(self, n_bytes: int) -> pa.Table:
-        """Return the table that follows a line, in so many bytes."""
-        with pa.ipc.open_stream(self._content(n_bytes)) as stream:
+    def table(self) -> pa.Table:
+        """Return the table that follows the answer which announces it."""
+        with pa.ipc.open_stream(self._received()) as stream:
             return stream.read_all()
 
-    def _content(self, n_bytes: int) -> pa.Buffer:
-        content = bytearray(n_bytes)
-        have = min(n_bytes, len(self._buffer))
-        content[:have] = self._buffer[:have]
-        del self._buffer[:have]
-        while have < n_bytes:
-            piece = self._received(min(n_bytes - have, PIECE_BYTES))
-            content[have : have + len(piece)] = piece
-            have += len(piece)
-        return pa.py_buffer(content)
-
-    def _received(self, n_bytes: int) -> bytes:
-        """Return some bytes; TimeoutError if all waiting together takes too long."""
+    def _received(self) -> bytes:
+        """Return the next message; TimeoutError if all waiting together takes too long."""
         before_s = time.monotonic()
-        self._socket.settimeout(max(self._left_s, 0.001))
-        piece = self._socket.recv(n_bytes)
+        if not self._pipe.poll(max(self._left_s, 0)):
+            raise TimeoutError
+        try:
+            message = self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            raise _EndedError(self._how_it_ended()) from None
         self._left_s -= time.monotonic() - before_s
-        if not piece:
-            raise _EndedError(self._how_it_ended())
-        return piece
+        return message
 
     def _how_it_ended(self) -> str:
         code = self._popen.wait()
@@ -254,5 +234,5 @@ class _Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
-        self._socket.close()
+        self._pipe.close()
         self._errors.close()

@@ -1,7 +1,8 @@
 """The process that reads files for ``IsolatedReader``.
 
-It takes requests in JSON, one per line, and answers each with lines of JSON; a line that announces
-a table is followed by its bytes, as an Arrow stream. It ends when its input is closed.
+It takes requests in JSON at a pipe, whose number is its argument, and answers each in JSON; an
+answer that announces a table is followed by it, as an Arrow stream. It ends when the pipe is
+closed.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
+from multiprocessing import connection
 from threading import Thread
 from typing import Any
 
@@ -37,21 +39,18 @@ LOOK_S = 1.0
 
 
 def main() -> None:
-    """Answer the requests on standard input; output that a library prints is kept apart."""
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    """Answer the requests that come at the pipe."""
+    pipe = connection.Connection(int(sys.argv[1]))
     warnings.simplefilter("ignore")
     _leave_pandas_out()
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    before = _data_bytes()
-    with contextlib.suppress(BrokenPipeError):
-        replies.write(b"{}\n")
-        replies.flush()
-        for line in sys.stdin.buffer:
-            request = json.loads(line)
+    before, send = _data_bytes(), partial(_send, pipe)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        send({})
+        while True:
+            request = json.loads(pipe.recv_bytes())
             limits = Limits(**request["limits"])
             _limit_memory(before + limits.memory_bytes)
-            send = partial(_send, replies)
             for reply, content in _answers(request, limits, send):
                 send(reply, content)
 
@@ -75,11 +74,12 @@ def _leave_pandas_out() -> None:
     sys.meta_path.remove(_NoPandas)
 
 
-def _send(replies: Any, reply: dict[str, Any], content: Any = None) -> None:
-    replies.write(json.dumps(reply).encode() + b"\n")
+def _send(
+    pipe: connection.Connection, reply: dict[str, Any], content: pa.Buffer | None = None
+) -> None:
+    pipe.send_bytes(json.dumps(reply).encode())
     if content is not None:
-        replies.write(content)
-    replies.flush()
+        pipe.send_bytes(content)
 
 
 def _answers(
@@ -100,8 +100,7 @@ def _answers(
                 yield {"understood": understood(path, names, limits)}, None
         else:
             for table in _tables(request, reading):
-                content = _stream(table)
-                yield {"table": content.size}, content
+                yield {"table": len(table)}, _stream(table)
         yield {"done": next(serial)}, None
     except RefusalError as error:
         is_memory = isinstance(error.__cause__, MemoryError)
