@@ -2,7 +2,6 @@
 Networks")."""
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 COLDEST, HOTTEST = 1e-3, 20.0
@@ -22,6 +21,8 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     infinite confidence (Krichevsky and Trofimov 1981; Platt 1999 smooths targets likewise). y:
     class codes ``(n,)``.
     """
+    from scipy.optimize import minimize_scalar
+
     chance = half_a_row(len(y))
 
     def loss(log_temperature: float) -> float:

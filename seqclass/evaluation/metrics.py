@@ -2,12 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array
-from scipy.stats import bootstrap
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.calibration import calibration_error, reliability_table
@@ -21,6 +18,9 @@ from seqclass.evaluation.intervals import (
     resampled_sums,
     widened,
 )
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 FLOOR = 1e-7
 HIGHEST = -math.log(FLOOR)
@@ -124,6 +124,8 @@ def score_predictions(
     probabilities: np.ndarray, truth: Truth, seed: int, rule: Decision = LARGEST
 ) -> FullScores:
     """Return all scores of ``probabilities (n, classes)``, with bootstrapped 95% intervals."""
+    from sklearn.metrics import confusion_matrix
+
     y, classes, groups = truth
     codes = np.arange(len(classes))
     guessed = predict_labels(probabilities, rule)
@@ -154,6 +156,8 @@ def class_scores(
     guessed: np.ndarray, y: np.ndarray, classes: Sequence[str]
 ) -> dict[str, ClassScores]:
     """Return precision, recall and F1 of each class, by guessed and true class codes ``(n,)``."""
+    from sklearn.metrics import precision_recall_fscore_support
+
     arrays = precision_recall_fscore_support(
         y, guessed, labels=np.arange(len(classes)), zero_division=0.0
     )
@@ -192,8 +196,10 @@ def score_intervals(
     return dict(zip(SCORES, intervals.tolist(), strict=True))
 
 
-def class_counts(y: np.ndarray, guessed: np.ndarray, n_classes: int) -> csr_array:
+def class_counts(y: np.ndarray, guessed: np.ndarray, n_classes: int) -> "csr_array":
     """Return what answers ``(n,)`` add to the counts of ``count_scores``, ``(n, 3 classes)``."""
+    from scipy.sparse import coo_array
+
     row, right = np.arange(len(y)), np.flatnonzero(y == guessed)
     rows = np.concatenate([right, row, row])
     columns = np.concatenate([y[right], n_classes + y, 2 * n_classes + guessed])
@@ -226,6 +232,8 @@ def _over_present(values: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def _loss_interval(losses: np.ndarray, seed: int, groups: np.ndarray | None) -> list[float]:
+    from scipy.stats import bootstrap
+
     mean = float(losses.mean())
     if np.ptp(losses) == 0:
         ends = np.array([mean, mean])

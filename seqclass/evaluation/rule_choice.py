@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import beta
 
 from seqclass.evaluation.decisions import (
     LARGEST,
@@ -113,6 +112,8 @@ def fit_threshold(
     confidence: ``(n,)``; right: True for the right answers ``(n,)``; draws: the share of an
     independent draw ``(n,)`` that each row is.
     """
+    from scipy.stats import beta
+
     order = np.argsort(-confidence, kind="stable")
     values, wrong = confidence[order], ~right[order]
     errors, answered = np.cumsum(draws[order] * wrong), np.cumsum(draws[order])

@@ -10,7 +10,6 @@ for all comparisons (Holm 1979), so that neither many numbers nor many rows caus
 import warnings
 
 import numpy as np
-from scipy.stats import chi2_contingency, ks_2samp, wasserstein_distance
 from typing_extensions import TypedDict
 
 from seqclass.monitoring.retrain_spec import DriftSpec
@@ -89,6 +88,8 @@ def two_samples(old: np.ndarray, new: np.ndarray) -> tuple[float, float]:
 
     Both are in [0, 1]; the p-value is asymptotic where the exact one can't be computed.
     """
+    from scipy.stats import ks_2samp
+
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "ks_2samp: Exact", RuntimeWarning)
         result = ks_2samp(old, new)
@@ -100,6 +101,8 @@ def compare_numbers(name: str, old: np.ndarray, new: np.ndarray) -> DriftRow:
 
     ``distance`` is the Wasserstein distance in standard deviations of the old rows.
     """
+    from scipy.stats import wasserstein_distance
+
     old, new = old[np.isfinite(old)], new[np.isfinite(new)]
     if not len(old) or not len(new):
         return _nothing_told(name, "numbers")
@@ -124,6 +127,8 @@ def compare_counts(name: str, old: dict[str, int], new: dict[str, int]) -> Drift
 
     ``shift`` is the share of rows that would have to change class (the total variation distance).
     """
+    from scipy.stats import chi2_contingency
+
     names = sorted({*old, *new})
     counts = np.array([[side.get(key, 0) for key in names] for side in (old, new)], dtype=float)
     counts = counts[:, counts.sum(axis=0) > 0]

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import beta
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.intervals import AT_ONCE, shares_of_draws
@@ -252,6 +251,8 @@ def _interval(
     lower end is that of the next whole number of right ones: a group with nine right rows of ten is
     as unlikely by chance as one with ten, if they are right together.
     """
+    from scipy.stats import beta
+
     n = len(counts) ** 2 / (1 / counts).sum()
     right, tail = recall * n, significance / 2
     sure = min(math.ceil(right - 1e-9), n) if are_groups else right

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import hstack
-from scipy.stats import binom
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.intervals import Counted, bootstrap_intervals, count_kinds
@@ -90,6 +88,8 @@ def flip_tail(nets: np.ndarray) -> float:
 
     Without groups, all are 1, 0 or -1, and the chance is that of the binomial distribution.
     """
+    from scipy.stats import binom
+
     chances = np.ones(1)
     for size, n in zip(*np.unique(np.abs(nets[nets != 0]), return_counts=True), strict=True):
         part = np.zeros(size * n + 1)
@@ -100,6 +100,8 @@ def flip_tail(nets: np.ndarray) -> float:
 
 def _interval(answers: PairedPredictions, n_classes: int, seed: int) -> list[float]:
     """Return the bootstrapped 95% interval of the difference of macro F1."""
+    from scipy.sparse import hstack
+
     y, old, new = (
         side.astype(np.int64) for side in (answers.truth, answers.champion, answers.challenger)
     )

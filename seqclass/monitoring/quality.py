@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from scipy.stats import fisher_exact
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.intervals import wilson
@@ -44,6 +43,8 @@ def quality_change(before: Hits, now: Hits, significance: float, least: float) -
     ``drop`` has a 95% interval (Newcombe 1998, method 10). It counts if it is significant by
     Fisher's exact one-sided test and not below ``least``.
     """
+    from scipy.stats import fisher_exact
+
     table = [[hits.right, hits.rows - hits.right] for hits in (before, now)]
     p_value = float(fisher_exact(table, "greater").pvalue)
     drop = before.share - now.share

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from seqclass.training.group_splits import rebalance
 
@@ -21,9 +19,11 @@ class Keys(NamedTuple):
 
 def _places(keys: Keys, seed: int) -> np.ndarray:
     """Return the hash of each distinct key, in [0, 1)."""
+    from pandas.util import hash_array  # takes 0.2 s, which whoever splits nothing would pay
+
     parts = (np.array(names, dtype=object) for names in keys.names)
     key = f"{seed:016d}"
-    hashes = [pd.util.hash_array(part, hash_key=key, categorize=False) / 2.0**64 for part in parts]
+    hashes = [hash_array(part, hash_key=key, categorize=False) / 2.0**64 for part in parts]
     return np.concatenate(hashes)
 
 
@@ -97,6 +97,8 @@ def _held_parts(
     y: np.ndarray, groups: np.ndarray | None, fraction: float, seed: int
 ) -> list[np.ndarray]:
     """Return the rows that each fold holds back, whatever is left of their classes."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     n_folds = _folds(y, groups, fraction)
     splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():

@@ -195,9 +195,16 @@ def test_a_command_imports_no_more_than_it_needs(root: Root) -> None:
     } == {}
 
 
-def test_tables_are_read_without_what_recordings_need() -> None:
-    script = "import sys, seqclass.store.formats.reader_process; print(*sys.modules)"
+@pytest.mark.parametrize(
+    ("module", "unused"),
+    [
+        ("seqclass.store.formats.reader_process", {"scipy", "soundfile", "soxr", "swift_f0"}),
+        ("seqclass.flows.steps", {"pandas", "scipy.stats", "sklearn", "tensorflow"}),
+    ],
+)
+def test_who_reads_a_table_or_starts_a_flow_imports_no_more(module: str, unused: set[str]) -> None:
     process = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=REPOSITORY
-    )
-    assert set(process.stdout.split()) & {"scipy", "soundfile", "soxr", "swift_f0"} == set()
+        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"],
+        capture_output=True, text=True, check=True, cwd=REPOSITORY,
+    )  # fmt: skip
+    assert set(process.stdout.split()) & unused == set()
