@@ -38,7 +38,7 @@ from seqclass.flows.service.worker import is_worker
 from seqclass.pipeline.promote import roll_back
 from seqclass.store.datasets import open_dataset, write_dataset
 from seqclass.store.locks import is_locked
-from seqclass.store.log import next_turn, read_decisions
+from seqclass.store.log import next_turn
 from seqclass.store.manifests import ModelDescription, RetrainingRecord
 from seqclass.store.models import Model, commit_model, read_model
 from seqclass.store.registry import MoveReason, move_champion, previous_champion
@@ -46,6 +46,7 @@ from seqclass.store.retrainings import RETRAINING, retrainings_of
 from seqclass.store.root import MANIFEST, Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.store.staging import staging
+from tests.support.stored import read_decisions
 
 DAYS, BUSY = 7, 40
 ROWS, NEW_ROWS, STEPS = 150, 60, 12

@@ -167,11 +167,6 @@ def read_log(
     return [entry.record for entry in entries_of(root, name, bad, kind)]
 
 
-def read_decisions(root: Root, name: str) -> list[LogEntry]:
-    """Return the sound entries of a model's log but for registrations of versions."""
-    return [entry for entry in read_log(root, name) if entry["what"] != REGISTER]
-
-
 def entries_of(
     root: Root, name: str, bad: Damages | None = None, kind: str = MODELS
 ) -> list[Entry]:

@@ -24,7 +24,6 @@ from seqclass.flows.service.processes import marked, runs
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import dataset_versions, open_dataset
 from seqclass.store.locks import is_locked
-from seqclass.store.log import read_decisions
 from seqclass.store.manifests import SeedManifest
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import RETRAINING, read_attempt, retrainings_of
@@ -35,6 +34,7 @@ from tests.support.arrivals import drop, rows
 from tests.support.candidates import make_candidate, register_champion
 from tests.support.databases import DATABASES, server_database
 from tests.support.service import Up, with_database
+from tests.support.stored import read_decisions
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]

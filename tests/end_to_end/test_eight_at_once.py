@@ -15,13 +15,13 @@ import pytest
 
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import committed_versions, open_dataset
-from seqclass.store.log import next_turn, read_decisions, read_log
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import Root, open_root
 from tests.support.deeds import DATASET, DEEDS, FIRST_VERSIONS, MODEL
 from tests.support.places import NOW, REPOSITORY
-from tests.support.stored import store_series, store_version
+from tests.support.stored import read_decisions, store_series, store_version
 
 SECONDS = float(os.environ.get("SEQCLASS_AT_ONCE_S", "15"))
 PROCESSES = 8

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from seqclass.store.log import read_decisions
 from seqclass.store.models import load_keras
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import commit_retraining, retrainings_of
@@ -12,7 +11,7 @@ from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.places import NOW
-from tests.support.stored import DECIDED, store_champion, store_version
+from tests.support.stored import DECIDED, read_decisions, store_champion, store_version
 
 
 @pytest.fixture

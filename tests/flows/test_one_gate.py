@@ -15,14 +15,21 @@ from seqclass.pipeline.promote import promote
 from seqclass.pipeline.training import train
 from seqclass.policies import apply_training_policy, present_verdict, set_policy
 from seqclass.store.approvals import open_question
-from seqclass.store.log import read_decisions, read_log
+from seqclass.store.log import read_log
 from seqclass.store.models import model_versions
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
 from seqclass.training.spec import ChampionLimits, TrainingSpec
 from tests.support.commands import Command
 from tests.support.evidence import WORSE, stored
-from tests.support.stored import QUICK, SCORES, store_champion, store_series, store_version
+from tests.support.stored import (
+    QUICK,
+    SCORES,
+    read_decisions,
+    store_champion,
+    store_series,
+    store_version,
+)
 
 KNOWN = {"dataset": "datasets/toy@0", "metrics": SCORES, "spec": {"split_seed": 3}}
 HIGH = RetrainSpec(gate=GateSpec(floor=0.95))

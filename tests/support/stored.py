@@ -15,8 +15,9 @@ from seqclass.inference.prediction import REFERENCES
 from seqclass.pipeline.replicas import train_and_store
 from seqclass.row_split import select_rows
 from seqclass.store.datasets import Dataset, write_dataset
-from seqclass.store.log import next_turn
+from seqclass.store.log import next_turn, read_log
 from seqclass.store.models import Model, commit_model
+from seqclass.store.record_types import LogEntry
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import MANIFEST, Root, sha256_of
 from seqclass.store.rows import from_dense
@@ -176,3 +177,8 @@ def register(dataset: Dataset, **more: object) -> Iterator[Model]:
             with root.fs.open(f"{workspace}/{REFERENCES}", "wb") as file:
                 pq.write_table(references, file)
             yield commit_model(root, workspace, "toy", description, NOW)
+
+
+def read_decisions(root: Root, name: str) -> list[LogEntry]:
+    """Return the sound entries of a model's log but for registrations of versions."""
+    return [entry for entry in read_log(root, name) if entry["what"] != REGISTER]

@@ -20,7 +20,7 @@ from seqclass.pipeline.promote import promote
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import actor, read_decisions, read_log
+from seqclass.store.log import actor, read_log
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
 from seqclass.store.registry import champion_of
@@ -34,7 +34,7 @@ from seqclass.store.root import Root
 from seqclass.training.spec import TrainingSpec
 from tests.support.evidence import stored
 from tests.support.places import NOW
-from tests.support.stored import SCORES, make_champion, store_version
+from tests.support.stored import SCORES, make_champion, read_decisions, store_version
 from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store_two
 
 DAY = RetrainSpec(approval=True, approval_s=86400)

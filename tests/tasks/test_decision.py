@@ -17,7 +17,7 @@ from seqclass.pipeline.compare import verdict_of
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import read_decisions, read_log
+from seqclass.store.log import read_log
 from seqclass.store.registry import champion_of
 from seqclass.store.retrainings import (
     SUSPECTS,
@@ -28,6 +28,7 @@ from seqclass.tasks.events import announce
 from tests.support.events import events_of
 from tests.support.evidence import evidence
 from tests.support.places import NOW
+from tests.support.stored import read_decisions
 from tests.support.verdicts import LATER, REFUSED, VERDICT, apply_verdict, store_two
 from tests.support.waiting import until
 

@@ -20,12 +20,12 @@ from hypothesis.stateful import (
 
 from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.store.catalogue import verify_tree
-from seqclass.store.log import next_turn, read_decisions
+from seqclass.store.log import next_turn
 from seqclass.store.models import model_versions
 from seqclass.store.registry import MoveReason, champion_of, write_refusal
 from seqclass.store.root import Root, open_root
 from tests.support.places import NOW
-from tests.support.stored import store_version
+from tests.support.stored import read_decisions, store_version
 
 
 class Registry(RuleBasedStateMachine):
