@@ -1,15 +1,14 @@
 """Records of an object store: read, or created only if there is none (``If-None-Match``)."""
 
 import time
-from typing import Any
 
 import fsspec
-from fsspec.asyn import sync
 
 TRIES, PAUSE_S = 5, 0.2
-CHUNK_BYTES, MAX_RECORD_BYTES = 2**16, 2**26
-"""Bytes per read, and most bytes of a record; larger files are not read to their end."""
-REFUSED = ("PreconditionFailed", "412")
+MAX_RECORD_BYTES = 2**26
+"""Most bytes of a record; larger files are not read to their end."""
+REFUSED, EMPTY = ("PreconditionFailed", "412"), ("InvalidRange", "416")
+"""Codes of a write to a path that is taken, and of a read of a file without a byte."""
 CONFLICTS = ("ConditionalRequestConflict", "OperationAborted", "409")
 """Codes of a write that met another one: the store asks to try again."""
 
@@ -17,21 +16,13 @@ CONFLICTS = ("ConditionalRequestConflict", "OperationAborted", "409")
 def read(fs: fsspec.AbstractFileSystem, path: str) -> bytes | None:
     """Read a file, or None without one; only the first bytes of too large a file."""
     try:
-        answer = _call(fs, "get_object", path)
+        return bytes(fs.cat_file(path, start=0, end=MAX_RECORD_BYTES + 1))
     except FileNotFoundError:
         return None
-    return sync(fs.loop, _read, answer["Body"])
-
-
-async def _read(body: Any) -> bytes:
-    """Read everything, or as much as shows that it is larger than a record."""
-    content = bytearray()
-    async for chunk in body.iter_chunks(CHUNK_BYTES):
-        content += chunk
-        if len(content) > MAX_RECORD_BYTES:
-            body.close()
-            break
-    return bytes(content)
+    except OSError as error:
+        if _code(error) in EMPTY:
+            return b""
+        raise
 
 
 def create(fs: fsspec.AbstractFileSystem, path: str, content: bytes) -> bool:
@@ -40,9 +31,10 @@ def create(fs: fsspec.AbstractFileSystem, path: str, content: bytes) -> bool:
     A write whose response was lost counts as done, so the content must differ from that of any
     other writer.
     """
+    _place(fs, path)
     for turn in range(TRIES):
         try:
-            _call(fs, "put_object", path, Body=content, IfNoneMatch="*")
+            fs.pipe_file(path, content, mode="create")
             return True
         except OSError as error:
             if _code(error) in REFUSED:
@@ -66,13 +58,8 @@ def access_problem(fs: fsspec.AbstractFileSystem, path: str) -> str | None:
     return None
 
 
-def _call(fs: fsspec.AbstractFileSystem, method: str, path: str, **words: Any) -> Any:
-    bucket, key = _place(fs, path)
-    return fs.call_s3(method, Bucket=bucket, Key=key, **words)
-
-
 def _place(fs: fsspec.AbstractFileSystem, path: str) -> tuple[str, str]:
-    """Return the bucket and the key of a path."""
+    """Return the bucket and the key of a path; ValueError if its store can't compare."""
     if not hasattr(fs, "call_s3"):
         raise ValueError(
             f"storage root: expected a folder or an s3:// URL, got {fs.unstrip_protocol(path)}, "
