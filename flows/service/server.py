@@ -71,11 +71,15 @@ class Service:
 
 
 def home_of(store: Root) -> Path:
-    """Return the folder of the server's database and logs: in the tree, or the user's for URLs."""
+    """Return the folder of the server's database and logs: in the tree, or the user's for URLs.
+
+    The digest tells URLs apart that differ in their signs only.
+    """
     if store.is_local:
         return Path(store.path, HOME)
     name = "".join(c if c.isalnum() else "-" for c in store.url)
-    return Path.home() / ".prefect" / "seqclass" / name
+    digest = hashlib.sha256(store.url.encode()).hexdigest()[:8]
+    return Path.home() / ".prefect" / "seqclass" / f"{name}-{digest}"
 
 
 def prefect_file() -> Path:

@@ -209,7 +209,10 @@ def test_who_holds_a_home_sees_its_own_errors(tmp_path: Path) -> None:
 
 def test_the_files_of_a_service_have_their_places() -> None:
     assert prefect_file().name == "prefect.yaml"
-    assert "://" not in str(home_of(open_root("memory://here")))
+    home, other = (home_of(open_root(f"memory://{place}")) for place in ("a-b/c", "a/b-c"))
+    assert "://" not in str(home)
+    assert home.parent == other.parent
+    assert home.name != other.name
 
 
 def test_automations_are_made_once_and_renewed_where_they_differ(prefect: str) -> None:
