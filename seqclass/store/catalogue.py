@@ -11,7 +11,7 @@ from seqclass.store.datasets import committed_versions
 from seqclass.store.dependencies import removed_refs
 from seqclass.store.format_version import format_problems
 from seqclass.store.layout import Parts, area_of, sealed_folders, strangers
-from seqclass.store.log import LOG, chain_problems, entries_of, registered_by
+from seqclass.store.log import LOG, chain_problems, entries_of, read_log, registered_by
 from seqclass.store.manifests import (
     SEALED_TYPES,
     DatasetManifest,
@@ -20,7 +20,7 @@ from seqclass.store.manifests import (
     ModelManifest,
 )
 from seqclass.store.metadata_cache import keep_facts, listing_tags, read_facts
-from seqclass.store.models import CLAIM, REPORT, model_versions, removed_versions
+from seqclass.store.models import CLAIM, REPORT, model_versions, removed_by
 from seqclass.store.quarantine import damaged_quarantines
 from seqclass.store.record_types import ListedVersions
 from seqclass.store.references import DatasetRef, ModelRef
@@ -82,7 +82,7 @@ def keep_list(root: Root) -> None:
     for name in tags:
         bad = Damages()
         versions = kept.get(name) or _list_versions(root, name, bad)
-        going = set() if name in kept or bad else removed_versions(root, name)
+        going = set() if name in kept or bad else removed_by(read_log(root, name))
         if versions and not bad and going.isdisjoint(listed["version"] for listed in versions):
             facts[name] = {"tag": tags[name], "versions": versions}
     keep_facts(root, LIST, facts)

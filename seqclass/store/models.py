@@ -3,15 +3,16 @@
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from seqclass.store.fingerprint import fingerprint
 from seqclass.store.keras_files import keras_bytes, keras_model
-from seqclass.store.log import Turn, actor, in_turn, read_log, registered
+from seqclass.store.log import Turn, actor, in_turn, read_log, registered_by
 from seqclass.store.manifests import FileEntry, ModelDescription, ModelManifest
-from seqclass.store.record_types import LogDecision
+from seqclass.store.record_types import LogDecision, LogEntry
 from seqclass.store.references import ModelRef
 from seqclass.store.root import (
     MANIFEST,
@@ -26,7 +27,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 from seqclass.store.staging import commit, name_target
-from seqclass.store.states import MODELS, PRUNE, REGISTER
+from seqclass.store.states import PRUNE, REGISTER
 
 REPORT, DRAWINGS, SUMMARY = "report.html", "report.json", "index.json"
 """The page of a version, rewritten when its standing changes, so that no manifest names it; the
@@ -103,9 +104,9 @@ def read_model(root: Root, name: str, version: str) -> Model:
     return Model(root, name, version, manifest)
 
 
-def removed_versions(root: Root, name: str) -> set[str]:
-    """Return the versions that prunings have removed, by the log."""
-    removals = [entry for entry in read_log(root, name) if entry["what"] == PRUNE]
+def removed_by(entries: Sequence[LogEntry]) -> set[str]:
+    """Return the versions that prunings have removed, by these entries of the log."""
+    removals = [entry for entry in entries if entry["what"] == PRUNE]
     return {version for entry in removals for version in entry["evidence"].get(REMOVED, [])}
 
 
@@ -126,8 +127,8 @@ def commit_model(
     }
     digest = write_manifest(root, workspace, manifest)
     while True:
-        taken = {*root.names("models", name), *registered(root, name, MODELS)}
-        taken |= removed_versions(root, name)
+        entries = read_log(root, name)
+        taken = {*root.names("models", name), *registered_by(entries), *removed_by(entries)}
         numbers = [int(v[1:]) for v in taken if re.fullmatch(r"v\d+", v)]
         place = ModelRef(name, f"v{max(numbers, default=0) + 1}")
         name_target(root, workspace, *place.parts)

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import Any
 
 from seqclass.store.log import Turn, read_log, state_of
-from seqclass.store.models import COMPARISON, Model, model_versions, read_model, removed_versions
+from seqclass.store.models import COMPARISON, Model, model_versions, read_model, removed_by
 from seqclass.store.record_types import LogDecision, LogEntry
 from seqclass.store.references import ModelRef
 from seqclass.store.root import DamagedError, Damages, Root, did_you_mean, printable
@@ -133,7 +133,7 @@ def move_champion(turn: Turn, version: str, grounds: MoveReason, what: str = "pr
     A version that a pruning removes, or whose files are not those of its manifest, is refused with
     DamagedError.
     """
-    if version in removed_versions(turn.root, turn.name):
+    if version in removed_by(read_log(turn.root, turn.name)):
         raise DamagedError(
             f"models/{turn.name}/{version}: expected a version that stays, it is being removed"
         )
