@@ -252,10 +252,12 @@ def _of_registry(root: Root, name: str, spec: PruneSpec) -> Reasons:
         if question := open_question(root, name):
             reasons[question.version] = "awaits approval"
     problems = log_problems(root, name)
-    unregistered = set(versions) - registered(root, name, MODELS).keys()
+    logged = registered(root, name, MODELS)
+    unregistered = [version for version in versions if version not in logged]
     if problems or unregistered:
-        damaged = "its log is damaged, and may lead back to it"
-        reasons = {**dict.fromkeys(versions, damaged), **reasons}
+        state = "is damaged" if problems else f"lacks {unregistered[0]}"
+        doubt = f"its log {state}, and may have lost what leads back to it"
+        reasons = {**dict.fromkeys(versions, doubt), **reasons}
     if not (problems or spec.unregistered):
         reasons = {version: why for version, why in reasons.items() if version not in unregistered}
     return {**reasons, **({champion: "champion"} if champion else {})}

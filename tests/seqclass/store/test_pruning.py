@@ -305,6 +305,8 @@ def test_a_version_that_a_killed_training_left_is_deleted_by_its_number(
         with pytest.raises(Killed):
             store_version(lived, name, **description)
     assert seqclass("prune", "--days", "0", "--yes")[0] == 0
+    why = kept(lived).get("models/toy@v3", "")
+    assert why.startswith("its log lacks v9, and may") == (name == "toy")
     before = model_versions(lived, name)
     assert before[-1] == killed
     assert seqclass("delete", f"{name}@{killed}", "--yes")[0] == 0
@@ -315,6 +317,11 @@ def test_a_version_that_a_killed_training_left_is_deleted_by_its_number(
     assert new == f"v{int(killed[1:]) + 1}"
     make_champion(lived, name, new, 10**8)
     assert verify_tree(lived)["bad"] == []
+
+
+def test_all_versions_stay_while_the_log_is_damaged(lived: Root) -> None:
+    Path(lived.join("log", "models", "toy", "000003.json")).write_text("{")
+    assert kept(lived, days=1)["models/toy@v3"].startswith("its log is damaged")
 
 
 @pytest.mark.parametrize(
