@@ -191,7 +191,9 @@ def pages(root: RootOption = None, as_json: JsonFlag = False) -> None:
     """Update all HTML pages."""
     from seqclass.pages.index_pages import write_all
 
-    path = write_all(store := existing_writable(root))
+    store, bad = existing_writable(root), Damages()
+    path = write_all(store, bad)
+    name_damaged(bad)
     print_result({"index": path}, as_json, people={"catalogue": store.address(path)})
 
 

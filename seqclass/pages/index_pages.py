@@ -3,12 +3,11 @@
 Summaries of what has not changed are reused, so its files are not read again.
 """
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from jinja2 import TemplateError
+from jinja2 import UndefinedError
 
 from seqclass.pages.dataset_pages import write_dataset_pages
 from seqclass.pages.model_summary import ODD, summarize
@@ -31,7 +30,7 @@ from seqclass.pages.version_report import (
 from seqclass.store.catalogue import keep_list
 from seqclass.store.locks import locked
 from seqclass.store.manifests import StudyManifest
-from seqclass.store.models import SUMMARY
+from seqclass.store.models import REPORT, SUMMARY
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, readable, remove_file
 from seqclass.store.scores import SCORES
@@ -49,12 +48,18 @@ MAX_COMPARED = 100
 Compared = Sequence[tuple[str, ComparisonEntry]]
 
 
-def write_all(root: Root) -> str:
-    """Write every page anew; returns the path of ``index.html``."""
+def write_all(root: Root, bad: Damages | None = None) -> str:
+    """Write every page anew; returns the path of ``index.html``.
+
+    What is damaged is left out, and added to ``bad``.
+    """
     with locked(root):
         for kind, name in (names := _names(root)):
             remove_file(root, root.join(kind, name, SUMMARY))
-        return _write(root, Catalogue(), names)
+        catalogue = _write(root, Catalogue(), names)
+    if bad is not None:
+        bad += [item for items in catalogue.damaged.values() for item in items]
+    return root.join(PAGE)
 
 
 def refresh(root: Root, refs: Iterable[str]) -> str:
@@ -72,7 +77,8 @@ def refresh(root: Root, refs: Iterable[str]) -> str:
             (kind, name) for kind, _, name in (key.partition("/") for key in catalogue.damaged)
         }
         changed = (listed ^ _names(root)) | {_key(ref) for ref in refs}
-        return _write(root, catalogue, changed | _answered(root, catalogue, changed))
+        _write(root, catalogue, changed | _answered(root, catalogue, changed))
+    return root.join(PAGE)
 
 
 def _answered(root: Root, catalogue: Catalogue, changed: set[Key]) -> set[Key]:
@@ -100,7 +106,7 @@ def _key(ref: str) -> Key:
     return kind, rest.partition("@")[0]
 
 
-def _write(root: Root, catalogue: Catalogue, changed: set[Key]) -> str:
+def _write(root: Root, catalogue: Catalogue, changed: set[Key]) -> Catalogue:
     """Update the changed items, and the models that a changed comparison names or named."""
     former, comparisons = catalogue.comparisons, {key for key in changed if key[0] == COMPARISONS}
     for key in comparisons:
@@ -113,7 +119,7 @@ def _write(root: Root, catalogue: Catalogue, changed: set[Key]) -> str:
     keep_list(root)
     page = render("index", "", all=catalogue, digests=_files(root, DIGESTS, ".html"))
     write_pages(root, [(root.join(INDEX), record_bytes(catalogue)), (root.join(PAGE), page)])
-    return root.join(PAGE)
+    return catalogue
 
 
 def _updated(root: Root, catalogue: Catalogue, key: Key) -> Catalogue:
@@ -152,8 +158,9 @@ def _studies(root: Root, name: str, bad: Damages) -> tuple[StudyEntry, ...]:
 def write_model_pages(root: Root, name: str, compared: Compared = ()) -> ModelSummary:
     """Bring a model's page up to date, and the reports of versions whose standing has changed.
 
-    compared: comparisons that include it, by file name, newest first. The summary is written last,
-    since it says that all the pages are written.
+    compared: comparisons that include it, by file name, newest first. A report whose records are
+    damaged is left out, and named among what is damaged. The summary is written last, since it says
+    that all the pages are written.
     """
     folder = root.join("models", name)
     before = read_page_record(root, f"{folder}/{SUMMARY}", ModelSummary)
@@ -163,8 +170,12 @@ def write_model_pages(root: Root, name: str, compared: Compared = ()) -> ModelSu
     if changed := [v for v in map(summary.version, _changed(before, summary)) if v]:
         newest = with_reports(root, summary)
         for version in changed:
-            with contextlib.suppress(DamagedError, TemplateError, *ODD):  # verify tells of it
+            try:
                 write_version_report(root, summary, version, newest)
+            except (UndefinedError, *ODD) as error:
+                problem = str(error) if isinstance(error, DamagedError) else repr(error)
+                path = f"{folder}/{version.version}/{REPORT}"
+                summary.damaged.append({"path": path, "problem": f"not drawn, {problem}"})
     page = _page(root, summary, compared)
     write_pages(root, [(f"{folder}/{PAGE}", page), (f"{folder}/{SUMMARY}", record_bytes(summary))])
     return summary

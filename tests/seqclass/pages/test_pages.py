@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from jinja2 import TemplateNotFound
 
-from seqclass.pages import index_pages
+from seqclass.pages import index_pages, version_report
 from seqclass.pages.dataset_pages import MAX_CHANNELS, POINTS
 from seqclass.pages.digest import digest
 from seqclass.pages.model_summary import summarize
+from seqclass.pages.rendering import render
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Provenance, write_dataset, write_rows
 from seqclass.store.log import next_turn
@@ -217,12 +219,30 @@ def test_a_model_s_page_shows_its_policy(root: Root, seqclass: Command, tmp_path
 
 
 def test_a_version_whose_scores_have_another_shape_keeps_its_model_s_page(
-    tree: Root, root: Root
+    tree: Root, root: Root, seqclass: Command
 ) -> None:
+    """Its report is missing, and named on standard error and on the first page."""
     store_again(root, open_model(tree, "toy@v1"), "m", committee={"members": []})
-    index_pages.write_all(root)
-    assert not Path(root.path, "models/m/v1/report.html").exists()
+    code, _, err = seqclass("pages", "--root", root.path)
+    assert code == 0
+    report = Path(root.path, "models/m/v1/report.html")
+    assert not report.exists()
     assert "v1" in text_of(root, "models/m/index.html")
+    assert err.startswith(f"seqclass: left out, damaged: {report}: ")
+    assert err.count("\n") == 1
+    assert str(report) in text_of(root, "index.html")
+
+
+def test_a_fault_of_a_template_is_no_damage(
+    tree: Root, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_none(_: str, *place: str, **content: Any) -> str:
+        return render("none", *place, **content)
+
+    store_again(root, open_model(tree, "toy@v1"), "m")
+    monkeypatch.setattr(version_report, "render", of_none)
+    with pytest.raises(TemplateNotFound):
+        index_pages.write_all(root)
 
 
 def test_a_report_that_is_lost_or_another_s_is_drawn_again(
