@@ -31,7 +31,7 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
     _decline_unanswered(store)
     now = datetime.now(UTC)
     due = as_task(find_due)(now, store)
-    tell_overdue(now, store)
+    tell_overdue(due, store)
     started = start_retrainings(due.names, store) if is_served() else []
     as_task(write_metrics)(now, store)
     for name in () if is_served() else due.names:

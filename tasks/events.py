@@ -11,7 +11,6 @@
 import contextlib
 import threading
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from prefect import task
@@ -19,8 +18,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 from prefect.events.worker import EventsWorker
 
-from seqclass.pipeline import overdue
 from seqclass.pipeline.decision import AWAITS, Outcome
+from seqclass.pipeline.overdue import Due
 from seqclass.pipeline.promote import Move
 from seqclass.policies import policy_of
 from seqclass.store.approvals import how_to_answer, question_about
@@ -28,7 +27,7 @@ from seqclass.store.manifests import known_dataset
 from seqclass.store.models import read_model
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
-from seqclass.store.retrainings import DRIFT_TABLE, FAILED
+from seqclass.store.retrainings import DRIFT_TABLE, FAILED, note_told
 from seqclass.store.root import DamagedError, Root
 from seqclass.store.tables import read_table
 from seqclass.tasks.compute.artifacts import artifact_key
@@ -133,13 +132,12 @@ def _summary(root: Root, outcome: Outcome) -> str:
 
 
 @task(name="tell of overdue decisions")
-def tell_overdue(now: datetime, root: Root) -> list[str]:
-    """Emit ``seqclass.decision.overdue`` for each model whose policy makes a decision overdue."""
-
-    def tell(name: str, payload: dict[str, str]) -> None:
+def tell_overdue(due: Due, root: Root) -> None:
+    """Emit ``seqclass.decision.overdue`` for each model with an overdue decision, once."""
+    for name, payload in due.overdue.items():
         announce_move(root, "seqclass.decision.overdue", f"models/{name}", payload)
-
-    return overdue.tell_overdue(now, root, tell)
+        with contextlib.suppress(OSError):  # it is told again
+            note_told(root, name, payload["dataset"])
 
 
 @task(name="notify")

@@ -1,10 +1,8 @@
 """Detection of rows that came since the champion was trained, and the tries to use them."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.compare import pairs_of
@@ -102,30 +100,6 @@ def find_new_data(root: Root, name: str, spec: RetrainSpec, now: datetime, bad: 
     if waiting is not None:
         end_attempt(root, name)
     return replace(new_data, waiting=waiting or early)
-
-
-Found = TypeVar("Found")
-
-
-def look_at_undecided(
-    root: Root, look: Callable[[str, Dataset], Found | None]
-) -> tuple[dict[str, Found], list[str]]:
-    """Apply ``look`` to each model whose newest rows wait for a decision.
-
-    ``look`` gets a name and the rows, and returns None for nothing. Returns the results by name,
-    and the names of models that can't be read.
-    """
-    results, damaged = dict[str, Found](), list[str]()
-    for name in root.names("models"):
-        try:
-            latest = undecided(root, name)
-            seen = None if latest is None else look(name, latest)
-        except (ValueError, OSError) as error:
-            damaged.append(name)
-            logger.warning("%s: %s", name, error)
-        else:
-            results |= {} if seen is None else {name: seen}
-    return results, damaged
 
 
 def undecided(root: Root, name: str) -> Dataset | None:

@@ -14,6 +14,7 @@ from prefect.states import Crashed
 
 from seqclass.flows.service.automations import CRASHED, TOLD, find, tell_nobody, tell_through
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.pipeline.overdue import find_due
 from seqclass.policies import set_policy
 from seqclass.store.approvals import ask
 from seqclass.store.log import next_turn
@@ -94,8 +95,10 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     with disable_run_logger():
         announce_question.fn("models/toy@v1", root)
         announce_question.fn(asked.ref, root)
-        assert tell_overdue.fn(datetime.now(UTC), root) == ["toy"]
-        assert tell_overdue.fn(datetime.now(UTC), root) == []
+        for names in (["toy"], []):
+            due = find_due(datetime.now(UTC), root)
+            assert list(due.overdue) == names
+            tell_overdue.fn(due, root)
     announce_move(root, "seqclass.model.promoted", "models/toy@v2", {"reasons": ["better"]})
     last = {"reasons": ["the last one"], "challenger": "models/last@v2"}
     announce_move(root, "seqclass.model.refused", "models/last@v1", last)

@@ -12,8 +12,9 @@ from prefect.logging import disable_run_logger
 
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pipeline.overdue import Due, find_due
-from seqclass.policies import set_policy
-from seqclass.store.retrainings import commit_retraining
+from seqclass.policies import set_paused, set_policy
+from seqclass.store.datasets import open_dataset
+from seqclass.store.retrainings import commit_retraining, note_told
 from seqclass.store.root import Root
 from seqclass.store.staging import staging
 from tests.support.places import NOW
@@ -67,6 +68,20 @@ def test_a_damaged_model_does_not_keep_the_others_from_their_turn(root: Root) ->
     kept(root, "b", 70)
     Path(newest_entry_of(root, "a")).write_text("{")
     assert due(root) == Due(["b"], ["a"])
+
+
+def test_a_decision_is_overdue_until_somebody_was_told(root: Root) -> None:
+    for name in ("late", "patient", "paused"):
+        kept(root, name, 70)
+        set_policy(root, name, ModelPolicy(due_s=1e9 if name == "patient" else 60.0), "", LATER)
+    set_paused(root, "paused", True, "why")
+    latest = open_dataset(root, "late").ref
+    assert [(name, late["dataset"]) for name, late in due(root).overdue.items()] == [
+        ("late", latest)
+    ]
+    note_told(root, "late", latest)
+    assert due(root).overdue == {}
+    assert due(root).names == ["late", "patient"]
 
 
 def looked_at(root: Root, name: str, times: int) -> None:
