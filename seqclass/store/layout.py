@@ -1,4 +1,4 @@
-"""The layout of a root: every path and its writer, as the rest of the store reads it.
+"""The layout of a root: every path and how it is stored, as the rest of the store reads it.
 
 ``verify`` reports what the layout doesn't list, garbage collection looks for drafts in its folders,
 prune and delete remove what it calls sealed, and no other code writes or moves files in these
@@ -25,14 +25,13 @@ class Place:
     """A place below the root, as names or patterns joined by slashes, and how it is stored.
 
     how: SEALED, a folder whose manifest names its files; KEPT, a record that is written whole;
-    CHECKED, an entry of a log, which the next one holds the digest of; AGAIN, a file that the
-    ``writer`` can make anew, so that its loss or change is no damage; WORK, files that are removed
+    CHECKED, an entry of a log, which the next one holds the digest of; AGAIN, a file that is
+    made anew from others, so that its loss or change is no damage; WORK, files that are removed
     when the work has ended; OTHERS, the user's files.
     """
 
     path: str
     how: str
-    writer: str
 
     @property
     def steps(self) -> list[str]:
@@ -45,31 +44,31 @@ EXPRESSIONS = {
     "RECORD": r"[^.].*\.json", "PAGE": r"[^.].*\.(html|json)", "INDEX": r"index\.(html|json)",
 }  # fmt: skip
 LAYOUT = (
-    Place("datasets/NAME/DIGEST", SEALED, "import, generate, ingest, rename"),
-    Place(r"datasets/NAME/quarantine/[0-9a-f]{16}\.parquet", KEPT, "import, ingest, rename"),
-    Place(r"datasets/NAME/recordings/[0-9a-f]{16}\.html", KEPT, "import, rename"),
-    Place("datasets/NAME/INDEX", AGAIN, "pages"),
-    Place(r"datasets/NAME/[0-9a-f]{16}\.(html|json)", AGAIN, "pages"),
-    Place("models/NAME/VERSION", SEALED, "train, retrain, rename"),
-    Place(r"models/NAME/VERSION/report\.html", AGAIN, "pages"),
-    Place("models/NAME/INDEX", AGAIN, "pages"),
-    Place("studies/NAME/DIGEST", SEALED, "stability"),
-    Place("studies/NAME/runs/RECORD", KEPT, "stability"),
-    Place("retrainings/NAME/TIME", SEALED, "retrain"),
-    Place(r"retrainings/NAME/(attempt|overdue)\.json", WORK, "retrain"),
-    Place("queues/NAME/TIME", SEALED, "queue"),
-    Place("labels/NAME/DIGEST", SEALED, "label"),
-    Place("scores/NAME/VERSION/NAME/DIGEST", SEALED, "score"),
-    Place(r"scores/NAME/VERSION/votes-[0-9a-f]{16}\.json", KEPT, "vote"),
-    Place("(comparisons|digests)/PAGE", AGAIN, "compare, digest"),
-    Place("prunings/RECORD", KEPT, "prune, delete"),
-    Place(r"log/(models|datasets)/NAME/\d{6,}\.json", CHECKED, "whatever decides or stores rows"),
-    Place("unfinished/**", WORK, "train, retrain"),
-    Place(r"format\.json", KEPT, "whatever is first to write"),
-    Place("INDEX", AGAIN, "pages"),
-    Place(r"models\.json", AGAIN, "pages"),
-    Place(r"metrics\.(prom|json)", AGAIN, "upkeep"),
-    Place("inbox/**", OTHERS, "the user, ingest"),
+    Place("datasets/NAME/DIGEST", SEALED),
+    Place(r"datasets/NAME/quarantine/[0-9a-f]{16}\.parquet", KEPT),
+    Place(r"datasets/NAME/recordings/[0-9a-f]{16}\.html", KEPT),
+    Place("datasets/NAME/INDEX", AGAIN),
+    Place(r"datasets/NAME/[0-9a-f]{16}\.(html|json)", AGAIN),
+    Place("models/NAME/VERSION", SEALED),
+    Place(r"models/NAME/VERSION/report\.html", AGAIN),
+    Place("models/NAME/INDEX", AGAIN),
+    Place("studies/NAME/DIGEST", SEALED),
+    Place("studies/NAME/runs/RECORD", KEPT),
+    Place("retrainings/NAME/TIME", SEALED),
+    Place(r"retrainings/NAME/(attempt|overdue)\.json", WORK),
+    Place("queues/NAME/TIME", SEALED),
+    Place("labels/NAME/DIGEST", SEALED),
+    Place("scores/NAME/VERSION/NAME/DIGEST", SEALED),
+    Place(r"scores/NAME/VERSION/votes-[0-9a-f]{16}\.json", KEPT),
+    Place("(comparisons|digests)/PAGE", AGAIN),
+    Place("prunings/RECORD", KEPT),
+    Place(r"log/(models|datasets)/NAME/\d{6,}\.json", CHECKED),
+    Place("unfinished/**", WORK),
+    Place(r"format\.json", KEPT),
+    Place("INDEX", AGAIN),
+    Place(r"models\.json", AGAIN),
+    Place(r"metrics\.(prom|json)", AGAIN),
+    Place("inbox/**", OTHERS),
 )
 AREA_DEPTHS = {"prunings": 1, "scores": 3}
 """Number of names that lead to the folder of one item, if it is not two."""
