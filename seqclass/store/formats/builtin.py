@@ -63,7 +63,7 @@ def _parts(path: str, columns: list[str], names: ColumnNames) -> dict[str, str]:
     }  # fmt: skip
     if names.layout == "wide" and "step" not in uses:
         channels = [name for name, role in uses.items() if role == "channel"]
-        for channel, steps in step_columns(path, channels, names).items():
+        for channel, steps in step_columns(path, channels).items():
             uses |= dict.fromkeys(steps, f"step of {channel}")
     return uses
 

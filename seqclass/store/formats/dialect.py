@@ -43,7 +43,7 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
     with open(path, "rb") as file:
         content = file.read(SAMPLE_BYTES) + file.readline(SAMPLE_BYTES)
         whole = not file.read(1)
-    encoding, unsure = _encoding(path, content, names)
+    encoding, unsure = _encoding(content, names)
     text = content.decode(encoding, "ignore").removeprefix("\ufeff")
     lines = LINE_END.split(text) if whole else LINE_END.split(text)[:-1] or [text]
     announced = re.fullmatch(r"sep=(.)", lines[0].strip("\ufeff "))
@@ -64,7 +64,7 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
     return Dialect(encoding, delimiter, decimal, header, first, (*unsure, *either))
 
 
-def _encoding(path: str, content: bytes, names: ColumnNames) -> tuple[str, list[TableQuestion]]:
+def _encoding(content: bytes, names: ColumnNames) -> tuple[str, list[TableQuestion]]:
     if names.encoding:
         try:
             content[:4].decode(names.encoding, "ignore")

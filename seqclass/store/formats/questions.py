@@ -112,9 +112,9 @@ def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
         codes = _codes_of(table, names)
         yield from _layouts(contents, codes, step, names)
         yield from _orders(table, contents, codes, step, names)
-        yield from _texts(contents, step, names)
+        yield from _texts(contents, step)
         if step is not None and len(np.unique(codes)) > 1 and not names.channels:
-            yield from _row_numbers(table, contents, names)
+            yield from _row_numbers(table, contents)
     yield from _odd_cells(table, contents, first_row)
 
 
@@ -229,9 +229,7 @@ def _times(contents: dict[str, Content]) -> list[str]:
     return [name for kind in kinds for name, content in contents.items() if content.kind == kind]
 
 
-def _texts(
-    contents: dict[str, Content], step: str | None, names: ColumnNames
-) -> Iterator[TableQuestion]:
+def _texts(contents: dict[str, Content], step: str | None) -> Iterator[TableQuestion]:
     left = _times(contents)[step is None :]
     left += [name for name, content in contents.items() if content.kind == "text"]
     if left:
@@ -241,9 +239,7 @@ def _texts(
         )  # fmt: skip
 
 
-def _row_numbers(
-    table: pa.Table, contents: dict[str, Content], names: ColumnNames
-) -> Iterator[TableQuestion]:
+def _row_numbers(table: pa.Table, contents: dict[str, Content]) -> Iterator[TableQuestion]:
     """Ask about columns that number the file's rows, which tells classes if they are sorted."""
     numbering = [
         name

@@ -12,7 +12,6 @@ from seqclass.store.formats.columns import float_column
 from seqclass.store.formats.order import readings_of
 from seqclass.store.formats.questions import ask_all, wide_questions
 from seqclass.store.formats.table import (
-    ColumnNames,
     Reading,
     cast,
     option,
@@ -45,7 +44,7 @@ def wide_tables(
         table = renamed(path, table, names)
         for name in ("series_id", "label"):
             refuse_twins(path, name, set(table[name].to_pylist()))
-        steps = step_columns(path, table.column_names, names)
+        steps = step_columns(path, table.column_names)
         reading.limits.check(path, "steps", max(map(len, steps.values())))
         yield _rows(path, table, steps, reading, np.arange(row, row + len(table)))
         row += len(table)
@@ -75,7 +74,7 @@ def _rows(
     return cast(path, pa.table(columns))
 
 
-def step_columns(path: str, columns: list[str], names: ColumnNames) -> dict[str, list[str]]:
+def step_columns(path: str, columns: list[str]) -> dict[str, list[str]]:
     """Return the columns of every channel, in the order of its steps.
 
     ``x_0, x_1, …, y_0, y_1, …`` are two channels, as are ``0_x, 0_y, 1_x, 1_y, …``. Columns whose

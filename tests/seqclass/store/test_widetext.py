@@ -15,7 +15,7 @@ WIDE = ColumnNames(layout="wide")
 
 
 def steps_of(*columns: str) -> dict[str, list[str]]:
-    return step_columns("f.csv", ["series_id", "label", *columns], WIDE)
+    return step_columns("f.csv", ["series_id", "label", *columns])
 
 
 @settings(max_examples=25)
