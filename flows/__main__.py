@@ -193,7 +193,7 @@ def _guarded(command: Callable[[], Any]) -> int:
     except (ValueError, OSError) as error:
         if os.environ.get("SEQCLASS_TRACEBACK") or not _is_ours(error):
             traceback.print_exc()
-        return fail(_one_line(error), BAD_INPUT)
+        return fail(_by_option(_one_line(error)), BAD_INPUT)
     except Exception as error:
         if type(error).__module__.partition(".")[0] in REMOTE_STORES:
             return fail(f"storage root: {_one_line(error)}; check address and keys", BAD_INPUT)
@@ -232,6 +232,13 @@ def _one_line(error: BaseException) -> str:
         advice = "free space, correct the permissions or choose another --root"
         return f"{where}{error.strerror}; {'correct the path' if is_gone else advice}"
     return " ".join(str(error).split())
+
+
+def _by_option(message: str) -> str:
+    """Name the option that was typed where a message begins with the field that it sets."""
+    option = "--" + message.partition(":")[0].replace("_", "-")
+    is_typed = any(word.partition("=")[0] == option for word in sys.argv)
+    return option + message[len(option) - 2 :] if is_typed else message
 
 
 if code := _guarded(add_commands):

@@ -65,7 +65,7 @@ def test_a_package_adds_a_file_format_a_generator_and_a_command(
 
     refused = run(installed, "-m", "seqclass.flows", "generate", "dice", "--n-series", "0")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "n_series: expected at least 2, got 0" in refused.stderr
+    assert "--n-series: expected at least 2, got 0" in refused.stderr
 
 
 def test_a_plug_in_that_cannot_be_loaded_is_one_line(installed: Path) -> None:
