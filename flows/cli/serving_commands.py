@@ -1,6 +1,8 @@
 """Commands that let other programs ask a model: serve and export."""
 
 import ipaddress
+import json
+import shlex
 import signal
 import socket
 import time
@@ -19,7 +21,7 @@ from seqclass.flows.service.server import home_of
 from seqclass.store.root import Root
 
 if TYPE_CHECKING:
-    from seqclass.serving.versions import ServedModels
+    from seqclass.serving.versions import ServedModels, ServedVersion
 
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
@@ -158,7 +160,7 @@ def _url_of(listener: socket.socket) -> str:
 def say_ready(
     served: "ServedModels", url: str, token_file: Path | None, began: float, as_json: bool
 ) -> None:
-    """Say where each version answers, and by which token."""
+    """Say where each version answers, and how to ask."""
     versions = {version.name: version.label for version in served}
     seconds = time.monotonic() - began
     if as_json:
@@ -172,9 +174,19 @@ def say_ready(
         for label in others:
             place = f"{url}/v2/models/{name}/versions/{label.partition('-')[0]}/infer"
             typer.echo(f"{name}: {label} answers POST {place}")
-    if token_file is not None:
-        typer.echo(f'token:  -H "Authorization: Bearer $(cat {token_file})"')
+    typer.echo(f"ask:    {_request(next(iter(served)), url, token_file)}")
     typer.echo("Ctrl-C stops it")
+
+
+def _request(version: "ServedVersion", url: str, token_file: Path | None) -> str:
+    """Return a command that asks for the answer to a series of one step."""
+    n_channels = len(version.scorer.channels)
+    series = {"name": "series", "datatype": "FP32", "shape": [1, 1, n_channels]}
+    body = json.dumps({"inputs": [{**series, "data": [0.0] * n_channels}]})
+    words = f"curl {url}/v2/models/{version.name}/infer --header 'Content-Type: application/json'"
+    if token_file is not None:
+        words += f' --header "Authorization: Bearer $(cat {shlex.quote(str(token_file))})"'
+    return f"{words} --data '{body}'"
 
 
 def export(

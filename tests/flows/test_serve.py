@@ -119,6 +119,17 @@ def test_what_the_page_shows_works(folder: Path, ready: tuple[subprocess.Popen, 
     assert (process.returncode, process.stdout[:3]) == (0, "v2-"), process.stderr
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="it is a command of curl")
+def test_the_request_that_it_prints_is_answered(
+    folder: Path, ready: tuple[subprocess.Popen, dict], capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = ServedModels(open_root(folder / ROOT), ["toy"])
+    say_ready(served, ready[1]["url"], Path(ready[1]["token"]), 0.0, False)
+    [command] = re.findall(r"^ask: +(curl .*)$", capsys.readouterr().out, re.M)
+    reply = subprocess.run(["sh", "-c", command], capture_output=True, check=True)
+    assert json.loads(reply.stdout)["model_name"] == "toy"
+
+
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.system)]
 )
