@@ -7,14 +7,20 @@ from typing import Any
 import numpy as np
 
 
-def check_ranges(spec: Any, ranges: Sequence[tuple[str, float, float]]) -> None:
-    """Raise ValueError if a named field is below the first number, or not below the second."""
+def check_ranges(
+    spec: Any, ranges: Sequence[tuple[str, float, float]], closed: bool = False
+) -> None:
+    """Raise ValueError if a named field is below the first number, or not below the second.
+
+    closed: the second number is allowed, too.
+    """
     for names, low, high in ranges:
         for name in names.split():
             value = getattr(spec, name)
-            if not low <= value < high:
-                bounds = f"at least {low:g}" + (f" and below {high:g}" if high < math.inf else "")
-                raise ValueError(f"{name}: expected a number of {bounds}, got {value}; correct it")
+            if not (low <= value < high or (closed and value == high)):
+                end = f" and below {high:g}" if high < math.inf else ""
+                bounds = f"from {low:g} to {high:g}" if closed else f"of at least {low:g}{end}"
+                raise ValueError(f"{name}: expected a number {bounds}, got {value}; correct it")
 
 
 def series_lengths(observed: np.ndarray) -> np.ndarray:

@@ -36,20 +36,12 @@ class GateSpec:
     recovery: float = 0.5
 
     def __post_init__(self) -> None:
-        shares = ("floor", "significance", "worse", "class_fall", "recovery")
-        for name, value in (
-            *((name, getattr(self, name)) for name in shares),
-            *(self.class_falls or {}).items(),
-        ):
-            if not 0 <= value <= 1:
-                raise ValueError(
-                    f"{name}: expected a number from 0 to 1, got {value}; correct the value"
-                )
-        for name in ("class_rows", "least_rows"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name}: expected at least 1, got {getattr(self, name)}; correct the value"
-                )
+        check_ranges(self, [("floor significance worse class_fall recovery", 0, 1)], closed=True)
+        check_ranges(self, [("class_rows least_rows", 1, math.inf)])
+        if not all(0 <= fall <= 1 for fall in (self.class_falls or {}).values()):
+            raise ValueError(
+                f"class_falls: expected numbers from 0 to 1, got {self.class_falls}; correct them"
+            )
 
 
 @dataclass(frozen=True)
@@ -81,17 +73,10 @@ class DriftSpec:
     most_rows: int = 20_000
 
     def __post_init__(self) -> None:
-        for name in ("significance", "shift"):
-            value = getattr(self, name)
-            if not 0 < value < 1:
-                raise ValueError(
-                    f"{name}: expected a number between 0 and 1, got {value}; correct it"
-                )
-        if not self.stability_index > 0 or self.least_rows < 2 or self.most_rows < 2:
-            raise ValueError(
-                "drift: expected stability_index above 0 and at least 2 rows, got "
-                f"{self.stability_index}, {self.least_rows} and {self.most_rows}; correct them"
-            )
+        check_ranges(self, [
+            ("significance shift", 1e-9, 1), ("stability_index", 1e-9, math.inf),
+            ("least_rows most_rows", 2, math.inf),
+        ])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -137,19 +122,13 @@ class RetrainSpec:
     def __post_init__(self) -> None:
         check_ranges(self, [
             ("debounce_s cool_down_s", 0, math.inf), ("tries", 1, MOST_TRIES + 1),
-            ("approval_s", 1, MOST_APPROVAL_S),
+            ("approval_s", 1, MOST_APPROVAL_S), ("significance least_drop", 1e-9, 1),
+            ("least_rows", 1, math.inf),
         ])  # fmt: skip
-        if self.least_rows < 1 or (self.window_rows is not None and self.window_rows < 10):
+        if self.window_rows is not None and self.window_rows < 10:
             raise ValueError(
-                "rows: expected least_rows of at least 1 and window_rows of at least 10, got "
-                f"{self.least_rows} and {self.window_rows}; correct them"
+                f"window_rows: expected at least 10, got {self.window_rows}; correct it"
             )
-        for name in ("significance", "least_drop"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name}: expected a number between 0 and 1, got {getattr(self, name)}; "
-                    "correct it"
-                )
         hours = self.quiet_hours
         if hours and (hours[0] == hours[1] or not all(0 <= hour < 24 for hour in hours)):
             raise ValueError(

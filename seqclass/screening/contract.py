@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seqclass.series import check_ranges
 from seqclass.store.formats.table import ColumnNames
 
 FROZEN_STEPS = 5
@@ -295,11 +296,7 @@ class Policy:
                     f"policy of {kind}: expected {' or '.join(actions)}, "
                     f"got {getattr(self, kind)!r}; choose one of them"
                 )
-        if not 0 <= self.most_quarantined <= 1:
-            raise ValueError(
-                f"most_quarantined: expected a share from 0 to 1, got {self.most_quarantined}; "
-                "correct the value"
-            )
+        check_ranges(self, [("most_quarantined", 0, 1)], closed=True)
 
     def action(self, kind: str) -> str:
         """Return the action for a kind of violation: ``accept``, ``quarantine`` or ``refuse``."""

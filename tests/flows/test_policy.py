@@ -116,7 +116,7 @@ def test_options_of_a_command_keep_to_the_policy(kept: Root, tmp_path: Path) -> 
     assert RetrainingOptions(warm=True).selected(policy) == replace(STRICT, start="warm")
     for content, says in (
         ({"gate": {"floor": 0.1}}, "gate: expected that of the model's policy, got another"),
-        ({"least_rows": 0}, "rows: expected least_rows of at least 1"),
+        ({"least_rows": 0}, "least_rows: expected a number of at least 1"),
     ):
         with pytest.raises(ValueError, match=says):
             RetrainingOptions(spec=written(tmp_path, content)).selected(policy)
