@@ -188,15 +188,15 @@ def listen(
 
     store = open_root(place.root)
     check_free(store, "--out", out)
-    ref = open_dataset(store, dataset).ref
+    opened = open_dataset(store, dataset)
     from seqclass.ragas.listening import folder_of
     from seqclass.ragas.listening import listen as write
 
-    written = write(ref, tuple(series or ()), each_class, folder_of(out), store.url)
+    folder = folder_of(out)
+    written = write(opened, tuple(series or ()), each_class, folder)
     if place.as_json:
         print_json(written)
         return
-    folder = open_root(out)
     for entry in written["files"]:
         typer.echo(f"{entry['label']}: {folder.address(entry['wav'])}, .mid and .png")
 

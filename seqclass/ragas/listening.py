@@ -27,9 +27,9 @@ from seqclass.ragas.sound import (
     voiced,
 )
 from seqclass.ragas.svaras import LETTERS, PLACES, Note, mela_svaras, read_notes
-from seqclass.store.datasets import Dataset, open_dataset
+from seqclass.store.datasets import Dataset
 from seqclass.store.manifests import Source
-from seqclass.store.root import open_root, replace_file
+from seqclass.store.root import Root, open_root, replace_file
 
 SVARA_S, TONIC_HZ = 0.4, 146.83
 """Seconds of a svara and pitch of Sa for datasets that do not name them."""
@@ -86,13 +86,11 @@ class Melody:
 
 
 def listen(
-    dataset_ref: str, series: tuple[str, ...], each_class: bool, out: str, root_url: str
+    dataset: Dataset, series: tuple[str, ...], each_class: bool, folder: Root
 ) -> MelodyFiles:
     """Write files of the named series, or of each class's first audible one; returns paths."""
-    dataset = open_dataset(open_root(root_url), dataset_ref)
     rows = _rows(dataset, tuple(dict.fromkeys(series)), each_class)
     melodies = [_audible(_melody(dataset, row)) for row in rows]
-    folder = open_root(out)
     files = []
     for melody, stem in zip(melodies, _stems(melodies), strict=True):
         written = {"series": melody.series_id, "label": melody.label}
@@ -271,8 +269,8 @@ def _heights(row: SeriesRow, notes: tuple[Note, ...], raga: Raga | None) -> np.n
     return np.array([12 * o + place.get(int(k), np.nan) if k == k else np.nan for k, o in pairs])
 
 
-def folder_of(path: str) -> str:
-    """Return a folder or URL to write into; a folder of this machine is created if missing."""
+def folder_of(path: str) -> Root:
+    """Open a folder or URL to write into; a folder of this machine is created if missing."""
     folder = open_root(path)
     try:
         if folder.is_local:
@@ -282,4 +280,4 @@ def folder_of(path: str) -> str:
             f"--out: expected a folder that can be made, got {path!r} ({error.strerror}); choose "
             "another"
         ) from error
-    return path
+    return folder
