@@ -100,3 +100,20 @@ def lose(up: Up) -> None:
     for pid in {up.process.pid, *marked(up.service.mark)}:
         os.kill(pid, signal.SIGKILL)
     up.process.wait()
+
+
+@contextlib.contextmanager
+def asleep(up: Up) -> Iterator[None]:
+    """As when its lid is closed for a while: its processes stand still, and then go on."""
+    pids = {up.process.pid, *marked(up.service.mark)}
+    _signal(pids, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal(pids, signal.SIGCONT)
+
+
+def _signal(pids: Collection[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
