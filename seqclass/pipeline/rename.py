@@ -133,13 +133,13 @@ def _short(place: Parts) -> str:
 
 def _copy(root: Root, old: Reference, target: Reference) -> None:
     """Bring the new name to where the old one is; what is there already stays."""
-    words = f"renamed from {old}"
+    words, logged = f"renamed from {old}", registered(root, target.name, old.kind)
     for version in _versions(root, old):
         after = type(old)(target.name, version)
         path = root.join(*after.parts, MANIFEST)
         if not root.fs.exists(path):
             _copy_version(root, type(old)(old.name, version), after)
-        if version in registered(root, target.name, old.kind):
+        if version in logged:
             continue
         if isinstance(after, ModelRef):
             write_registration(root, after, sha256_of(root, path), datetime.now(UTC), words)
