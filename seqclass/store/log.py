@@ -34,7 +34,7 @@ from seqclass.store.root import (
     parse_record,
     read_bytes,
 )
-from seqclass.store.states import DATASETS, KINDS, MODELS, REGISTER, is_founded
+from seqclass.store.states import DATASETS, KINDS, MODELS, REGISTER
 
 LOG = "log"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
@@ -235,7 +235,7 @@ _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
 def log_problems(root: Root, name: str, kind: str = MODELS) -> Damages:
-    """Return entries that are damaged, missing, edited, forged, out of order or invalid."""
+    """Return entries that are damaged, missing, edited or out of order."""
     bad = Damages()
     return chain_problems(root, name, kind, entries_of(root, name, bad, kind), bad)
 
@@ -248,8 +248,7 @@ def chain_problems(
     for before, entry in zip([None, *entries], entries, strict=False):
         breaks += _break(root.join(LOG, kind, name), before, entry)
     named = {item["path"] for item in damaged}
-    bad = damaged + [item for item in breaks if item["path"] not in named]
-    return bad + _unfounded(entries, kind)
+    return damaged + [item for item in breaks if item["path"] not in named]
 
 
 def _break(folder: str, before: Entry | None, entry: Entry) -> Damages:
@@ -267,15 +266,3 @@ def _break(folder: str, before: Entry | None, entry: Entry) -> Damages:
         return []
     problem = f"expected the digest that entry {entry.number} holds, it was edited"
     return [{"path": (before or entry).path, "problem": problem}]
-
-
-def _unfounded(entries: list[Entry], kind: str) -> Damages:
-    """Return entries whose state does not follow from the one before."""
-    bad, asked = Damages(), {entry.number: entry.record.get("candidate") for entry in entries}
-    for before, entry in zip([None, *entries], entries, strict=False):
-        state = before.record["state"] if before else KINDS[kind].nothing
-        follows = entry.number == (before.number if before else 0) + 1
-        if follows and not is_founded(kind, state, entry.record, asked.get):
-            problem = f"expected what follows from entry {entry.number - 1}, got another state"
-            bad.append({"path": entry.path, "problem": problem})
-    return bad

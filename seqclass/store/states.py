@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from seqclass.store.record_types import DatasetState, LogDecision, LogEntry, ModelState
+from seqclass.store.record_types import DatasetState, LogDecision, ModelState
 
 MODELS, DATASETS = "models", "datasets"
 DELETE = "delete"
@@ -67,10 +67,3 @@ KINDS = {
     MODELS: Kind("champion", NO_MODEL, _model_after),
     DATASETS: Kind("newest", NO_DATASET, _dataset_after),
 }
-
-
-def is_founded(kind: str, before: State, entry: LogEntry, asked: Asked) -> bool:
-    """Check whether an entry starts from the state before it, and holds the one that follows."""
-    rule = KINDS[kind]
-    after = rule.after(before, entry["number"], entry, entry["time"], asked)
-    return entry["from"] == before[rule.key] and entry["state"] == after

@@ -110,7 +110,7 @@ TAMPERED: dict[str, tuple[Callable[[Root], object], str]] = {
     "all deleted": (lambda r: [e.unlink() for e in entries(r)], "registers this version, there is"),
     "last edited": (lambda r: change(entries(r)[-1], reason="other"), "was altered"),
     "reason forged": (lambda r: forge(entries(r)[1], reason="other"), "was edited"),
-    "move forged": (lambda r: forge(entries(r)[-2], **{"from": "v1"}), "follows from entry 6"),
+    "move forged": (lambda r: forge(entries(r)[-2], **{"from": "v1"}), "was edited"),
     "no time": (lambda r: forge(entries(r)[1], time="noon"), "time, got 'noon'"),
     "swapped": (swap, "edited or renamed"),
     "put in between": (lambda r: copy_to(r, "x.json"), "nothing refers to it"),
