@@ -255,8 +255,7 @@ def forget_version(root: Root, gone: DatasetRef, parents: Sequence[str], now: da
         for parts in beside:
             remove_file(root, root.join(*parts))
     for page in stale:
-        with contextlib.suppress(FileNotFoundError):
-            root.fs.rm(f"{home}/{page}")
+        remove_file(root, f"{home}/{page}")
 
 
 def give_up(root: Root, name: str, reason: str, now: datetime) -> None:

@@ -8,7 +8,7 @@ import re
 import time
 
 from seqclass.store.layout import DRAFTED
-from seqclass.store.root import MANIFEST, Root, entries
+from seqclass.store.root import MANIFEST, Root, entries, remove_file
 from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import STAGING, target_of
 
@@ -33,8 +33,7 @@ def collect_garbage(root: Root) -> list[str]:
         left += [path for path in drafts if _DRAFT.fullmatch(os.path.basename(path))
                  and _unchanged_s(root, path) > LEFTOVER_AGE_S]  # fmt: skip
     for path in left:
-        with contextlib.suppress(FileNotFoundError):
-            root.fs.rm(path, recursive=True)
+        remove_file(root, path)
     return left
 
 

@@ -26,6 +26,7 @@ from seqclass.store.root import (
     note,
     read_record,
     readable,
+    remove_file,
     replace_file,
     write_manifest,
 )
@@ -150,8 +151,7 @@ def write_attempt(root: Root, model: str, attempt: Attempt) -> None:
 
 def end_attempt(root: Root, model: str) -> None:
     """Forget the attempt: it was decided, or nothing waits for it any more."""
-    with contextlib.suppress(FileNotFoundError):
-        root.fs.rm(_path(root, model))
+    remove_file(root, _path(root, model))
 
 
 def attempted(root: Root) -> list[str]:

@@ -4,7 +4,6 @@
 It is removed when the training has its version, or decision, and else by age (``collect_garbage``).
 """
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from seqclass.store.root import (
     check_file,
     describe_file,
     read_manifest,
+    remove_file,
     write_manifest,
 )
 from seqclass.store.staging import commit, staging
@@ -56,5 +56,4 @@ def restore_seed(root: Root, key: str, paths: list[str]) -> Any:
 
 def forget_seed(root: Root, key: str) -> None:
     """Remove a kept seed, if it is there."""
-    with contextlib.suppress(FileNotFoundError):
-        root.fs.rm(root.join(UNFINISHED, key), recursive=True)
+    remove_file(root, root.join(UNFINISHED, key))
