@@ -134,9 +134,9 @@ class Dataset:
             start, filled = start + n_rows, stop
         return dense
 
-    def series(self, rows: np.ndarray, channels: Sequence[str] | None = None) -> "SeriesReader":
+    def series(self, rows: np.ndarray) -> "SeriesReader":
         """Return series of rows (ascending) as ``values`` does, but read as they are asked for."""
-        return SeriesReader(self, rows, tuple(self.channels if channels is None else channels))
+        return SeriesReader(self, rows)
 
 
 class SeriesReader:
@@ -146,9 +146,9 @@ class SeriesReader:
     follow it, ``PART_BYTES`` in all, since most readers go from the first row to the last.
     """
 
-    def __init__(self, dataset: Dataset, rows: np.ndarray, channels: tuple[str, ...]) -> None:
-        self._dataset, self._rows, self._channels = dataset, rows, channels
-        self.shape = len(rows), dataset.manifest["n_steps"][1], len(channels)
+    def __init__(self, dataset: Dataset, rows: np.ndarray) -> None:
+        self._dataset, self._rows = dataset, rows
+        self.shape = len(rows), dataset.manifest["n_steps"][1], len(dataset.channels)
         self._at_once = max(1, PART_BYTES // (4 * self.shape[1] * self.shape[2]))
         self._start, self._part = 0, np.empty((0, *self.shape[1:]), np.float32)
 
@@ -167,7 +167,7 @@ class SeriesReader:
         return self._part[start - self._start : stop - self._start]
 
     def _read(self, index: slice | np.ndarray) -> np.ndarray:
-        return self._dataset.values(self._rows[index], self._channels)
+        return self._dataset.values(self._rows[index])
 
 
 def open_dataset(root: Root, ref: str) -> Dataset:

@@ -234,10 +234,10 @@ def acting_as(name: str) -> Iterator[None]:
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
-def log_problems(root: Root, name: str, kind: str = MODELS) -> Damages:
-    """Return entries that are damaged, missing, edited or out of order."""
+def log_problems(root: Root, name: str) -> Damages:
+    """Return entries of a model that are damaged, missing, edited or out of order."""
     bad = Damages()
-    return chain_problems(root, name, kind, entries_of(root, name, bad, kind), bad)
+    return chain_problems(root, name, MODELS, entries_of(root, name, bad), bad)
 
 
 def chain_problems(
