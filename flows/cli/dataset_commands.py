@@ -201,14 +201,14 @@ def inspect(
     as_json: JsonFlag = False,
 ) -> None:
     """Show how files are read and what looks wrong; store nothing."""
-    from seqclass.screening.contract import Profile, stuck_lines
+    from seqclass.screening.contract import stuck_lines
     from seqclass.screening.giveaways import SampledSeries
-    from seqclass.screening.screening import add_rows
     from seqclass.store.formats import expand, limits_of
     from seqclass.store.formats.facts import Listener
     from seqclass.store.formats.file_format import check_files
     from seqclass.store.formats.isolated import IsolatedReader
     from seqclass.store.formats.overview import Overview
+    from seqclass.store.row_profile import Profile
 
     files, tests = expand(paths, "PATH"), expand(test or [], "--test")
     limits, columns = limits_of(limit or []), reading.names()
@@ -222,12 +222,12 @@ def inspect(
         for part_files, part in ((files, "train" if tests else None), (tests, "test")):
             for table in reader.read_files(part_files, lenient, part, True, limits):
                 seen.add(table)
-                add_rows(profile, table)
+                profile.add_table(table)
                 sample.add(table)
     if not seen.parts:
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     described = seen.describe()
-    described["amiss"] += [*stuck_lines(profile), *sample.giveaways()]
+    described["amiss"] += [*stuck_lines(profile.describe()["profile"]), *sample.giveaways()]
     show_overview({"files": forms, **described}, as_json, heard)
 
 

@@ -52,7 +52,8 @@ def dataset_facts(store: Root, manifest: DatasetManifest) -> dict[str, Any]:
     facts = dataset_summary(manifest)
     if "group" in manifest["columns"]:
         facts["groups"] = f"{manifest.get('groups') or 0:,}, each on one side of every split"
-    facts["missing"] = {name: f"{s:.2%}" for name, s in manifest.get("missing", {}).items() if s}
+    shares = {name: channel["missing"] for name, channel in manifest["profile"].items()}
+    facts["missing"] = {name: f"{share:.2%}" for name, share in shares.items() if share}
     folder = store.join("datasets", manifest["name"], manifest["version"])
     return {**facts, "files": store.address(folder)}
 

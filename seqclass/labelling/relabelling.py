@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -12,8 +12,6 @@ from typing_extensions import TypedDict
 
 from seqclass.inference.partitions import labels_in_file
 from seqclass.labelling.sheets import inert
-from seqclass.screening.contract import Profile
-from seqclass.screening.incoming import profiled
 from seqclass.store.datasets import (
     Dataset,
     Provenance,
@@ -218,19 +216,12 @@ def _key(digest: str, dataset: Dataset) -> str:
 
 def _write(given: Given, spec: LabelsSpec) -> Dataset:
     """Write the rows with their new labels as the newest version."""
-    parent, profile = given.newest, Profile()
+    parent = given.newest
     labels = {answer.series_id: answer.label for answer in given.answers}
-
-    def remarks() -> ImportSummary:
-        return {
-            "parents": [parent.ref],
-            "contract": asdict(profile.contract()),
-            "reading": reading_of(parent.manifest),
-        }
-
+    remarks = ImportSummary(parents=[parent.ref], reading=reading_of(parent.manifest))
     source = {"labels": {"path": spec.path, "sha256": given.digest, "of": len(labels)}}
-    every = profiled(_relabelled(parent.tables(), labels), profile)
-    provenance = Provenance(source, remarks=remarks)
+    every = _relabelled(parent.tables(), labels)
+    provenance = Provenance(source, remarks=lambda: remarks)
     return write_rows(parent.root, parent.manifest["name"], every, provenance)
 
 

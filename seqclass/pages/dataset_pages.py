@@ -6,14 +6,11 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from seqclass.pages.drawing import SKETCH_SIZE, path_of, resampled
 from seqclass.pages.records import (
     Bar,
     Change,
-    ChannelStatistics,
-    ClassProfile,
     DatasetEntry,
     DatasetProfile,
     DatasetSummary,
@@ -34,6 +31,7 @@ from seqclass.store.formats.file_format import all_facts
 from seqclass.store.manifests import CHOSEN_FROM, DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, note, readable
+from seqclass.store.row_profile import values_of
 
 CANDIDATES, EXAMPLES = 30, 2
 """Series of a class that are considered as examples, evenly spaced, and how many are shown."""
@@ -45,60 +43,25 @@ SKETCHES = 3
 
 
 @dataclass
-class Gathered:
-    """Running sums of a channel's finite values, which are added piece by piece."""
-
-    low: float = np.inf
-    high: float = -np.inf
-    total: float = 0.0
-    squares: float = 0.0
-    n_finite: int = 0
-    n_seen: int = 0
-
-    def add(self, values: np.ndarray) -> None:
-        """Add the values of a table."""
-        finite = values[np.isfinite(values)].astype(np.float64)
-        self.n_seen += len(values)
-        self.n_finite += len(finite)
-        if len(finite):
-            self.low, self.high = min(self.low, finite.min()), max(self.high, finite.max())
-            self.total += float(finite.sum())
-            self.squares += float(np.square(finite).sum())
-
-    def channel(self, name: str) -> ChannelStatistics:
-        """Return the statistics of all values added so far."""
-        missing = 1 - self.n_finite / self.n_seen
-        if not self.n_finite:
-            return ChannelStatistics(name, None, None, None, None, missing)
-        mean = self.total / self.n_finite
-        sd = max(self.squares / self.n_finite - mean**2, 0.0) ** 0.5
-        return ChannelStatistics(name, float(self.low), float(self.high), mean, sd, missing)
-
-
-@dataclass
 class _Look:
     """Statistics that are gathered while the rows are read once."""
 
     dataset: Dataset
     lengths: list[np.ndarray] = field(default_factory=list)
     contents: list[np.ndarray] = field(default_factory=list)
-    channels: dict[str, Gathered] = field(default_factory=dict)
     examples: dict[str, list[Example]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, table: pa.Table) -> None:
-        names = self.dataset.channels
+        names = self.dataset.channels[:MAX_CHANNELS]
         self.lengths.append(table["n_steps"].to_numpy())
         self.contents.append(row_digests(table.drop(["label"]))[1])
-        flat = {n: pc.list_flatten(table[n]).to_numpy(zero_copy_only=False) for n in names}
-        for name in names:
-            self.channels.setdefault(name, Gathered()).add(flat[name])
-        stop = 0
+        flat, stop = values_of(table), 0
         columns = (table[name].to_pylist() for name in ("series_id", "label", "n_steps"))
         for series_id, label, n_steps in zip(*columns, strict=True):
             start, stop = stop, stop + n_steps
             if label is not None and self._is_wanted(label):
-                values = {n: resampled(flat[n][start:stop], POINTS) for n in names[:MAX_CHANNELS]}
+                values = {n: resampled(flat[n][start:stop], POINTS) for n in names}
                 self.examples.setdefault(label, []).append(Example(series_id, n_steps, values))
 
     def _is_wanted(self, label: str) -> bool:
@@ -121,11 +84,7 @@ def profile(dataset: Dataset) -> DatasetProfile:
     shown = list(manifest["classes"])[:MAX_CLASSES]
     return DatasetProfile(
         lengths=tuple(_histogram(np.concatenate(look.lengths))),
-        channels=tuple(gathered.channel(name) for name, gathered in look.channels.items()),
-        classes=tuple(
-            ClassProfile(label, count, _typical(look.examples[label]) if label in shown else ())
-            for label, count in manifest["classes"].items()
-        ),
+        examples={label: _typical(look.examples[label]) for label in shown},
         copies=len(contents) - len(np.unique(contents)),
     )
 
@@ -179,11 +138,11 @@ def _coarse(n: int) -> np.ndarray:
 def sketches(profile: DatasetProfile) -> tuple[Sketch, ...]:
     """Return small pictures of the first classes: the first channel of typical series."""
     drawn = []
-    for class_profile in profile.classes[:SKETCHES]:
-        if class_profile.examples:
-            values = next(iter(class_profile.examples[0].values.values()))
+    for label, examples in list(profile.examples.items())[:SKETCHES]:
+        if examples:
+            values = next(iter(examples[0].values.values()))
             coarse = [values[i] for i in np.linspace(0, len(values) - 1, COARSE).astype(int)]
-            drawn.append(Sketch(class_profile.label, path_of(coarse, *SKETCH_SIZE)))
+            drawn.append(Sketch(label, path_of(coarse, *SKETCH_SIZE)))
     return tuple(drawn)
 
 
@@ -264,12 +223,12 @@ def _page(summary: DatasetSummary, manifest: DatasetManifest, profile: DatasetPr
         summary=summary,
         manifest=manifest,
         profile=profile,
-        look=list(_doubts(profile)),
+        look=list(_doubts(manifest, profile)),
         max_classes=MAX_CLASSES,
         max_channels=MAX_CHANNELS,
         sections=list(_sections(manifest)),
         change=_change(summary, manifest),
-        class_bars=_bars((c.label, c.count) for c in profile.classes),
+        class_bars=_bars(manifest["classes"].items()),
         length_bars=_bars(
             (_steps(length.first, length.last), length.count) for length in profile.lengths
         ),
@@ -294,18 +253,18 @@ def _bars(counts: Iterable[tuple[str, int]]) -> list[Bar]:
     return [Bar(name, count / most, f"{count:,}", "ours") for name, count in named]
 
 
-def _doubts(profile: DatasetProfile) -> Iterator[str]:
+def _doubts(manifest: DatasetManifest, profile: DatasetProfile) -> Iterator[str]:
     """Yield the problems that a training on this dataset would have."""
-    few = [c.label for c in profile.classes if c.count < FEW]
+    few = [label for label, count in manifest["classes"].items() if count < FEW]
     if few:
         yield f"Fewer than {FEW} series: {', '.join(few)}. Their scores will say little."
     if profile.copies:
         yield f"{profile.copies} series are copies of others: those on both sides of a split leak."
-    for channel in profile.channels:
-        if channel.lowest is not None and channel.lowest == channel.highest:
-            yield f"Channel {channel.name} never changes: it tells nothing."
-        elif channel.missing > 0.5:
-            yield f"Channel {channel.name} lacks {channel.missing:.0%} of its values."
+    for name, channel in manifest["profile"].items():
+        if channel["low"] is not None and channel["low"] == channel["high"]:
+            yield f"Channel {name} never changes: it tells nothing."
+        elif channel["missing"] > 0.5:
+            yield f"Channel {name} lacks {channel['missing']:.0%} of its values."
 
 
 def _change(summary: DatasetSummary, manifest: DatasetManifest) -> Change | None:
@@ -329,7 +288,7 @@ def _entry(
         n_versions=len(summary.versions),
         n_series=manifest["n_series"],
         n_steps=(manifest["n_steps"][0], manifest["n_steps"][1]),
-        n_channels=len(profile.channels),
-        n_classes=len(profile.classes),
+        n_channels=len(manifest["channels"]),
+        n_classes=len(manifest["classes"]),
         sketches=sketches(profile),
     )

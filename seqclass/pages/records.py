@@ -192,36 +192,12 @@ class ModelSummary:
 
 
 @dataclass(frozen=True)
-class ChannelStatistics:
-    """Statistics of a channel's finite values over all series.
-
-    lowest, highest, mean, sd: of the values. missing: share of all values.
-    """
-
-    name: str
-    lowest: float | None
-    highest: float | None
-    mean: float | None
-    sd: float | None
-    missing: float
-
-
-@dataclass(frozen=True)
 class Example:
     """A series as it is drawn. values: some of its values by channel, null where one is missing."""
 
     series_id: str
     n_steps: int
     values: dict[str, list[float | None]]
-
-
-@dataclass(frozen=True)
-class ClassProfile:
-    """Typical series of a class. count: number of its series. examples: typical ones."""
-
-    label: str
-    count: int
-    examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True)
@@ -235,15 +211,14 @@ class Length:
 
 @dataclass(frozen=True)
 class DatasetProfile:
-    """Statistics of a dataset version's rows that its manifest lacks.
+    """What is drawn of a dataset version's rows, and what its manifest lacks of them.
 
-    lengths: number of series by length. channels: statistics of each. classes: typical series of
-    each. copies: number of series whose values occur in another series too.
+    lengths: number of series by length. examples: typical series by class. copies: number of series
+    whose values occur in another series too.
     """
 
     lengths: tuple[Length, ...]
-    channels: tuple[ChannelStatistics, ...]
-    classes: tuple[ClassProfile, ...]
+    examples: dict[str, tuple[Example, ...]]
     copies: int
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -11,11 +10,10 @@ import pyarrow as pa
 
 from seqclass.bars import FileBars, bars, count_rows
 from seqclass.pages.index_pages import refresh
-from seqclass.screening.contract import Profile, stuck_lines
+from seqclass.screening.contract import stuck_lines
 from seqclass.screening.incoming import (
     ImportSpec,
     check_trainable,
-    profiled,
     tables_of,
     terms_of,
 )
@@ -81,10 +79,10 @@ def _import(
         goal = _Goal(name, source, parent, spec.columns, pages.records)
         tables = tables_of(paths, test_paths, spec, pages.listener)
         rows = screening.passing(count_rows(progress, tables, None))
-        seen, profile = Overview(), Profile()
+        seen = Overview()
         rows = rows if parent else seen.watch(rows)
         earlier = committed_versions(root, name)
-        dataset = _store(root, goal, rows, screening, profile)
+        dataset = _store(root, goal, rows, screening, seen)
         pages.keep(root, name)
     return {
         "dataset": dataset.ref,
@@ -92,7 +90,9 @@ def _import(
         "parent": parent.ref if parent else None,
         "added": screening.kept,
         "recordings": pages.records,
-        "amiss": [] if parent else [*seen.describe()["amiss"], *stuck_lines(profile)],
+        "amiss": []
+        if parent
+        else [*seen.describe()["amiss"], *stuck_lines(dataset.manifest["profile"])],
         **counts_of(screening),
     }
 
@@ -111,11 +111,11 @@ class _Goal(NamedTuple):
 
 
 def _store(
-    root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening, profile: Profile
+    root: Root, goal: _Goal, rows: Iterator[pa.Table], screening: Screening, seen: Overview
 ) -> Dataset:
     """Write a parent's rows, if there is one, and then the new ones; nothing without new ones.
 
-    The profile reads all of them.
+    seen: of all rows, if there is no parent.
     """
     name, source, parent, columns, heard = goal
     if parent is not None:
@@ -127,12 +127,11 @@ def _store(
 
     def remarks() -> ImportSummary:
         if parent is None:
-            check_trainable(profile.contract(), screening.kept)
+            check_trainable(seen.describe())
         screening.quarantine.commit(name)
         recordings = {recording["page"]: recording for recording in (*older_recordings, *heard)}
         return {
             **counts_of(screening),
-            "contract": asdict(profile.contract()),
             "reading": columns.to_record(),
             **({"recordings": list(recordings.values())} if recordings else {}),
         }
@@ -141,7 +140,7 @@ def _store(
     older = parent.tables() if parent else iter(())
     every = chain(older, () if first is None else (first,), rows)
     provenance = Provenance(source, remarks=remarks, parent=parent)
-    return write_rows(root, name, profiled(every, profile), provenance)
+    return write_rows(root, name, every, provenance)
 
 
 def _describe(path: str) -> FileEntry:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
@@ -18,9 +18,8 @@ from typing import Any, NamedTuple, cast
 from typing_extensions import TypedDict
 
 from seqclass.pages.index_pages import refresh
-from seqclass.screening.contract import Profile
-from seqclass.screening.incoming import ArrivalSpec, profiled
-from seqclass.screening.screening import Screening, ValidationContext, contract_of, counts_of
+from seqclass.screening.incoming import ArrivalSpec
+from seqclass.screening.screening import Screening, ValidationContext, counts_of
 from seqclass.store.dataset_writer import spool
 from seqclass.store.datasets import (
     Dataset,
@@ -385,9 +384,10 @@ class _Screen:
 
     def _terms(self) -> ValidationContext:
         self.duplicates.learn(self.parent.tables())
-        columns, contract = tuple(self.parent.manifest["columns"]), contract_of(self.parent)
+        contract = self.parent.manifest
         aside = quarantined_before(self.parent.root, self.parent.manifest["name"])
         policy, ref = self.spec.policy, self.parent.ref
+        columns = tuple(contract["columns"])
         return ValidationContext(policy, ref, columns, contract, append=True, set_aside=aside)
 
     def remember(self) -> None:
@@ -400,7 +400,7 @@ class _Screen:
 
 def _commit(parent: Dataset, files: list[_File]) -> Dataset:
     """Write the parent's rows and then those of the files as a version that names them."""
-    root, name, profile = parent.root, parent.manifest["name"], Profile()
+    root, name = parent.root, parent.manifest["name"]
     source = {
         "import": [
             {"path": f.arrival.name, "sha256": f.digest, "bytes": f.arrival.stamp[0]} for f in files
@@ -414,12 +414,11 @@ def _commit(parent: Dataset, files: list[_File]) -> Dataset:
             screening.quarantine.commit(name)
         summary: dict[str, Any] = {
             **counts_of(*screenings),
-            "contract": asdict(profile.contract()),
             "reading": reading_of(parent.manifest),
         }
         return cast(ImportSummary, summary)
 
-    tables = profiled(chain(parent.tables(), newer), profile)
+    tables = chain(parent.tables(), newer)
     return write_rows(root, name, tables, Provenance(source, remarks=remarks, parent=parent))
 
 

@@ -22,7 +22,7 @@ from seqclass.store.tables import read_table
 
 logger = logging.getLogger(__name__)
 
-CARD = ("digest", "n_series", "n_steps", "channels", "classes", "unlabelled", "missing")
+CARD = ("digest", "n_series", "n_steps", "channels", "classes", "unlabelled")
 
 
 def write_report(candidate: Candidate) -> None:
@@ -32,7 +32,10 @@ def write_report(candidate: Candidate) -> None:
     history = read_table(root, candidate.path(HISTORY)).to_pylist()
     drawings = Drawings(
         made=datetime.now(UTC).isoformat(),
-        card={key: dataset.manifest.get(key) for key in CARD},
+        card={
+            **{key: dataset.manifest.get(key) for key in CARD},
+            "missing": {name: c["missing"] for name, c in dataset.manifest["profile"].items()},
+        },
         curves=_curves(history),
         hardest=_hardest(candidate, dataset),
     )

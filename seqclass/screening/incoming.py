@@ -1,18 +1,19 @@
 """The spec of an import, and the rules for its rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from seqclass.screening.contract import Contract, Policy, Profile
-from seqclass.screening.screening import ValidationContext, add_rows, contract_of
+from seqclass.screening.contract import Policy
+from seqclass.screening.screening import ValidationContext
 from seqclass.store.datasets import Dataset, committed_versions, open_dataset
 from seqclass.store.duplicates import DuplicateIndex
 from seqclass.store.formats import ColumnNames, Limits, expand, names_of
 from seqclass.store.formats.facts import Listener
 from seqclass.store.formats.file_format import check_files
 from seqclass.store.formats.isolated import IsolatedReader
+from seqclass.store.formats.overview import Described
 from seqclass.store.quarantine import quarantined_before
 from seqclass.store.root import Root
 
@@ -78,7 +79,7 @@ def terms_of(root: Root, name: str, spec: ImportSpec) -> tuple[ValidationContext
     if not committed_versions(root, name) or (spec.new_contract and not spec.append):
         return ValidationContext(spec.policy), None
     latest = open_dataset(root, name)
-    contract = None if spec.new_contract else contract_of(latest)
+    contract = None if spec.new_contract else latest.manifest
     columns = tuple(latest.manifest["columns"])
     aside = quarantined_before(root, name) if spec.append else DuplicateIndex()
     terms = ValidationContext(spec.policy, latest.ref, columns, contract, spec.append, aside)
@@ -98,24 +99,18 @@ def tables_of(
         yield from reader.read_files(test_paths, spec.columns, "test", kept, spec.limits)
 
 
-def check_trainable(contract: Contract, n_series: int) -> None:
+def check_trainable(described: Described) -> None:
     """Refuse a dataset that can't be trained on; series without any label may still be scored."""
-    classes = list(contract.classes)
-    if all(channel.low is None for channel in contract.channels.values()):
+    classes, channels = list(described["classes"]), described["channels"]
+    if all(channel["lowest"] is None for channel in channels.values()):
         raise ValueError(
-            f"PATH: expected numbers, got no value in {', '.join(contract.channels)}; look at "
+            f"PATH: expected numbers, got no value in {', '.join(channels)}; look at "
             "how they are written with 'seqclass inspect PATH'"
         )
+    n_series = described["n_series"]
     if classes and (len(classes) < 2 or n_series < 3):
         raise ValueError(
             f"PATH: expected at least 3 series of at least 2 classes, got {n_series} of "
             f"{', '.join(classes)}; add the other classes' files to the import, or score them with "
             "'seqclass score MODEL PATH', which stores no dataset"
         )
-
-
-def profiled(tables: Iterable[pa.Table], profile: Profile) -> Iterator[pa.Table]:
-    """Pass tables on after adding their rows to a profile."""
-    for table in tables:
-        add_rows(profile, table)
-        yield table

@@ -8,21 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.screening.contract import (
-    ChannelContract,
-    Contract,
-    Policy,
-    Profile,
-    SeriesValues,
-    contract_from,
-    describe,
-)
+from seqclass.screening.contract import Policy, are_stuck
 from seqclass.store.dataset_writer import check_number_of_classes
-from seqclass.store.datasets import Dataset
 from seqclass.store.duplicates import CONFLICT, REPEAT, DuplicateIndex, find_lookalikes
 from seqclass.store.formats.longform import dropped_steps
-from seqclass.store.manifests import SetAside
+from seqclass.store.manifests import ChannelStatistics, RowsProfile, SetAside
 from seqclass.store.quarantine import Quarantine
+from seqclass.store.row_profile import Profile, SeriesValues, describe, values_of
 from seqclass.store.rows import (
     FACTS,
     OPTIONAL_COLUMNS,
@@ -70,38 +62,39 @@ def infinite_violations(channels: dict[str, SeriesValues]) -> list[Violation]:
 
 
 def series_violations(
-    contract: Contract,
+    contract: RowsProfile,
     lengths: np.ndarray,
     labels: Iterable[str | None],
     channels: dict[str, SeriesValues],
 ) -> list[Violation]:
     """Return violations of single series: class, length, range, holes and frozen channels."""
-    allowed = {None, *contract.classes}
-    new = np.array([bool(contract.classes) and label not in allowed for label in labels])
-    shortest, longest = contract.n_steps
+    allowed = {None, *contract["classes"]}
+    new = np.array([bool(contract["classes"]) and label not in allowed for label in labels])
+    shortest, longest = contract["n_steps"]
     low, high = -(-shortest // LENGTH_FACTOR), longest * LENGTH_FACTOR
     violations = [
-        Violation("new_class", f"a label other than {', '.join(contract.classes)}", new),
+        Violation("new_class", f"a label other than {', '.join(contract['classes'])}", new),
         Violation("length", f"not {low} to {high} steps", (lengths < low) | (lengths > high)),
     ]
     for name, values in channels.items():
-        if name in contract.channels:
-            violations += _channel_violations(name, contract.channels[name], values)
+        if name in contract["profile"]:
+            violations += _channel_violations(name, contract["profile"][name], values)
     return [violation for violation in violations if violation.rows.any()]
 
 
 def _channel_violations(
-    name: str, channel: ChannelContract, values: SeriesValues
+    name: str, channel: ChannelStatistics, values: SeriesValues
 ) -> list[Violation]:
-    most = channel.most_missing + HOLES_MARGIN
+    most = channel["most_missing"] + HOLES_MARGIN
     violations = [
         Violation("holes", f"{name} missing in more than {most:.0%}", values.missing > most),
-        Violation("frozen", f"{name} constant", channel.is_stuck(values)),
+        Violation("frozen", f"{name} constant", are_stuck(channel, values)),
     ]
-    if channel.low is not None and channel.high is not None:
-        largest = max(abs(channel.low), abs(channel.high))
-        margin = RANGE_MARGIN * max(channel.high - channel.low, RESOLUTION * largest)
-        low, high = channel.low - margin, channel.high + margin
+    lowest, highest = channel["low"], channel["high"]
+    if lowest is not None and highest is not None:
+        largest = max(abs(lowest), abs(highest))
+        margin = RANGE_MARGIN * max(highest - lowest, RESOLUTION * largest)
+        low, high = lowest - margin, highest + margin
         outside = ((values.low < low) | (values.high > high)) & ~values.infinite
         violations.append(
             Violation("out_of_range", f"{name} outside {low:.6g} to {high:.6g}", outside)
@@ -109,24 +102,24 @@ def _channel_violations(
     return violations
 
 
-def whole_violations(contract: Contract, incoming: Contract) -> list[tuple[str, str]]:
+def whole_violations(contract: RowsProfile, incoming: RowsProfile) -> list[tuple[str, str]]:
     """Return kind and description of the violations that only all new rows together show."""
-    shared = [name for name in contract.channels if name in incoming.channels]
     violations = []
-    for name in shared:
-        old, new = contract.channels[name], incoming.channels[name]
-        if incoming.n_series >= UNIT_SERIES and (what := _other_unit(old, new)):
+    for name in (name for name in contract["profile"] if name in incoming["profile"]):
+        old, new = contract["profile"][name], incoming["profile"][name]
+        if incoming["n_series"] >= UNIT_SERIES and (what := _other_unit(old, new)):
             violations.append(("other_unit", f"{name} {what}"))
-        if new.missing > max(2 * old.missing, old.missing + RATE_MARGIN):
-            what = f"{name} missing in {new.missing:.1%} instead of {old.missing:.1%} of the values"
+        before, now = old["missing"], new["missing"]
+        if now > max(2 * before, before + RATE_MARGIN):
+            what = f"{name} missing in {now:.1%} instead of {before:.1%} of the values"
             violations.append(("missing_rate", what))
     return violations
 
 
-def _other_unit(old: ChannelContract, new: ChannelContract) -> str | None:
-    if old.quartiles is None or new.quartiles is None:
+def _other_unit(old: ChannelStatistics, new: ChannelStatistics) -> str | None:
+    if old["quartiles"] is None or new["quartiles"] is None:
         return None
-    (low, middle, high), (below, moved, above) = old.quartiles, new.quartiles
+    (low, middle, high), (below, moved, above) = old["quartiles"], new["quartiles"]
     before, after = high - low, above - below
     told_apart = before > RESOLUTION * abs(middle) and after > RESOLUTION * abs(moved)
     if told_apart and _is_scaled(after / before, _range(new) / _range(old)):
@@ -145,12 +138,12 @@ def _is_scaled(spread: float, reach: float) -> bool:
     return spread >= UNIT_FACTOR and reach >= UNIT_REACH
 
 
-def _range(channel: ChannelContract) -> float:
-    return (channel.high or 0.0) - (channel.low or 0.0)
+def _range(channel: ChannelStatistics) -> float:
+    return (channel["high"] or 0.0) - (channel["low"] or 0.0)
 
 
-def _is_beyond(value: float, channel: ChannelContract) -> bool:
-    return not (channel.low or 0.0) <= value <= (channel.high or 0.0)
+def _is_beyond(value: float, channel: ChannelStatistics) -> bool:
+    return not (channel["low"] or 0.0) <= value <= (channel["high"] or 0.0)
 
 
 EXAMPLES = 5
@@ -187,28 +180,6 @@ EXPECTED = {
 }
 
 
-def contract_of(dataset: Dataset) -> Contract:
-    """Return the stored contract, or compute it if a version has none."""
-    stored = dataset.manifest.get("contract")
-    if stored is not None:
-        return contract_from(stored)
-    profile = Profile()
-    for table in dataset.tables():
-        add_rows(profile, table)
-    return profile.contract()
-
-
-def add_rows(profile: Profile, table: pa.Table) -> None:
-    """Add the rows of a table to a profile."""
-    lengths = table["n_steps"].to_numpy()
-    profile.add(lengths, table["label"].to_pylist(), _values(table))
-
-
-def _values(table: pa.Table) -> dict[str, np.ndarray]:
-    """Return each channel's float32 values, series end to end."""
-    return {name: pc.list_flatten(table[name]).to_numpy() for name in channels_of(table.schema)}
-
-
 @dataclass(frozen=True)
 class ValidationContext:
     """The rules for new rows: columns and contract of ``ref``, None if there is none yet.
@@ -220,7 +191,7 @@ class ValidationContext:
     policy: Policy
     ref: str | None = None
     columns: tuple[str, ...] | None = None
-    contract: Contract | None = None
+    contract: RowsProfile | None = None
     append: bool = False
     set_aside: DuplicateIndex = field(default_factory=DuplicateIndex)
 
@@ -287,7 +258,7 @@ class Screening:
 
     def _violations(self, table: pa.Table, profile: Profile) -> list[Violation]:
         lengths, labels = table["n_steps"].to_numpy(), table["label"].to_pylist()
-        values, contract = _values(table), self.terms.contract
+        values, contract = values_of(table), self.terms.contract
         if contract is None:
             described = {name: describe(flat, lengths) for name, flat in values.items()}
             return infinite_violations(described)
@@ -316,7 +287,7 @@ class Screening:
 
     def _refuse(self, profile: Profile | None) -> None:
         if profile is not None and profile.n_series:
-            _check_whole(self.terms, profile.contract())
+            _check_whole(self.terms, profile.describe())
         if self.refused.counts:
             kind = next(iter(self.refused.counts))
             keep = f"series that keep the contract of {self.terms.ref}"
@@ -361,7 +332,7 @@ def _check_columns(terms: ValidationContext, columns: list[str]) -> None:
         )
 
 
-def _check_whole(terms: ValidationContext, incoming: Contract) -> None:
+def _check_whole(terms: ValidationContext, incoming: RowsProfile) -> None:
     if terms.contract is None:
         return
     wrong = [(kind, what) for kind, what in whole_violations(terms.contract, incoming)
@@ -381,7 +352,7 @@ def _policies(kinds: Iterable[str], action: str) -> str:
 
 def _check_names(terms: ValidationContext, classes: set[str]) -> None:
     """Refuse too many classes for a dataset, and new classes that look like existing ones."""
-    existing = set(terms.contract.classes) if terms.contract else set()
+    existing = set(terms.contract["classes"]) if terms.contract else set()
     check_number_of_classes(existing | classes)
     if alike := find_lookalikes(sorted(classes - existing), existing):
         raise ValueError(

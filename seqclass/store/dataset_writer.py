@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from seqclass.store.duplicates import numbered
 from seqclass.store.manifests import FileEntry, RowsDescription
 from seqclass.store.root import Root, describe_file
+from seqclass.store.row_profile import Profile
 from seqclass.store.rows import canonical_buffers, channels_of, check_rows, dataset_schema
 
 MAX_CLASSES = 10_000
@@ -108,31 +109,19 @@ class _Summary:
     def __init__(self, schema: pa.Schema) -> None:
         self.schema = schema
         self.ids: list[pa.Array] = []
-        self.classes: Counter[str | None] = Counter()
+        self.profile = Profile()
         self.splits: Counter[str | None] = Counter()
         self.groups: Counter[str | None] = Counter()
-        self.values: Counter[str] = Counter()
-        self.missing: Counter[str] = Counter()
-        self.n_steps: list[int] = []
         self.digests = {name: (hashlib.sha256(), hashlib.sha256()) for name in schema.names}
 
     def add(self, table: pa.Table) -> None:
         ids = table["series_id"]
         self.ids.append(ids.take(pa.array(np.arange(len(ids)))).combine_chunks())  # without values
-        counters = {"label": self.classes, "split": self.splits, "group": self.groups}
-        for name, counter in counters.items():
+        self.profile.add_table(table)
+        for name, counter in (("split", self.splits), ("group", self.groups)):
             if name in table.column_names:
                 for item in pc.value_counts(table[name]).to_pylist():
                     counter[item["values"]] += item["counts"]
-        bounds = pc.min_max(table["n_steps"]).as_py()
-        self.n_steps = [
-            min([*self.n_steps[:1], bounds["min"]]),
-            max([*self.n_steps[1:], bounds["max"]]),
-        ]
-        for name in channels_of(self.schema):
-            values = pc.list_flatten(table[name])
-            self.values[name] += len(values)
-            self.missing[name] += pc.sum(pc.is_nan(values)).as_py() or 0
         for name, (lengths, content) in self.digests.items():
             for chunk in table[name].chunks:
                 for digest, buffer in zip(
@@ -142,19 +131,16 @@ class _Summary:
 
     def describe(self) -> RowsDescription:
         self._check_ids()
-        check_number_of_classes(filter(None, self.classes))
-        digest = self._digest()
+        check_number_of_classes(self.profile.classes)
+        digest, described = self._digest(), self.profile.describe()
         return {
             "version": digest[:16],
             "digest": digest,
-            "n_series": sum(map(len, self.ids)),
-            "n_steps": self.n_steps,
+            **described,
             "channels": channels_of(self.schema),
             "columns": {f.name: str(f.type) for f in self.schema},
-            "classes": {k: self.classes[k] for k in sorted(filter(None, self.classes))},
-            "unlabelled": self.classes[None],
+            "unlabelled": described["n_series"] - sum(described["classes"].values()),
             "groups": len(self.groups.keys() - {None}),
-            "missing": {k: self.missing[k] / n for k, n in self.values.items()},
             "splits": {k: self.splits[k] for k in sorted(filter(None, self.splits))},
         }
 

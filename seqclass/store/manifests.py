@@ -44,27 +44,54 @@ class Manifest(Sealed):
     created: Time
 
 
-class RowsDescription(TypedDict):
+class ChannelStatistics(TypedDict):
+    """Statistics of a channel's finite values and missing ones; null if nothing was observed.
+
+    low, high: the extremes. mean, sd: mean and standard deviation, to six digits. quartiles: within
+    1% of the value. missing: share of all values. most_missing: the largest share in one series.
+    still: most observed values for which nearly all series stay unchanged; null if the channel
+    holds states. stuck: number of series that never change for more than twice as long.
+    """
+
+    low: float | None
+    high: float | None
+    mean: float | None
+    sd: float | None
+    quartiles: list[float] | None
+    missing: float
+    most_missing: float
+    still: int | None
+    stuck: int
+
+
+class RowsProfile(TypedDict):
+    """What rows are like; of a dataset's rows it is the contract that later rows have to keep.
+
+    n_series: number of series. n_steps: lowest and highest number of steps of a series. classes:
+    number of series of each class. profile: statistics by channel.
+    """
+
+    n_series: int
+    n_steps: list[int]
+    classes: dict[str, int]
+    profile: dict[str, ChannelStatistics]
+
+
+class RowsDescription(RowsProfile):
     """Description of a dataset's rows, which follows from the rows alone.
 
-    version: the first 16 digits of the digest. digest: SHA-256 of the rows. n_series: number of
-    series. n_steps: lowest and highest number of steps of a series. channels: names of the columns
-    with values. columns: the Arrow type of each column. classes: number of series of each class.
-    unlabelled: number of series without a label. groups: number of groups; 0 without groups.
-    missing: share of the values that are missing, by channel. splits: number of series in each part
-    that the column ``split`` names.
+    version: the first 16 digits of the digest. digest: SHA-256 of the rows. channels: names of the
+    columns with values. columns: the Arrow type of each column. unlabelled: number of series
+    without a label. groups: number of groups; 0 without groups. splits: number of series in each
+    part that the column ``split`` names.
     """
 
     version: str
     digest: str
-    n_series: int
-    n_steps: list[int]
     channels: list[str]
     columns: dict[str, str]
-    classes: dict[str, int]
     unlabelled: int
     groups: int
-    missing: dict[str, float]
     splits: dict[str, int]
 
 
@@ -135,13 +162,11 @@ class SetAside(TypedDict, total=False):
 class ImportSummary(SetAside, total=False):
     """Description of an import beside its rows.
 
-    parents: the versions that this one continues. contract: ranges and statistics of the rows, with
-    which later rows are compared. reading: the options by which the files were read. recordings:
-    what was heard of each recording.
+    parents: the versions that this one continues. reading: the options by which the files were
+    read. recordings: what was heard of each recording.
     """
 
     parents: list[str]
-    contract: Mapping[str, Any]
     reading: ReadingRecord
     recordings: list[Mapping[str, Any]]
 

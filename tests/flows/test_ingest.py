@@ -202,7 +202,7 @@ def test_append_gives_a_version_that_names_its_parent(
     assert outcome["parent"] == mine.ref != outcome["dataset"]
     grown = open_dataset(root, "mine")
     assert grown.manifest["parents"] == [mine.ref]
-    assert grown.manifest["contract"]["n_series"] == 80
+    assert grown.manifest["n_series"] == 80
     ids = grown.labels()["series_id"].to_pylist()
     assert ids[:40] == mine.labels()["series_id"].to_pylist()
 

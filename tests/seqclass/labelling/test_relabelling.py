@@ -50,7 +50,7 @@ def test_labels_make_a_new_version_and_leave_who_gave_them(
     assert (outcome["changed"], outcome["confirmed"]) == (2, 1)
     after = open_dataset(doubting.root, "toy")
     assert after.manifest["parents"] == [before.ref]
-    assert after.manifest["contract"]
+    assert after.manifest["profile"]
     labels = labels_of(doubting.root)
     assert (labels["s003"], labels["s010"], labels["t0101"]) == ("down", "down", "up")
     assert len(labels) == before.manifest["n_series"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from seqclass.pages.dataset_pages import Gathered, profile, write_dataset_pages
+from seqclass.pages.dataset_pages import profile, write_dataset_pages
 from seqclass.pages.drawing import Strip, line, path_of, series, strips
 from seqclass.pages.index_pages import write_model_pages
 from seqclass.pages.model_summary import read_version, summarize
@@ -49,27 +49,10 @@ def test_names_in_drawings_are_text() -> None:
         assert "<b>" not in drawn
 
 
-@given(
-    st.lists(st.one_of(NUMBERS, st.just(float("nan"))), min_size=1, max_size=60), st.integers(1, 7)
-)
-@settings(max_examples=20)
-def test_figures_of_a_channel_do_not_depend_on_the_pieces(values: list[float], size: int) -> None:
-    pieces, whole = Gathered(), np.array(values, np.float32)
-    for start in range(0, len(whole), size):
-        pieces.add(whole[start : start + size])
-    channel, observed = pieces.channel("x"), whole[~np.isnan(whole)].astype(float)
-    assert channel.missing == pytest.approx(1 - len(observed) / len(whole))
-    if len(observed):
-        assert (channel.lowest, channel.highest) == (observed.min(), observed.max())
-        assert channel.mean == pytest.approx(observed.mean(), rel=1e-6, abs=1e-6)
-    else:
-        assert channel.lowest is None
-
-
 def test_a_profile_counts_what_the_dataset_has(root: Root) -> None:
     dataset = store_series(root, n=20)
     profiled = profile(dataset)
-    assert sum(shown.count for shown in profiled.classes) == 20
+    assert sum(length.count for length in profiled.lengths) == 20
     write_dataset_pages(root, "toy")
     page = dataset_link(root, dataset.ref, "../")
     assert page is not None
@@ -83,10 +66,10 @@ def test_series_without_a_value_are_the_least_typical_and_warn_of_nothing(root: 
     lines[:2] = np.nan
     lines[:, 5] = np.nan
     profiled = profile(store_series(root, n=8, label=["up"] * 8, value=from_dense(lines)))
-    assert [example.series_id for example in profiled.classes[0].examples] == ["s002", "s003"]
+    assert [example.series_id for example in profiled.examples["up"]] == ["s002", "s003"]
     lines[:] = np.nan
     nothing = profile(store_series(root, "holes", 8, value=from_dense(lines)))
-    assert len(nothing.classes[0].examples) == 2
+    assert len(nothing.examples["up"]) == 2
 
 
 def test_series_that_are_frozen_in_one_channel_are_the_least_typical(root: Root) -> None:
@@ -95,7 +78,7 @@ def test_series_that_are_frozen_in_one_channel_are_the_least_typical(root: Root)
     lines[:3] = 0.0  # the middle of all, and so the nearest to it
     rows = store_series(root, n=30, label=["up"] * 30, value=from_dense(lines),
                         other=from_dense(other))  # fmt: skip
-    shown = {example.series_id for example in profile(rows).classes[0].examples}
+    shown = {example.series_id for example in profile(rows).examples["up"]}
     assert not shown & {"s000", "s001", "s002"}
 
 

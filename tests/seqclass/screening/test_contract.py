@@ -1,7 +1,6 @@
 """The contract's pure parts: what rows are like, and who was seen before."""
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
@@ -10,16 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from seqclass.screening.contract import (
-    ChannelContract,
-    Contract,
-    Profile,
-    contract_from,
-    describe,
-    stuck_lines,
-)
+from seqclass.screening.contract import are_stuck, stuck_lines
 from seqclass.screening.screening import whole_violations
 from seqclass.store.duplicates import CONFLICT, FRESH, REPEAT, DuplicateIndex
+from seqclass.store.manifests import ChannelStatistics, RowsProfile
+from seqclass.store.row_profile import Profile, describe
 
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=False)
 
@@ -37,29 +31,28 @@ def test_a_series_is_described_as_numpy_would(series: list[np.ndarray]) -> None:
         assert described.frozen[i] == (len(seen) >= 5 and low == high)
 
 
-def profile(x: np.ndarray, pieces: int = 1) -> Contract:
+def profile(x: np.ndarray, pieces: int = 1) -> RowsProfile:
     gathered = Profile()
     for part in np.array_split(x.astype(np.float32), pieces):
         labels = ["a"] * len(part)
         gathered.add(np.full(len(part), x.shape[1]), labels, {"x": part.ravel()})
-    return gathered.contract()
+    return gathered.describe()
 
 
 @pytest.mark.parametrize(("offset", "scale"), [(0, 1e-6), (1e6, 1), (-1000, 1e5)])
 def test_quartiles_are_within_a_hundredth(offset: float, scale: float) -> None:
     x = offset + scale * np.random.default_rng(0).standard_normal((500, 40))
-    quartiles = profile(x).channels["x"].quartiles
+    quartiles = profile(x)["profile"]["x"]["quartiles"]
     assert quartiles is not None
     exact = np.quantile(x.astype(np.float32), [0.25, 0.5, 0.75])
     np.testing.assert_allclose(quartiles, exact, rtol=0.01, atol=0.02 * scale)
 
 
-def test_a_contract_does_not_depend_on_how_rows_arrive_and_survives_json() -> None:
+def test_a_profile_does_not_depend_on_how_rows_arrive_and_survives_json() -> None:
     x = np.random.default_rng(0).standard_normal((50, 7))
-    contract = profile(x)
-    assert contract == profile(x, pieces=9)
-    stored = json.loads(json.dumps(asdict(contract)))
-    assert json.loads(json.dumps(asdict(contract_from(stored)))) == stored
+    assert profile(x) == profile(x, pieces=9) == json.loads(json.dumps(profile(x)))
+    channel = profile(x)["profile"]["x"]
+    assert (channel["mean"], channel["sd"]) == pytest.approx((x.mean(), x.std()), rel=1e-4)
 
 
 def test_values_around_another_middle_are_no_other_unit_by_their_rounding() -> None:
@@ -77,7 +70,9 @@ def test_infinite_values_are_described_without_a_warning() -> None:
 
 def test_nothing_observed_is_compared_with_nothing() -> None:
     empty = profile(np.full((9, 4), np.nan))
-    assert empty.channels["x"] == ChannelContract(None, None, None, 1.0, 1.0, 0, None)
+    nothing = dict.fromkeys(("low", "high", "mean", "sd", "quartiles", "still"))
+    shares = {"missing": 1.0, "most_missing": 1.0, "stuck": 0}
+    assert empty["profile"]["x"] == {**nothing, **shares}
     assert whole_violations(empty, profile(np.ones((9, 4)))) == []
 
 
@@ -109,13 +104,13 @@ def table(rows: list[tuple[int, int]]) -> pa.Table:
     )
 
 
-def channel_of(x: np.ndarray) -> ChannelContract:
-    return profile(x).channels["x"]
+def channel_of(x: np.ndarray) -> ChannelStatistics:
+    return profile(x)["profile"]["x"]
 
 
-def stuck(channel: ChannelContract, x: np.ndarray) -> int:
+def stuck(channel: ChannelStatistics, x: np.ndarray) -> int:
     lengths = np.full(len(x), x.shape[1])
-    return int(channel.is_stuck(describe(x.astype(np.float32).ravel(), lengths)).sum())
+    return int(are_stuck(channel, describe(x.astype(np.float32).ravel(), lengths)).sum())
 
 
 def test_what_stays_flat_in_one_series_and_moves_in_the_others_is_frozen() -> None:
@@ -124,10 +119,8 @@ def test_what_stays_flat_in_one_series_and_moves_in_the_others_is_frozen() -> No
     channel = channel_of(x)
     assert stuck(channel, np.full((3, 40), 21.0)) == 3
     assert stuck(channel, x) == 4
-    gathered = Profile()
-    gathered.add(np.full(100, 40), ["a", "b"] * 50, {"x": x.astype(np.float32).ravel()})
-    assert gathered.stuck() == {"x": 4}
-    [line] = stuck_lines(gathered)
+    assert channel["stuck"] == 4
+    [line] = stuck_lines({"x": channel})
     assert "4 series are frozen in channel 'x'" in line
 
 
@@ -149,12 +142,3 @@ def test_a_channel_that_may_be_flat_is_not(kind: str) -> None:
         x = np.repeat(rng.normal(0, 1, (100, 10)), 4, axis=1)
         flat = flat[:, :6]
     assert stuck(channel_of(x), flat) == 0
-
-
-def test_a_contract_of_before_keeps_its_rule() -> None:
-    stored = json.loads(json.dumps(asdict(profile(np.random.default_rng(0).normal(0, 1, (50, 9))))))
-    del stored["channels"]["x"]["still"]
-    flat = np.full((2, 9), 1.0)
-    assert stuck(contract_from(stored).channels["x"], flat) == 2
-    stored["channels"]["x"]["frozen"] = 1
-    assert stuck(contract_from(stored).channels["x"], flat) == 0

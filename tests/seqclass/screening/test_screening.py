@@ -7,18 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqclass.screening.contract import ACTIONS, Contract, Policy, Profile, policy_of_choices
-from seqclass.screening.screening import (
-    Screening,
-    ValidationContext,
-    add_rows,
-    contract_of,
-    counts_of,
-)
+from seqclass.screening.contract import ACTIONS, Policy, policy_of_choices
+from seqclass.screening.screening import Screening, ValidationContext, counts_of
+from seqclass.store.manifests import RowsProfile
 from seqclass.store.quarantine import REASON, Quarantine
 from seqclass.store.root import Root
+from seqclass.store.row_profile import Profile
 from seqclass.store.rows import from_dense
-from tests.support.stored import store_series
 
 COLUMNS = ("series_id", "label", "n_steps", "value")
 
@@ -40,13 +35,13 @@ def waves(n: int = 10, seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture
-def contract() -> Contract:
+def contract() -> RowsProfile:
     profile = Profile()
-    add_rows(profile, rows(waves(200)))
-    return profile.contract()
+    profile.add_table(rows(waves(200)))
+    return profile.describe()
 
 
-def screen(root: Root, contract: Contract | None, **more: object) -> Screening:
+def screen(root: Root, contract: RowsProfile | None, **more: object) -> Screening:
     context = {"policy": Policy(), "ref": "toy@0", "columns": COLUMNS, "contract": contract, **more}
     return Screening(ValidationContext(**context), Quarantine(root, root.join("w")))  # type: ignore[arg-type]
 
@@ -55,7 +50,7 @@ def ids(tables: Iterator[pa.Table]) -> list[str]:
     return [name for table in tables for name in table["series_id"].to_pylist()]
 
 
-def test_rows_like_the_others_pass_in_their_order(root: Root, contract: Contract) -> None:
+def test_rows_like_the_others_pass_in_their_order(root: Root, contract: RowsProfile) -> None:
     screening = screen(root, contract)
     parts = [rows(waves(4, 1)), rows(waves(3, 2), first=4)]
     assert ids(screening.passing(parts)) == [f"s{k}" for k in range(7)]
@@ -66,7 +61,7 @@ def test_rows_like_the_others_pass_in_their_order(root: Root, contract: Contract
 
 
 def test_what_breaks_the_contract_goes_aside_with_every_reason(
-    root: Root, contract: Contract
+    root: Root, contract: RowsProfile
 ) -> None:
     x = waves(6, 1)
     x[2], x[4] = 3.0, 1e6
@@ -83,7 +78,7 @@ def test_what_breaks_the_contract_goes_aside_with_every_reason(
     assert screening.rejected == 2
 
 
-def test_repeats_are_counted_and_do_not_stand_for_rows(root: Root, contract: Contract) -> None:
+def test_repeats_are_counted_and_do_not_stand_for_rows(root: Root, contract: RowsProfile) -> None:
     screening = screen(root, contract)
     once = rows(waves(4, 1))
     assert len(ids(screening.passing([once, once]))) == 4
@@ -103,7 +98,7 @@ def test_repeats_are_counted_and_do_not_stand_for_rows(root: Root, contract: Con
     ],
 )
 def test_what_the_policy_refuses_is_one_line_once_all_was_seen(
-    root: Root, contract: Contract, table: pa.Table, says: str
+    root: Root, contract: RowsProfile, table: pa.Table, says: str
 ) -> None:
     with pytest.raises(ValueError, match=r"^PATH: expected ") as refused:
         list(screen(root, contract).passing([table]))
@@ -111,7 +106,7 @@ def test_what_the_policy_refuses_is_one_line_once_all_was_seen(
     assert "\n" not in str(refused.value)
 
 
-def test_a_policy_lets_pass_or_sets_aside_what_it_says(root: Root, contract: Contract) -> None:
+def test_a_policy_lets_pass_or_sets_aside_what_it_says(root: Root, contract: RowsProfile) -> None:
     stranger = rows(waves(4, 1), ["a", "b", "c", "a"])
     accepts = screen(root, contract, policy=policy_of_choices(["new_class=accept"]))
     assert len(ids(accepts.passing([stranger]))) == 4
@@ -119,7 +114,7 @@ def test_a_policy_lets_pass_or_sets_aside_what_it_says(root: Root, contract: Con
     assert ids(aside.passing([stranger])) == ["s0", "s1", "s3"]
 
 
-def test_too_many_set_aside_is_a_refusal_that_names_them(root: Root, contract: Contract) -> None:
+def test_too_many_set_aside_is_a_refusal_that_names_them(root: Root, contract: RowsProfile) -> None:
     x = waves(4, 1)
     x[:3] = 0.5
     with pytest.raises(ValueError, match="at most 50% of the series to be set aside, got 3 of 4"):
@@ -135,20 +130,12 @@ def test_the_first_rows_have_no_contract_to_keep(root: Root) -> None:
     assert len(ids(screening.passing([rows(x)]))) == 4
 
 
-def test_columns_of_appended_rows_can_not_be_others(root: Root, contract: Contract) -> None:
+def test_columns_of_appended_rows_can_not_be_others(root: Root, contract: RowsProfile) -> None:
     accept = policy_of_choices(["new_column=accept"])
     more = rows(waves(4, 1)).append_column("speed", rows(waves(4))["value"])
     assert len(ids(screen(root, contract, policy=accept).passing([more]))) == 4
     with pytest.raises(ValueError, match=r"import under another --name without --append$"):
         list(screen(root, contract, policy=accept, append=True).passing([more]))
-
-
-def test_a_dataset_without_a_stored_contract_has_that_of_its_rows(root: Root) -> None:
-    dataset = store_series(root)
-    contract = contract_of(dataset)
-    assert (contract.n_series, contract.n_steps) == (60, (12, 12))
-    assert contract.classes == {"down": 30, "up": 30}
-    assert contract.channels["value"].low == pytest.approx(float(dataset.values().min()))
 
 
 def test_every_kind_can_be_answered_as_it_says_and_no_other_way() -> None:

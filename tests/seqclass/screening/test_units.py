@@ -5,16 +5,17 @@ from itertools import product
 import numpy as np
 import pytest
 
-from seqclass.screening.contract import Contract, Profile
 from seqclass.screening.screening import whole_violations
+from seqclass.store.manifests import RowsProfile
+from seqclass.store.row_profile import Profile
 
 DUTY = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6)
 
 
-def contract(x: np.ndarray) -> Contract:
+def contract(x: np.ndarray) -> RowsProfile:
     profile = Profile()
     profile.add(np.full(len(x), x.shape[1]), ["a"] * len(x), {"x": x.astype(np.float32).ravel()})
-    return profile.contract()
+    return profile.describe()
 
 
 def pulsed(duty: float, n: int, seed: int, in_one_piece: bool = True) -> np.ndarray:
