@@ -5,9 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from seqclass.settings_files import profiles_file
 from seqclass.store.root import open_root
 from tests.support.commands import csv
+from tests.support.listeners import Listener, listening
 from tests.support.places import REPOSITORY
 from tests.support.service import Up, ended
 
@@ -32,34 +31,11 @@ loggers: {{prefect: {{handlers: [mark]}}}}
 """
 
 
-class Listener(ThreadingHTTPServer):
-    """A server that looks like Prefect's and notes what it gets."""
-
-    def __init__(self) -> None:
-        class Answer(BaseHTTPRequestHandler):
-            def do_GET(answer) -> None:  # noqa: N805
-                self.requests.append(f"{answer.path} {answer.headers}")
-                replies = {"/api/health": b"true", "/api/admin/version": b'"3.9.1"'}
-                answer.send_response(200 if answer.path in replies else 404)
-                answer.end_headers()
-                answer.wfile.write(replies.get(answer.path, b'{"detail": "no"}'))
-
-            do_POST = do_GET  # noqa: N815 - its name is given
-
-            def log_message(self, *words: object) -> None:
-                pass
-
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.requests: list[str] = []
-        self.api = f"http://127.0.0.1:{self.server_port}/api"
-
-
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    server = Listener()
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
+    """A server that looks like Prefect's."""
+    with listening({"/api/health": b"true", "/api/admin/version": b'"3.9.1"'}) as listener:
+        yield listener
 
 
 @pytest.fixture
@@ -74,12 +50,13 @@ def hostile(tmp_path: Path, marks: Path, listener: Listener) -> dict[str, str]:
     """Texts of hostile files, by name."""
     (tmp_path / "logging.yml").write_text(LOGGING.format(marker=marks))
     (tmp_path / "profiles.toml").write_text(
-        f'active = "evil"\n[profiles.evil]\nPREFECT_API_URL = "{listener.api}"\n'
+        f'active = "evil"\n[profiles.evil]\nPREFECT_API_URL = "{listener.url}/api"\n'
     )
     logging, profiles = tmp_path / "logging.yml", tmp_path / "profiles.toml"
+    api = f"{listener.url}/api"
     return {
-        ".env": f"PREFECT_API_URL={listener.api}\nPREFECT_LOGGING_SETTINGS_PATH={logging}\n",
-        "prefect.toml": f'[api]\nurl = "{listener.api}"\n[logging]\nconfig_path = "{logging}"\n',
+        ".env": f"PREFECT_API_URL={api}\nPREFECT_LOGGING_SETTINGS_PATH={logging}\n",
+        "prefect.toml": f'[api]\nurl = "{api}"\n[logging]\nconfig_path = "{logging}"\n',
         "pyproject.toml": f'[tool.prefect]\nprofiles_path = "{profiles}"\n'
                           f'[tool.prefect.logging]\nconfig_path = "{logging}"\n',
         ".numba_config.yaml": f"cache_dir: {marks}/numba\n",
@@ -141,10 +118,10 @@ def test_the_secret_goes_to_the_server_that_the_profile_names(
 ) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "profiles.toml").write_text(
-        f'active = "mine"\n[profiles.mine]\nPREFECT_API_URL = "{listener.api}"\n'
+        f'active = "mine"\n[profiles.mine]\nPREFECT_API_URL = "{listener.url}/api"\n'
     )
-    assert server_of(run("doctor", "--json"))["found"] == listener.api
-    assert "Authorization: Basic" in listener.requests[0]
+    assert server_of(run("doctor", "--json"))["found"] == f"{listener.url}/api"
+    assert "Authorization: Basic" in listener.requests[0].headers
 
 
 def test_profiles_are_those_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

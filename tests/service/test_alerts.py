@@ -1,10 +1,8 @@
 """Alerts reach a receiver through a block of Prefect's, each once."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -22,32 +20,10 @@ from seqclass.store.registry import MoveReason, move_champion
 from seqclass.store.root import Root
 from seqclass.tasks.events import announce_move, announce_question, announce_refusal, tell_overdue
 from tests.support.commands import Command
+from tests.support.listeners import Request, listening
 from tests.support.places import NOW
 from tests.support.stored import store_series, store_version
 from tests.support.waiting import until
-
-Posts = list[dict[str, str]]
-
-
-@pytest.fixture
-def received() -> Iterator[tuple[str, Posts]]:
-    """A receiver on loopback: its address, and what it has been told."""
-    posts: Posts = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Keep still."""
-
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    serving = threading.Thread(target=server.serve_forever, daemon=True)
-    serving.start()
-    yield f"http://127.0.0.1:{server.server_port}", posts
-    server.shutdown()
 
 
 @flow(name="crashing")
@@ -56,25 +32,25 @@ def crashing() -> Any:
 
 
 @pytest.fixture
-def told(prefect: str, received: tuple[str, Posts]) -> Iterator[Posts]:
+def told(prefect: str) -> Iterator[list[Request]]:
     """What the receiver is told once alerts go through its block."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
     from prefect.client.orchestration import get_client
 
     texts = {"subject": "{{subject}}", "body": "{{body}}"}
-    block: Any = CustomWebhookNotificationBlock(name="ops", url=received[0], json_data=texts)
-    block.save("ops", overwrite=True)
-    with get_client(sync_client=True) as client:
+    with listening() as receiver, get_client(sync_client=True) as client:
+        block: Any = CustomWebhookNotificationBlock(name="ops", url=receiver.url, json_data=texts)
+        block.save("ops", overwrite=True)
         flow_id = client.create_flow(crashing)
         tell_through(client, "custom-webhook/ops", [str(flow_id)])
-        yield received[1]
+        yield receiver.requests
     tell_nobody()
     assert find(TOLD) is None
     assert find(CRASHED) is None
 
 
 @pytest.mark.system
-def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
+def test_each_alert_arrives_once(root: Root, told: list[Request]) -> None:
     description = {"dataset": store_series(root, n=60).ref, "dataset_source": {}, "refused": None}
     champion = store_version(root, "toy", **description).version
     move_champion(next_turn(root, "toy"), champion, MoveReason("me", "", {}, NOW))
@@ -103,7 +79,8 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
     last = {"reasons": ["the last one"], "challenger": "models/last@v2"}
     announce_move(root, "seqclass.model.refused", "models/last@v1", last)
     until(lambda: len(told) >= 8)
-    subjects = sorted(post["subject"] for post in told)
+    posts = [json.loads(request.body) for request in told]
+    subjects = sorted(post["subject"] for post in posts)
     assert [s for s in subjects if not s.startswith("prefect.flow-run.Crashed: ")] == [
         "seqclass.approval.needed: models/toy@v2",
         "seqclass.data.refused: toy",
@@ -114,14 +91,14 @@ def test_each_alert_arrives_once(root: Root, told: Posts) -> None:
         "seqclass.quality.dropped: models/toy@v1",
     ]
     assert len(subjects) == 8
-    bodies = " ".join(post["body"] for post in told)
+    bodies = " ".join(post["body"] for post in posts)
     for words in ("worse (owner: ann)", "another unit", "its process has ended", "due in 60 s"):
         assert words in bodies
 
 
 @pytest.mark.system
 def test_a_block_that_the_server_lacks_is_one_line_and_ends_no_alerts(
-    told: Posts, root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
+    told: list[Request], root: Root, seqclass: Command, seqclass_json: Callable[..., dict]
 ) -> None:
     code, _, err = seqclass("alerts", "slack-webhook/nobody")
     assert (code, err.count("\n")) == (2, 1)
@@ -134,7 +111,7 @@ def test_a_block_that_the_server_lacks_is_one_line_and_ends_no_alerts(
 
 @pytest.mark.system
 def test_a_block_that_can_send_no_alert_is_refused_in_one_line(
-    told: Posts, root: Root, seqclass: Command
+    told: list[Request], root: Root, seqclass: Command
 ) -> None:
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
     from prefect.blocks.system import Secret

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
@@ -27,33 +26,16 @@ from seqclass.flows.service.server import (
 from seqclass.flows.service.worker import make_pool
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
+from tests.support.listeners import listening
 from tests.support.servers import free_port
-
-
-class Elsewhere(BaseHTTPRequestHandler):
-    """What another Prefect would say: another version, a clock an hour late, nothing else."""
-
-    def do_GET(self) -> None:
-        replies = {"/api/health": b"true", "/api/admin/version": b'"3.4.0"', "/api/hello": b'"hi"'}
-        self.send_response(200 if self.path in replies else 404)
-        self.end_headers()
-        self.wfile.write(replies.get(self.path, b'{"detail": "no"}'))
-
-    do_POST = do_GET  # noqa: N815 - its name is given
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return "Thu, 01 Jan 2026 00:00:00 GMT"
-
-    def log_message(self, *words: object) -> None:
-        pass
 
 
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/api"
-    server.shutdown()
+    """What another Prefect would say: another version, a clock far away, nothing else."""
+    replies = {"/api/health": b"true", "/api/admin/version": b'"3.4.0"', "/api/hello": b'"hi"'}
+    with listening(replies, Date="Thu, 01 Jan 2026 00:00:00 GMT") as listener:
+        yield f"{listener.url}/api"
 
 
 def findings(seqclass: Command, url: str) -> dict[str, dict]:

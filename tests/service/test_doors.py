@@ -5,11 +5,9 @@ import base64
 import contextlib
 import json
 import re
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from seqclass.flows.service.server import Service
 from seqclass.flows.service.worker import job_template
 from seqclass.store.root import Root
 from tests.support.chromium import Page
+from tests.support.listeners import listening
 from tests.support.servers import kept_server
 
 FOREIGN = "http://elsewhere.example"
@@ -152,25 +151,13 @@ def test_a_socket_of_a_foreign_page_or_a_rebound_name_is_refused(
         assert refused.value.response.status_code == status
 
 
-class _Blank(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>elsewhere</title><body>a page")
-
-    def log_message(self, *words: object) -> None:
-        pass
-
-
 @pytest.fixture
 def foreign_page(browser: Page) -> Iterator[Page]:
     """A page that another server of this machine gave out."""
-    other = ThreadingHTTPServer(("127.0.0.1", 0), _Blank)
-    threading.Thread(target=other.serve_forever, daemon=True).start()
-    browser.go(f"http://127.0.0.1:{other.server_port}/")
-    yield browser
-    other.shutdown()
+    page = {"/": b"<!doctype html><title>elsewhere</title><body>a page"}
+    with listening(page, **{"Content-Type": "text/html"}) as other:
+        browser.go(f"{other.url}/")
+        yield browser
 
 
 TRIES = """

@@ -1,10 +1,6 @@
 """Alerts go to the address that a person named, and the log of a server doesn't quote it."""
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +9,7 @@ import pytest
 from seqclass.flows.service.automations import tell_through
 from seqclass.flows.service.server import client_of
 from seqclass.flows.service.serving import ShortAddresses, shorten_addresses
+from tests.support.listeners import listening
 from tests.support.servers import kept_server
 from tests.support.waiting import until
 
@@ -45,28 +42,6 @@ def test_a_traceback_in_the_log_quotes_no_address(caplog: pytest.LogCaptureFixtu
     assert "secret" not in caplog.text
 
 
-@contextmanager
-def receiver(status: int, location: str = "") -> Iterator[tuple[int, list[str]]]:
-    """A server on loopback that answers posts with this status: its port, the paths of posts."""
-    paths: list[str] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            paths.append(self.path)
-            self.send_response(status)
-            self.send_header("Location", location)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Keep still."""
-
-    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port, paths
-        server.shutdown()
-
-
 def alert(client: Any, block: Any) -> None:
     """Send an alert through a block."""
     from prefect.events import Event
@@ -91,13 +66,13 @@ def test_an_alert_follows_no_redirect(prefect_home: Path) -> None:
 
     with (
         kept_server(prefect_home) as service, client_of(service) as client,
-        receiver(200) as (other, elsewhere),
-        receiver(307, f"http://127.0.0.1:{other}/elsewhere") as (port, paths),
+        listening() as other, listening(status=307, Location=f"{other.url}/elsewhere") as first,
     ):  # fmt: skip
-        alert(client, MattermostWebhook(hostname="127.0.0.1", port=port, token="secret"))  # noqa: S106
+        webhook = MattermostWebhook(hostname="127.0.0.1", port=first.port, token="secret")  # noqa: S106
+        alert(client, webhook)
         until(lambda: results(client))
-        assert paths == ["/hooks/secret"]
-        assert elsewhere == []
+        assert [request.path for request in first.requests] == ["/hooks/secret"]
+        assert other.requests == []
 
 
 @pytest.mark.system
@@ -107,11 +82,11 @@ def test_the_log_of_a_server_holds_no_password_of_a_webhook(prefect_home: Path) 
     log = prefect_home / "server.log"
     with (
         kept_server(prefect_home) as service, client_of(service) as client,
-        receiver(500) as (port, paths),
+        listening(status=500) as receiver,
     ):  # fmt: skip
-        url = f"http://me:secret@127.0.0.1:{port}/hook?key=secret"
+        url = f"http://me:secret@127.0.0.1:{receiver.port}/hook?key=secret"
         alert(client, CustomWebhookNotificationBlock(name="ops", url=url))
         until(lambda: "dead letter" in log.read_text())
-        assert set(paths) == {"/hook?key=secret"}
-    assert f"for url 'http://127.0.0.1:{port}/…'" in log.read_text()
+        assert {request.path for request in receiver.requests} == {"/hook?key=secret"}
+    assert f"for url '{receiver.url}/…'" in log.read_text()
     assert "secret" not in log.read_text()
