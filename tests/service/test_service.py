@@ -2,7 +2,10 @@
 
 import os
 import signal
+import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from seqclass.flows.service.processes import marked
+from seqclass.flows.service.server import home_of
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.log import actor, read_log
@@ -17,7 +21,7 @@ from seqclass.store.registry import champion_of
 from seqclass.store.root import Root, open_root
 from tests.support.arrivals import drop, rows
 from tests.support.candidates import make_candidate, register_champion
-from tests.support.service import Up, command, ended, started, with_database
+from tests.support.service import Up, command, ended, retrain, started, with_database
 from tests.support.stored import QUICK, store_champion, store_series
 from tests.support.verdicts import VERDICT, apply_verdict, store_two
 from tests.support.waiting import until
@@ -31,7 +35,7 @@ def service(
 ) -> Iterator[Up]:
     """A service on any free port, with a dataset ``toy`` and its champion."""
     root = with_database(open_root(tmp_path_factory.mktemp("service") / "tree"), copy_database)
-    up = Up(root, port=0)
+    up = Up(root, port=0, PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS="5")
     try:
         candidate = make_candidate(tmp_path_factory.mktemp("candidate"), QUICK)
         register_champion(root, candidate, QUICK, "toy")
@@ -53,9 +57,7 @@ def test_forms_ask_for_nothing_that_a_run_can_t_choose(service: Up) -> None:
 
 def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> None:
     words = ("retrain", "toy", "--root")
-    here = command(*words, service.root.path)
-    assert here.returncode == 0, here.stderr
-    assert f"Prefect on {service.service.url}" in here.stderr
+    assert f"Prefect on {service.service.url}" in retrain(service.root)
     assert service.runs("retrain-model")[-1].state.is_completed()
     other = open_root(f"{service.root.path}-other")
     store_champion(other, "toy", dataset=store_series(other).ref)
@@ -68,6 +70,27 @@ def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> 
     given = {**asked, "PREFECT_API_AUTH_STRING": password}
     elsewhere = command(*words, other.path, **given)
     assert elsewhere.returncode == 0, elsewhere.stderr
+
+
+def test_a_copy_of_a_live_root_has_a_service_of_its_own(service: Up) -> None:
+    root, family, n_runs = service.root, service.family, len(service.runs("retrain-model"))
+    copy = open_root(f"{root.path}-copy")
+    subprocess.run(["cp", "-a", root.path, copy.path], check=True)
+    for file in home_of(copy).glob("prefect.db*"):
+        file.unlink()
+    live, copied = (sqlite3.connect(home_of(each) / "prefect.db") for each in (root, copy))
+    with closing(live), closing(copied):
+        live.backup(copied)  # cp reads it while it is written
+    assert "throw-away" in retrain(copy)
+    second = Up(copy, 0)
+    try:
+        assert f"Prefect on {second.service.url}" in retrain(copy)
+    finally:
+        assert second.stop() == 0
+    assert second.service.url != service.service.url
+    assert len(service.runs("retrain-model")) == n_runs
+    assert family == service.family
+    assert f"Prefect on {service.service.url}" in retrain(root)
 
 
 def test_a_form_in_prefect_answers_what_awaits_approval(service: Up) -> None:

@@ -38,6 +38,13 @@ def command(*words: str, **more: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
+def retrain(root: Root) -> str:
+    """Retrain ``toy`` by the command, where nothing is new; returns its messages."""
+    retraining = command("retrain", "toy", "--root", root.url)
+    assert retraining.returncode == 0, retraining.stderr
+    return retraining.stderr
+
+
 def log_of(root: Root) -> Path:
     """The messages of every ``seqclass up`` of a root."""
     return Path(root.path + ".log") if root.is_local else home_of(root) / "up.log"
@@ -125,6 +132,11 @@ class Up:
         """The server, or the workers of both queues."""
         is_it = {"server": is_server, "worker": is_worker}[kind]
         return {pid for pid in marked(self.service.mark) if is_it(pid)}
+
+    @property
+    def family(self) -> set[int]:
+        """The server and the workers."""
+        return self.pids_of("server") | self.pids_of("worker")
 
     def is_online(self) -> bool:
         """Whether the server answers and knows of all living workers."""
