@@ -2,8 +2,7 @@
 
 The facts of a model stand beside a digest of the listing of everything that they follow from: names
 and tags of its log's entries, of its retrainings and scores, and of the dataset's log.
-Facts are used while that digest is the same; else they are computed again. The file has its own
-digest.
+Facts are used while that digest is the same; else they are computed again.
 """
 
 import hashlib
@@ -32,19 +31,13 @@ def listing_tags(root: Root, *area: str, depth: int = 1) -> Tags:
 
 
 def read_facts(root: Root, file: str) -> dict[str, Any]:
-    """Return facts and their tags by model; none if there is no file as it was written."""
+    """Return facts and their tags by model; none if there is no such file."""
     try:
-        record = read_record(root, root.join(file), KeptFacts)
+        return read_record(root, root.join(file), KeptFacts)["facts"]
     except DamagedError:
         return {}
-    return record["facts"] if record["sha256"] == _digest(record["facts"]) else {}
 
 
 def keep_facts(root: Root, file: str, facts: Mapping[str, Any]) -> None:
     """Store facts by model, each with the tags that were read before them."""
-    content = {"facts": facts, "sha256": _digest(facts)}
-    replace_file(root, root.join(file), json.dumps(content).encode(), durable=False)
-
-
-def _digest(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    replace_file(root, root.join(file), json.dumps({"facts": facts}).encode(), durable=False)

@@ -124,7 +124,6 @@ class ListedVersions(TypedDict):
 
 
 class KeptFacts(TypedDict):
-    """Facts of models. facts: by model. sha256: digest of ``facts``."""
+    """Facts of models. facts: by model."""
 
     facts: dict[str, Any]
-    sha256: str

@@ -55,18 +55,15 @@ from tests.support.places import REPOSITORY
 
 
 class ModelList(TypedDict):
-    """All versions of all models in a bucket. facts: by model. sha256: digest of ``facts``."""
+    """All versions of all models in a bucket. facts: by model."""
 
     facts: dict[str, ListedVersions]
-    sha256: str
 
 
 class FactsOfModels(TypedDict):
-    """What ``metrics.prom`` tells of all models in a bucket. facts: by model. sha256: digest of
-    ``facts``."""
+    """What ``metrics.prom`` tells of all models in a bucket. facts: by model."""
 
     facts: dict[str, ModelFacts]
-    sha256: str
 
 
 STORED_FILES: dict[str, Any] = {

@@ -155,14 +155,14 @@ def test_an_upkeep_leaves_few_requests_until_something_changes_in_a_bucket(
     assert requests_of(lambda: samples_of(many)) <= 12 + MODELS + 20
 
 
-def test_facts_of_another_hand_are_not_told_and_a_damaged_model_is_looked_at_each_time(
+def test_facts_of_another_form_are_not_told_and_a_damaged_model_is_looked_at_each_time(
     many: Root,
 ) -> None:
     plain = samples_of(many)
     write_metrics(NOW, many)
     path = many.join(FACTS)
     facts = json.loads(many.fs.cat_file(path))
-    facts["facts"]["m0"]["decisions"] = {"promoted": 99}
+    facts["facts"]["m0"]["decisions"] = 99
     many.fs.pipe_file(path, json.dumps(facts).encode())
     assert samples_of(many) == plain
     assert verify_tree(many)["bad"] == []
