@@ -171,9 +171,9 @@ def check_file(root: Root, folder: str, entry: FileEntry) -> str:
     path = f"{folder}/{entry['path']}"
     if not root.fs.isfile(path):
         raise DamagedError(f"{path}: expected a file named by the manifest, it is missing")
-    size = root.fs.size(path)
     try:
-        digest = sha256_of(root, path) if size == entry.get("bytes", size) else "of another length"
+        is_whole = root.fs.size(path) == entry["bytes"]
+        digest = sha256_of(root, path) if is_whole else "of another length"
     except PermissionError as error:
         raise DamagedError(
             f"{path}: expected a file that can be read ({error.strerror})"
