@@ -5,7 +5,6 @@ from typing import Literal
 from prefect import flow
 
 from seqclass.flows.run_context import label_run, resolve_root
-from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.approve import answer_question
 from seqclass.pipeline.by_hand import Person
 from seqclass.pipeline.promote import Move
@@ -36,6 +35,5 @@ def answer_approval(
     if decision == "approve" and not move["moved"]:
         raise ValueError(f"MODEL: expected a version that the policy lets in, got {model}: "
                          f"{move['refused']}; decline it, or change the policy")  # fmt: skip
-    as_task(refresh)(store, [move["model"]])
     announce_answer(move, reason, store)
     return move

@@ -37,7 +37,6 @@ def promote_model(
             announce_question(move["model"], store)
         raise ValueError(f"MODEL: expected a version that the gate lets in, got {model}: "
                          f"{move['refused']}; force overrules it")  # fmt: skip
-    as_task(refresh)(store, [move["model"]])
     announce_by_hand("seqclass.model.promoted", move, reason, store)
     return move
 
@@ -55,7 +54,6 @@ def roll_back_model(model: str, name: str, reason: str, root: str | None = None)
     label_run(model=model)
     with person.acting():
         move = as_task(roll_back)(store, model, reason)
-    as_task(refresh)(store, [move["model"]])
     announce_by_hand("seqclass.model.rolled-back", move, reason, store)
     return move
 

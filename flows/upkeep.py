@@ -9,11 +9,9 @@ from seqclass.flows.arrivals import ingest_arrivals
 from seqclass.flows.dispatch import start_retrainings
 from seqclass.flows.retraining import retrain_model
 from seqclass.flows.run_context import is_served, resolve_root
-from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.approve import decline_unanswered
 from seqclass.pipeline.overdue import find_due
 from seqclass.pipeline.prometheus import write_metrics
-from seqclass.store.root import Root
 from seqclass.tasks.compute.steps import as_task
 from seqclass.tasks.events import announce_answer, tell_overdue
 
@@ -28,7 +26,8 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
     """
     store = resolve_root(root)
     states: dict[str, Any] = {"inboxes": ingest_arrivals(root=store.url, return_state=True)}
-    _decline_unanswered(store)
+    for move in as_task(decline_unanswered)(store):
+        announce_answer(move, str(move["refused"]), store)
     now = datetime.now(UTC)
     due = as_task(find_due)(now, store)
     tell_overdue(due, store)
@@ -41,9 +40,3 @@ def keep_models(root: str | None = None) -> dict[str, str | None]:
         raise RuntimeError(f"upkeep: expected every part to end well, failed: {', '.join(failed)}")
     return {**{name: state.name for name, state in states.items()},
             **dict.fromkeys(started, "started")}  # fmt: skip
-
-
-def _decline_unanswered(store: Root) -> None:
-    for move in as_task(decline_unanswered)(store):
-        as_task(refresh)(store, [move["model"]])
-        announce_answer(move, str(move["refused"]), store)

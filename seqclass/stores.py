@@ -443,12 +443,9 @@ class Store:
         >>> store.promote("machines@v1", "it was checked by hand")["verdict"]
         'promoted'
         """
-        from seqclass.pages.index_pages import refresh
         from seqclass.pipeline.promote import promote_version
 
-        move = promote_version(self._root, version, reason, force)
-        refresh(self._root, [move["model"]])
-        return move
+        return promote_version(self._root, version, reason, force)
 
     def rollback(self, name: str, reason: str) -> "Move":
         """Make the champion before the present one the champion again.
@@ -477,12 +474,9 @@ class Store:
         ...
         ValueError: MODEL: expected a model with a champion before v1, ...
         """
-        from seqclass.pages.index_pages import refresh
         from seqclass.pipeline.promote import roll_back
 
-        move = roll_back(self._root, name, reason)
-        refresh(self._root, [move["model"]])
-        return move
+        return roll_back(self._root, name, reason)
 
     def rename(self, name: str, new: str, reason: str) -> "Renamed":
         """Rename a model or dataset that nothing else refers to.

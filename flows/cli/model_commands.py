@@ -111,7 +111,6 @@ def promote(
 
     asked_before = question_about(store, model)
     outcome = promote_version(store, model, reason, force)
-    _refresh_index(store, outcome)
     if outcome["moved"]:
         tell_server(store, "seqclass.model.promoted", outcome, reason)
     elif outcome["verdict"] == "awaits_approval" and not asked_before:
@@ -133,17 +132,8 @@ def rollback(
     from seqclass.pipeline.promote import roll_back
 
     outcome = roll_back(store, model, reason)
-    _refresh_index(store, outcome)
     tell_server(store, "seqclass.model.rolled-back", outcome, reason)
     print_result(outcome, place.as_json)
-
-
-def _refresh_index(store: Root, outcome: "Move") -> None:
-    """Update the first page, which names the present champion."""
-    from seqclass.pages.index_pages import refresh
-
-    if outcome["moved"]:
-        refresh(store, [outcome["model"]])
 
 
 def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
@@ -238,8 +228,10 @@ WhyOption = Annotated[str, typer.Option(help="Why, for the audit.")]
 
 def approve(model: VersionArgument, reason: WhyOption, place: OutputPlace) -> None:
     """Approve a version that waits: it becomes the champion."""
+    from seqclass.pipeline.approve import answer_question
+
     store = place.store()
-    move = _answer(store, model, True, reason)
+    move = answer_question(store, model, True, reason)
     if not move["moved"]:
         command = f"'seqclass decline {model} --reason WHY'"
         raise typer.Exit(complain(f"{move['refused']}; {command} declines it", REFUSED))
@@ -249,19 +241,12 @@ def approve(model: VersionArgument, reason: WhyOption, place: OutputPlace) -> No
 
 def decline(model: VersionArgument, reason: WhyOption, place: OutputPlace) -> None:
     """Decline a version that waits: the champion stays."""
-    store = place.store()
-    move = _answer(store, model, False, reason)
-    tell_server(store, "seqclass.model.refused", move, reason)
-    print_result(move, place.as_json)
-
-
-def _answer(store: Root, model: str, approved: bool, reason: str) -> "Move":
-    from seqclass.pages.index_pages import refresh
     from seqclass.pipeline.approve import answer_question
 
-    move = answer_question(store, model, approved, reason)
-    refresh(store, [move["model"]])
-    return move
+    store = place.store()
+    move = answer_question(store, model, False, reason)
+    tell_server(store, "seqclass.model.refused", move, reason)
+    print_result(move, place.as_json)
 
 
 def _tell_changes(before: "ModelPolicy", after: "ModelPolicy") -> None:

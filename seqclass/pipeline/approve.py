@@ -5,7 +5,8 @@ from datetime import datetime
 
 from seqclass.monitoring.decide import Refuse
 from seqclass.monitoring.seed_spread import refused_by
-from seqclass.pipeline.promote import Move, moved_to
+from seqclass.pages.index_pages import refresh
+from seqclass.pipeline.promote import Move, moved_by_hand, moved_to
 from seqclass.policies import decide_version
 from seqclass.store.approvals import Question, open_question
 from seqclass.store.log import Turn, actor, in_turn
@@ -52,7 +53,7 @@ def answer_question(
             write_refusal(turn, question.version, grounds)
         return {**move, "moved": approve}
 
-    return in_turn(root, name, decide)
+    return moved_by_hand(root, name, decide)
 
 
 def _question_about(root: Root, model: ModelRef, now: datetime) -> Question:
@@ -99,7 +100,10 @@ def decline_if_over(root: Root, name: str, now: datetime | None = None) -> Move 
         move = moved_to(name, champion_of(root, name), question.version)
         return {**move, "moved": False, "refused": unanswered(question)}
 
-    return in_turn(root, name, decide)
+    move = in_turn(root, name, decide)
+    if move is not None:
+        refresh(root, [move["model"]])
+    return move
 
 
 def unanswered(question: Question) -> str:

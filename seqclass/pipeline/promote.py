@@ -1,7 +1,7 @@
 """Moves of the champion: by the task to a better version; by hand to any, or back."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NotRequired
 
@@ -18,6 +18,7 @@ from seqclass.monitoring.decide import (
 )
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.monitoring.seed_spread import refused_by
+from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.candidates import candidate_of
 from seqclass.pipeline.compare import compare_with
 from seqclass.pipeline.evaluate import read_evaluated
@@ -152,7 +153,7 @@ def promote_version(
         move_champion(turn, model.version, MoveReason(actor(), reason, evidence, now))
         return {**move, "verdict": "promoted"}
 
-    return in_turn(root, name, decide_by_hand)
+    return moved_by_hand(root, name, decide_by_hand)
 
 
 def _why_not(turn: Turn, model: Model, decision: Ask | Refuse) -> str | None:
@@ -186,7 +187,14 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) ->
         move_champion(turn, before, grounds, what="rollback")
         return moved_to(name, current, before)
 
-    return in_turn(root, name, decide)
+    return moved_by_hand(root, name, decide)
+
+
+def moved_by_hand(root: Root, name: str, decide: Callable[[Turn], Move]) -> Move:
+    """Carry out what a person decides about a model, and bring its pages up to date."""
+    move = in_turn(root, name, decide)
+    refresh(root, [move["model"]])
+    return move
 
 
 def moved_to(name: str, before: str | None, now: str) -> Move:
