@@ -30,7 +30,7 @@ SEQCLASS = {
     "row_split": "store training evaluation auxiliary_rows",
     "auxiliary_rows": "store training",
     "stored_records": "store evaluation monitoring row_split",
-    "screening": "store evaluation",
+    "screening": "store evaluation series",
     "inference": "store networks evaluation runtime series monitoring row_split",
     "serving": "inference store evaluation runtime series",
     "network_process": "workers runtime store inference networks evaluation training series",
