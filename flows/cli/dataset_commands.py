@@ -201,19 +201,17 @@ def inspect(
     as_json: JsonFlag = False,
 ) -> None:
     """Show how files are read and what looks wrong; store nothing."""
-    from seqclass.screening.contract import stuck_lines
     from seqclass.screening.giveaways import SampledSeries
     from seqclass.store.formats import expand, limits_of
     from seqclass.store.formats.facts import Listener
     from seqclass.store.formats.file_format import check_files
     from seqclass.store.formats.isolated import IsolatedReader
     from seqclass.store.formats.overview import Overview
-    from seqclass.store.row_profile import Profile
 
     files, tests = expand(paths, "PATH"), expand(test or [], "--test")
     limits, columns = limits_of(limit or []), reading.names()
     check_files([*files, *tests], columns)
-    seen, profile, sample = Overview(), Profile(), SampledSeries()
+    seen, sample = Overview(), SampledSeries()
     lenient = replace(columns, unlabelled=True, repeated_steps="drop")
     heard: list[Any] = []
     listener = Listener(heard=lambda _, facts, *__: heard.append(facts), takes_unsure=True)
@@ -222,12 +220,11 @@ def inspect(
         for part_files, part in ((files, "train" if tests else None), (tests, "test")):
             for table in reader.read_files(part_files, lenient, part, True, limits):
                 seen.add(table)
-                profile.add_table(table)
                 sample.add(table)
     if not seen.parts:
         raise ValueError(f"{files[0]}: expected at least one series, got none; check the file")
     described = seen.describe()
-    described["amiss"] += [*stuck_lines(profile.describe()["profile"]), *sample.giveaways()]
+    described["amiss"] += sample.giveaways()
     show_overview({"files": forms, **described}, as_json, heard)
 
 

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from seqclass.bars import FileBars, bars, count_rows
 from seqclass.pages.index_pages import refresh
-from seqclass.screening.contract import stuck_lines
 from seqclass.screening.incoming import (
     ImportSpec,
     check_trainable,
@@ -90,9 +89,7 @@ def _import(
         "parent": parent.ref if parent else None,
         "added": screening.kept,
         "recordings": pages.records,
-        "amiss": []
-        if parent
-        else [*seen.describe()["amiss"], *stuck_lines(dataset.manifest["profile"])],
+        "amiss": [] if parent else seen.describe()["amiss"],
         **counts_of(screening),
     }
 

@@ -2,7 +2,6 @@
 actions for rows that break it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
@@ -24,16 +23,6 @@ def are_stuck(channel: ChannelStatistics, series: SeriesValues) -> np.ndarray:
     if channel["still"] is None:
         return np.zeros(len(series.frozen), dtype=bool)
     return series.frozen & (series.seen > STUCK_FACTOR * channel["still"]) & ~series.infinite
-
-
-def stuck_lines(profile: Mapping[str, ChannelStatistics]) -> list[str]:
-    """Return a warning line for each channel in which series are frozen."""
-    return [
-        f"{count:,} series are frozen in channel {name!r}, which moves in nearly all others: was "
-        "the sensor stuck? Later imports set such series aside"
-        for name, channel in profile.items()
-        if (count := channel["stuck"])
-    ]
 
 
 @dataclass(frozen=True)

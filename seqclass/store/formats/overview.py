@@ -3,18 +3,19 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from typing_extensions import TypedDict
 
 from seqclass.store.duplicates import find_lookalikes
 from seqclass.store.formats.file_format import Understood
 from seqclass.store.formats.longform import dropped_steps
 from seqclass.store.formats.table import option
+from seqclass.store.manifests import ChannelStatistics
+from seqclass.store.row_profile import Profile, values_of
 from seqclass.store.rows import channels_of, check_form
 
 FEW = 100
@@ -65,14 +66,13 @@ class Inspected(Described):
 
 @dataclass
 class Overview:
-    """Running statistics of series: lengths, classes, groups, and each channel's range and gaps."""
+    """Running statistics of series: their profile, and what only people need to see."""
 
+    profile: Profile = field(default_factory=Profile)
     parts: list[np.ndarray] = field(default_factory=list)
-    classes: Counter[str | None] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     groups: dict[str | None, set[str]] = field(default_factory=dict)
     times: int = 0
-    channels: dict[str, list[float]] = field(default_factory=dict)
     digests: list[np.ndarray] = field(default_factory=list)
     flat: int = 0
     empty: int = 0
@@ -87,12 +87,10 @@ class Overview:
 
     def add(self, table: pa.Table) -> None:
         """Add a table of series; ValueError if its rows are not of the stored form."""
-        names = channels_of(table.schema)
-        check_form(table, names)
+        check_form(table, channels_of(table.schema))
         self.repeated_steps += dropped_steps(table)
         lengths, labels = table["n_steps"].to_numpy().copy(), table["label"].to_pylist()
         self.parts.append(lengths)
-        self.classes.update(labels)
         if "split" in table.column_names:
             self.splits.update(filter(None, table["split"].to_pylist()))
         if "group" in table.column_names:
@@ -100,20 +98,14 @@ class Overview:
                 self.groups.setdefault(label, set()).add(group)
         if "time" in table.column_names:
             self.times += len(table) - table["time"].null_count
-        values = {n: pc.list_flatten(table[n]).to_numpy(zero_copy_only=False) for n in names}
-        for name, flat in values.items():
-            self._add_channel(name, flat)
-        self._add_series(np.stack(list(values.values()), axis=1), lengths)
-
-    def _add_channel(self, name: str, flat: np.ndarray) -> None:
-        low, high, holes, n, infinite = self.channels.get(name, [np.inf, -np.inf, 0, 0, 0])
-        observed, finite = flat[~np.isnan(flat)], flat[np.isfinite(flat)]
-        if len(finite):
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-        self.channels[name] = [
-            low, high, holes + len(flat) - len(observed), n + len(flat),
-            infinite + len(observed) - len(finite),
-        ]  # fmt: skip
+        values = values_of(table)
+        described = self.profile.add(lengths, labels, values).values()
+        is_empty = np.all([channel.seen == 0 for channel in described], axis=0)
+        is_same = np.all([(c.seen == 0) | (c.low == c.high) for c in described], axis=0)
+        self.empty += int(is_empty.sum())
+        self.flat += int((is_same & ~is_empty & (lengths > 1)).sum())
+        self.infinite += int(np.any([c.infinite for c in described], axis=0).sum())
+        self._add_digests(np.stack(list(values.values()), axis=1), lengths)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -126,58 +118,48 @@ class Overview:
         digests = np.concatenate(self.digests)
         return len(digests) - len(np.unique(digests))
 
-    def _add_series(self, values: np.ndarray, lengths: np.ndarray) -> None:
-        """Add series that are laid end to end, ``(steps of all, channels)``."""
+    def _add_digests(self, values: np.ndarray, lengths: np.ndarray) -> None:
+        """Add digests of series that are laid end to end, ``(steps of all, channels)``."""
         ends = np.cumsum(lengths, dtype=np.int64)
-        starts = ends - lengths
-        steps = zip(starts.tolist(), ends.tolist(), strict=True)
+        steps = zip((ends - lengths).tolist(), ends.tolist(), strict=True)
         digests = [hashlib.sha256(values[a:b].tobytes()).digest()[:8] for a, b in steps]
         self.digests.append(np.frombuffer(b"".join(digests), np.uint64))
-        missing = np.isnan(values)
-        is_empty = np.logical_and.reduceat(missing.all(axis=1), starts)
-        is_same = ((values == np.repeat(values[starts], lengths, axis=0)) | missing).all(axis=1)
-        is_flat = np.logical_and.reduceat(is_same, starts) & ~is_empty & (lengths > 1)
-        is_infinite = np.logical_or.reduceat(np.isinf(values).any(axis=1), starts)
-        self.empty += int(is_empty.sum())
-        self.infinite += int(is_infinite.sum())
-        self.flat += int(is_flat.sum())
 
     def describe(self) -> Described:
         """Return sizes, classes, ranges and warnings, for people and as JSON."""
-        lengths = self.lengths
-        n_steps = [int(lengths.min()), int(np.median(lengths)), int(lengths.max())]
-        labelled = {name: n for name, n in sorted(self.classes.items(), key=str) if name}
+        profile, (low, high) = self.profile.describe(), self.profile.lengths
+        classes = profile["classes"]
+        unlabelled = profile["n_series"] - sum(classes.values())
         return {
-            "n_series": len(lengths),
-            "n_steps": n_steps,
-            "classes": labelled,
-            "unlabelled": self.classes[None],
+            "n_series": profile["n_series"],
+            "n_steps": [low, int(np.median(self.lengths)), high],
+            "classes": classes,
+            "unlabelled": unlabelled,
             "splits": dict(self.splits),
             "groups": len(set().union(*self.groups.values())) if self.groups else None,
             "times": self.times or None,
             "channels": {
-                name: {
-                    "lowest": low if low <= high else None,
-                    "highest": high if low <= high else None,
-                    "missing": holes / max(n, 1),
-                }
-                for name, (low, high, holes, n, _) in self.channels.items()
+                name: {"lowest": c["low"], "highest": c["high"], "missing": c["missing"]}
+                for name, c in profile["profile"].items()
             },
             "copies": self.copies,
             "flat": self.flat,
             "repeated_steps": self.repeated_steps,
-            "amiss": [*_of_labels(self, labelled), *_of_values(self)],
+            "amiss": [
+                *_of_labels(self, classes, unlabelled),
+                *_of_values(self, profile["profile"]),
+            ],
         }
 
 
-def _of_labels(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
+def _of_labels(seen: Overview, classes: dict[str, int], unlabelled: int) -> Iterable[str]:
     n_series = len(seen.lengths)
     if not classes:
         yield "no series has a label: it can be scored, but nothing learns from it"
     elif len(classes) == 1 or n_series < 3:
         yield "one class, or fewer than three series: 'train' needs at least two classes"
-    if classes and seen.classes[None]:
-        yield f"{_series(seen.classes[None], 'has', 'have')} no label: no training, no test"
+    if classes and unlabelled:
+        yield f"{_series(unlabelled, 'has', 'have')} no label: no training, no test"
     rare = [f"{name!r} ({count})" for name, count in classes.items() if count < RARE]
     if rare:
         more = f" and {len(rare) - MAX_NAMED} more" if len(rare) > MAX_NAMED else ""
@@ -214,8 +196,8 @@ def _of_names(classes: Iterable[str]) -> Iterable[str]:
             yield f"classes {name!r} and {other!r} differ in capitals alone: are they one?"
 
 
-def _of_values(seen: Overview) -> Iterable[str]:
-    yield from _of_channels(seen)
+def _of_values(seen: Overview, channels: Mapping[str, ChannelStatistics]) -> Iterable[str]:
+    yield from _of_channels(channels, seen.infinite)
     if copies := seen.copies:
         what = _series(copies, "is a copy of another", "are copies of others")
         yield f"{what}: repeats, or recordings taken twice?"
@@ -242,22 +224,29 @@ def _of_values(seen: Overview) -> Iterable[str]:
         yield "the longest series is more than ten times the typical one: are two run together?"
 
 
-def _of_channels(seen: Overview) -> Iterable[str]:
-    idle = {name: what for name, figures in seen.channels.items() if (what := _idle(*figures))}
+def _of_channels(channels: Mapping[str, ChannelStatistics], infinite: int) -> Iterable[str]:
+    idle = {name: what for name, channel in channels.items() if (what := _idle(channel, infinite))}
     for name, what in idle.items():
-        is_all = len(idle) == len(seen.channels)
+        is_all = len(idle) == len(channels)
         yield f"channel {name!r} {what}: " + (
             "there is nothing to learn from" if is_all else option("--ignore", name)
         )
-    for name, (low, high, holes, n, _) in seen.channels.items():
-        if name not in idle and holes > n / 2:
-            yield f"channel {name!r} is missing in {holes / n:.0%} of the steps"
-        for end in sorted({low, high} & NO_VALUE):
+    for name, channel in channels.items():
+        if name not in idle and channel["missing"] > 0.5:
+            yield f"channel {name!r} is missing in {channel['missing']:.0%} of the steps"
+        ends = {channel["low"], channel["high"]} & NO_VALUE
+        for end in sorted(filter(None, ends)):
             yield f"channel {name!r} reaches {end:g}: where that is no value, leave the cell empty"
+        if channel["stuck"]:
+            yield (
+                f"{channel['stuck']:,} series are frozen in channel {name!r}, which moves in "
+                "nearly all others: was the sensor stuck? Later imports set such series aside"
+            )
 
 
-def _idle(low: float, high: float, holes: float, n: float, infinite: float) -> str | None:
-    """Return why a channel tells nothing, or None if its values differ."""
-    if holes == n:
-        return "has no value at all"
-    return f"is {low:g} everywhere" if low == high and not infinite else None
+def _idle(channel: ChannelStatistics, infinite: int) -> str | None:
+    """Return why a channel tells nothing, or None if its values may differ."""
+    low = channel["low"]
+    if low is None:
+        return None if infinite else "has no value at all"
+    return f"is {low:g} everywhere" if low == channel["high"] and not infinite else None

@@ -29,7 +29,7 @@ def table(
             "series_id": [f"s{k}" for k in range(len(series))],
             "label": pa.array(labels, pa.string()),
             "n_steps": np.array([len(values) for values in series], np.int32),
-            "x": pa.array(series, SERIES),
+            "x": pa.array(list(series), SERIES),
             **columns,
         }
     )
@@ -89,6 +89,10 @@ def test_few_series_are_enough_where_twenty_of_them_are_official_test_rows() -> 
         assert [text.partition(", a fifth")[0] for text in texts] == amiss
 
 
+STUCK = np.random.default_rng(0).normal(20, 1, (100, 40))
+STUCK[:4] = 20.5
+
+
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
@@ -101,6 +105,7 @@ def test_few_series_are_enough_where_twenty_of_them_are_official_test_rows() -> 
         (table([[1, 2]] * 5, list("abcde")), "class 'a' (1), 'b' (1), 'c' (1) and 2 more"),
         (table([[1, 2]] * 4, ["a", "b"] * 2), "3 series are copies of others"),
         (table([[1, 1], [2, 3], [4, 5], [7, 8]], ["a", "b"] * 2), "1 series never changes"),
+        (table(STUCK, ["a", "b"] * 50), "4 series are frozen in channel 'x', which moves in"),
         (table([[1], [2], [3], [4]], ["a", "b"] * 2), "is a row a series (--layout wide)?"),
         (table([[1, 2]] * 5 + [[*range(50)]], ["a", "b"] * 3), "are two run together?"),
         (table([[NAN, NAN]] * 4, ["a", "b"] * 2), "'x' has no value at all: there is nothing"),
