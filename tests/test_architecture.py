@@ -110,7 +110,10 @@ def imports_of(path: Path) -> set[str]:
     return names
 
 
-IMPORTS = {module_of(path): imports_of(path) for path in SOURCES}
+@cache
+def imports() -> dict[str, set[str]]:
+    """The names that each module imports."""
+    return {module_of(path): imports_of(path) for path in SOURCES}
 
 
 def room_of(module: str) -> str:
@@ -120,7 +123,7 @@ def room_of(module: str) -> str:
 
 
 def test_imports_follow_the_arrows() -> None:
-    for module, names in IMPORTS.items():
+    for module, names in imports().items():
         room = room_of(module)
         rooms = {room_of(name) for name in names if name.partition(".")[0] == "seqclass"}
         assert rooms <= ALLOWED[room] | {room}, module
@@ -139,15 +142,15 @@ def test_every_module_has_one_name() -> None:
 def test_nothing_imports_a_plug_in() -> None:
     """Its parts enter by the entry point that names its ``Plugin``."""
     inside = tuple(PLUGINS)
-    names = {m: imported for m, imported in IMPORTS.items() if not m.startswith(inside)}
+    names = {m: imported for m, imported in imports().items() if not m.startswith(inside)}
     assert [
         m for m, imported in names.items() if any(name.startswith(inside) for name in imported)
     ] == []
 
 
 def test_every_module_has_a_room_and_every_room_modules() -> None:
-    assert {room_of(module) for module in IMPORTS} == set(ALLOWED)
-    loose = [module for module in IMPORTS if room_of(module) == "seqclass.tasks"]
+    assert {room_of(module) for module in imports()} == set(ALLOWED)
+    loose = [module for module in imports() if room_of(module) == "seqclass.tasks"]
     assert loose == ["seqclass.tasks.__init__"]
 
 
@@ -160,14 +163,14 @@ def test_arrows_make_no_circle() -> None:
 
 
 def test_pure_rooms_know_no_world() -> None:
-    for module, names in IMPORTS.items():
+    for module, names in imports().items():
         if room_of(module) in PURE:
             world = {name.partition(".")[0] for name in names} & WORLD
             assert world <= ({"time"} if module in TIMED else set()), module
 
 
 def test_every_module_is_reached_from_a_test_a_deployment_or_a_plug_in() -> None:
-    modules = {module for module in IMPORTS if not module.endswith("__init__")}
+    modules = {module for module in imports() if not module.endswith("__init__")}
 
     def of(names: Iterable[str]) -> set[str]:
         return modules & {part for name in names for part in (name, name.rpartition(".")[0])}
@@ -179,7 +182,7 @@ def test_every_module_is_reached_from_a_test_a_deployment_or_a_plug_in() -> None
     reached = set[str]()
     while left:
         reached.add(module := left.pop())
-        left |= of(IMPORTS[module]) - reached
+        left |= of(imports()[module]) - reached
     assert modules - reached == set()
 
 
@@ -223,7 +226,7 @@ def test_tensorflow_stays_out_of_imports() -> None:
 
 def test_flows_and_tasks_import_nothing_heavy() -> None:
     """Deploying, and a run that trains, draws or hears nothing, needn't wait for it."""
-    modules = [name for name in IMPORTS if name.startswith(PREFECT)]
+    modules = [name for name in imports() if name.startswith(PREFECT)]
     script = (
         "import importlib, sys\n"
         f"for name in {modules}: importlib.import_module(name)\n"
@@ -254,13 +257,13 @@ def test_the_lock_names_no_index() -> None:
 
 def test_the_library_knows_no_prefect_at_any_depth() -> None:
     seen: set[str] = set()
-    left = {module for module in IMPORTS if not module.startswith(PREFECT)} - COMMANDS
+    left = {module for module in imports() if not module.startswith(PREFECT)} - COMMANDS
     while left:
         seen |= left
-        names = {name for module in left for name in IMPORTS[module]}
+        names = {name for module in left for name in imports()[module]}
         above = {name for name in names if name.startswith(PREFECT)}
         assert not above | {name for name in names if name.partition(".")[0] == "prefect"}, left
-        left = ((names | {name.rpartition(".")[0] for name in names}) & IMPORTS.keys()) - seen
+        left = ((names | {name.rpartition(".")[0] for name in names}) & imports().keys()) - seen
 
 
 def test_no_test_module_imports_another_and_names_are_unique() -> None:
