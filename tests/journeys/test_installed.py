@@ -1,17 +1,18 @@
-"""Journeys pass with a wheel in an environment of its own."""
+"""A journey passes with a wheel in an environment of its own."""
 
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+from glob import glob
 from pathlib import Path
 
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = ["pyproject.toml", "INSTALL.md", "LICENSE", "prefect.yaml", "work-pool.json", "seqclass"]
-JOURNEYS = "refusals or stored_model"
+JOURNEY = "stored_model"
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
 
@@ -40,23 +41,23 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin"
 
 
-def test_journeys_on_a_wheel(commands: Path) -> None:
+def test_a_journey_on_a_wheel(commands: Path) -> None:
     passed = subprocess.run(
-        [sys.executable, "-m", "pytest", "-k", JOURNEYS, "tests/journeys"], cwd=CHECKOUT,
+        [sys.executable, "-m", "pytest", "-k", JOURNEY, "tests/journeys"], cwd=CHECKOUT,
         env={**os.environ, "SEQCLASS_BIN": str(commands), "JOURNEYS": "compare"},
         capture_output=True, text=True,
     )  # fmt: skip
     assert passed.returncode == 0, passed.stdout + passed.stderr
 
 
-def test_it_takes_one_name(commands: Path) -> None:
-    script = (
-        "from importlib.metadata import files\n"
-        "paths = files('sequence-classification')\n"
-        "print({path.parts[0] for path in paths if path.suffix == '.py'})"
-    )
+def test_it_holds_every_module_and_template_and_takes_one_name(commands: Path) -> None:
+    script = "from importlib.metadata import files; print(*files('sequence-classification'))"
     shown = subprocess.run([commands / "python", "-c", script], capture_output=True, text=True)
-    assert shown.stdout == "{'seqclass'}\n", shown.stderr
+    held, there = (
+        {name for name in names if name.endswith((".py", ".j2", "py.typed"))}
+        for names in (shown.stdout.split(), glob("seqclass/**", root_dir=CHECKOUT, recursive=True))
+    )
+    assert held == there, shown.stderr
 
 
 def test_it_works_beside_a_users_own_flows_and_tasks(commands: Path, tmp_path: Path) -> None:
