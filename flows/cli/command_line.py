@@ -237,19 +237,14 @@ def prepare_prefect(
     """
     set_defaults()
     from seqclass.flows.service import ephemeral_server
-    from seqclass.flows.service.diagnosis import server_problem
-    from seqclass.flows.service.server import prefect_url, use, use_service
+    from seqclass.flows.service.diagnosis import answering_url
+    from seqclass.flows.service.server import use, use_service
 
     if store is not None:
         check_disk(store)
         use_service(store)
 
-    url = prefect_url()
-    if url and (problem := server_problem(url)):
-        raise ValueError(
-            f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; "
-            "start it with 'seqclass up' or 'prefect server start', or unset the address"
-        )
+    url = answering_url()
     leave_on_interrupt()
     remark(what, f"Prefect on {url or 'a throw-away server (takes some seconds)'}")
     server = None if url else ephemeral_server.begin_server()
@@ -275,17 +270,18 @@ def can_announce(store: Root, what: str) -> bool:
 
     False if there is none, or, after a line that says so, if it does not answer.
     """
-    from seqclass.flows.service.server import may_have_server, prefect_url, use_service
+    from seqclass.flows.service.server import may_have_server, use_service
 
     if not may_have_server(store):
         return False
-    from seqclass.flows.service.diagnosis import server_problem
+    from seqclass.flows.service.diagnosis import answering_url
 
     set_defaults()
     use_service(store)
-    url = prefect_url()
-    if url and (problem := server_problem(url)):
-        complain(f"not announced: PREFECT_API_URL leads to {problem}", 0)
+    try:
+        url = answering_url()
+    except ValueError as error:
+        complain(f"not announced: {error}", 0)
         return False
     if url:
         remark(what, f"events go to Prefect on {url}")

@@ -2,10 +2,9 @@
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -249,22 +248,6 @@ def decline(model: VersionArgument, reason: WhyOption, place: OutputPlace) -> No
     print_result(move, place.as_json)
 
 
-def _tell_changes(before: "ModelPolicy", after: "ModelPolicy") -> None:
-    """Print the fields that a new policy changes, since it replaces the former one."""
-    old, new = dict(_fields("", asdict(before))), dict(_fields("", asdict(after)))
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            remark("policy", f"{name} was {old.get(name)}, is {new.get(name)}")
-
-
-def _fields(prefix: str, record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in record.items():
-        if isinstance(value, dict):
-            yield from _fields(f"{prefix}{name}.", value)
-        else:
-            yield f"{prefix}{name}", value
-
-
 @dataclass(frozen=True)
 class PolicyChange:
     """Options that change the policy, of which one may be given at a time, and the reason."""
@@ -324,7 +307,7 @@ def _pause(store: Root, names: list[str], paused: bool, reason: str) -> None:
 
 def _set_policies(store: Root, names: list[str], path: str | None, reason: str) -> None:
     """Set the policy of a file for these models, or remove theirs (None)."""
-    from seqclass.monitoring.policy import ModelPolicy
+    from seqclass.monitoring.policy import ModelPolicy, changed_fields
     from seqclass.pages.index_pages import refresh
     from seqclass.policies import policy_of, set_policy
     from seqclass.store.root import DamagedError
@@ -338,7 +321,9 @@ def _set_policies(store: Root, names: list[str], path: str | None, reason: str) 
         with contextlib.suppress(DamagedError):  # a new policy mends it
             before = policy_of(store, name)
         set_policy(store, name, policy, reason)
-        _tell_changes(before or ModelPolicy(), policy or ModelPolicy())
+        former, present = (asdict(rules or ModelPolicy()) for rules in (before, policy))
+        for field, was, value in changed_fields(former, present):
+            remark("policy", f"{field} was {was}, is {value}")
     refresh(store, [f"models/{name}" for name in names])
 
 

@@ -32,7 +32,6 @@ from seqclass.flows.service.server import (
     mark_environment,
     mark_of,
     only_one,
-    prefect_url,
     record,
     recorded,
     use_service,
@@ -164,15 +163,9 @@ def _end_orphans(store: Root) -> None:
 
 def _choose(store: Root, home: Path, port: int) -> tuple[Service, bool]:
     """Return the server to use, and whether it must be started."""
-    from seqclass.flows.service.diagnosis import server_problem
+    from seqclass.flows.service.diagnosis import answering_url
 
-    configured = prefect_url()
-    if configured:
-        if problem := server_problem(configured):
-            raise ValueError(
-                f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; start "
-                "it, or unset the address to have one started here"
-            )
+    if configured := answering_url():
         say(f"server: using the one at {configured}")
         return Service(configured, mark_of(store)), False
     return Service(local_url(choose_port(port)), mark_of(store), make_password(home)), True
@@ -253,17 +246,14 @@ def alerts(
 ) -> None:
     """Send alerts to Slack, mail, a webhook and others, or end them."""
     from seqclass.flows.service.automations import alerting, tell_nobody, tell_through
-    from seqclass.flows.service.diagnosis import server_problem
+    from seqclass.flows.service.diagnosis import answering_url
 
     if off and block is not None:
         raise ValueError(f"--off: expected no block beside it, got {block!r}; leave one out")
     use_service(existing(root))
-    url = prefect_url()
-    problem = server_problem(url) if url else "none"
-    if problem:
+    if not answering_url():
         raise ValueError(
-            f"server: expected one that runs for this root, got {problem}; start it with "
-            "'seqclass up'"
+            "server: expected one that runs for this root, got none; start it with 'seqclass up'"
         )
     from prefect.client.orchestration import get_client
 

@@ -242,6 +242,20 @@ def server_problem(url: str) -> str | None:
         return f"{url} ({error})"
 
 
+def answering_url() -> str | None:
+    """Return the address of the server that is configured, None without one.
+
+    ValueError if it does not answer.
+    """
+    url = prefect_url()
+    if url and (problem := server_problem(url)):
+        raise ValueError(
+            f"PREFECT_API_URL: expected a Prefect server that answers, got {problem}; "
+            "start it with 'seqclass up' or 'prefect server start', or unset the address"
+        )
+    return url
+
+
 def _credentials() -> dict[str, str]:
     """Return the credentials that Prefect's client would send: the password, else the key."""
     from prefect.settings import get_current_settings

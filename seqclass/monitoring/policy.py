@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,6 +39,21 @@ class ModelPolicy:
             raise ValueError(
                 f"queue: expected at most 64 of a-z, 0-9 and -, got {self.queue!r}; correct it"
             )
+
+
+def changed_fields(
+    before: Mapping[str, Any], after: Mapping[str, Any], within: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the dotted name of each field in which a policy differs from another, and both values.
+
+    before, after: both as JSON, or both as ``dataclasses.asdict`` gives them.
+    """
+    for key, value in after.items():
+        former = before.get(key)
+        if isinstance(value, Mapping) and isinstance(former, Mapping):
+            yield from changed_fields(former, value, f"{within}{key}.")
+        elif value != former:
+            yield f"{within}{key}", former, value
 
 
 def policy_from(stored: dict[str, Any]) -> ModelPolicy:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from seqclass.labelling.suspects import held_answers
 from seqclass.labelling.truth import LaterTruth, truth_of
-from seqclass.monitoring.policy import ModelPolicy
+from seqclass.monitoring.policy import ModelPolicy, changed_fields
 from seqclass.pages.records import (
     Awaited,
     LabelDoubts,
@@ -56,18 +56,9 @@ def policy_shown(root: Root, name: str, number: int | None, bad: Damages) -> dic
         return None
     if stored is None:
         return None
-    return dict(_differing(stored, json.loads(json.dumps(asdict(ModelPolicy())))))
-
-
-def _differing(
-    fields: Mapping[str, object], default: Mapping[str, object], within: str = ""
-) -> Iterator[tuple[str, str]]:
-    for key, value in fields.items():
-        usual = default.get(key)
-        if isinstance(value, Mapping) and isinstance(usual, Mapping):
-            yield from _differing(value, usual, f"{within}{key}.")
-        elif value != usual:
-            yield f"{within}{key}", json.dumps(value, ensure_ascii=False)
+    default = json.loads(json.dumps(asdict(ModelPolicy())))
+    differing = changed_fields(default, stored)
+    return {name: json.dumps(value, ensure_ascii=False) for name, _, value in differing}
 
 
 if TYPE_CHECKING:
