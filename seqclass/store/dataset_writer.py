@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqclass.store.duplicates import numbered
+from seqclass.store.duplicates import repeated_name
 from seqclass.store.manifests import FileEntry, RowsDescription
 from seqclass.store.root import Root, describe_file
 from seqclass.store.row_profile import Profile
@@ -153,14 +153,11 @@ class _Summary:
 
     def _check_ids(self) -> None:
         ids = pa.chunked_array(self.ids, pa.string())
-        if len(numbered(ids)[0]) == len(ids):
-            return
-        counts = pc.value_counts(ids)
-        twice = counts.filter(pc.greater(counts.field("counts"), 1))[0].as_py()
-        raise ValueError(
-            f"series_id: expected a different id for every series, got {twice['values']!r} "
-            f"{twice['counts']} times; rename or remove the repeats"
-        )
+        if (name := repeated_name(lambda: [ids])) is not None:
+            raise ValueError(
+                f"series_id: expected a different id for every series, got {name!r} more than "
+                "once; rename or remove the repeats"
+            )
 
 
 def check_number_of_classes(names: Iterable[str]) -> None:
