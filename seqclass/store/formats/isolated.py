@@ -29,8 +29,9 @@ from seqclass.store.formats.file_format import (
 from seqclass.store.formats.table import refusal
 
 COMMAND = ["-P", "-m", "seqclass.store.formats.reader_process"]
-START_S = 120.0
-"""Seconds within which the process must start, even on a busy machine."""
+START_S, LONGEST_S = 120.0, 2.0**20
+"""Seconds within which the process must start, even on a busy machine, and most seconds that are
+waited for it: the system takes no time beyond 24 days."""
 SETTINGS = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "OMP_NUM_THREADS": "1",
@@ -188,7 +189,7 @@ class _Process:
         """Send a request, with the seconds that its answers may take."""
         if not self._is_ready:
             self._wait_until_ready()
-        self._left_s = seconds
+        self._left_s = min(seconds, LONGEST_S)
         self._pipe.send_bytes(json.dumps(request).encode())
 
     def _wait_until_ready(self) -> None:
