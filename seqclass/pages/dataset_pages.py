@@ -1,6 +1,6 @@
 """Pages of a dataset: one per version, and one whose address never changes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -9,14 +9,12 @@ import pyarrow as pa
 
 from seqclass.pages.drawing import SKETCH_SIZE, path_of, resampled
 from seqclass.pages.records import (
-    Bar,
     Change,
     DatasetEntry,
     DatasetProfile,
     DatasetSummary,
     DatasetVersion,
     Example,
-    Length,
     Sketch,
 )
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
@@ -83,18 +81,18 @@ def profile(dataset: Dataset) -> DatasetProfile:
     contents = np.concatenate(look.contents)
     shown = list(manifest["classes"])[:MAX_CLASSES]
     return DatasetProfile(
-        lengths=tuple(_histogram(np.concatenate(look.lengths))),
+        lengths=dict(_histogram(np.concatenate(look.lengths))),
         examples={label: _typical(look.examples[label]) for label in shown},
         copies=len(contents) - len(np.unique(contents)),
     )
 
 
-def _histogram(lengths: np.ndarray) -> Iterator[Length]:
+def _histogram(lengths: np.ndarray) -> Iterator[tuple[str, int]]:
     low, high = int(lengths.min()), int(lengths.max())
     edges = np.unique(np.linspace(low, high + 1, min(BINS, high + 1 - low) + 1).astype(int))
     counts, _ = np.histogram(lengths, edges)
     for first, stop, count in zip(edges, edges[1:], counts, strict=False):
-        yield Length(int(first), int(stop) - 1, int(count))
+        yield f"{first}" if stop == first + 1 else f"{first} to {stop - 1}", int(count)
 
 
 def _typical(examples: list[Example]) -> tuple[Example, ...]:
@@ -228,10 +226,6 @@ def _page(summary: DatasetSummary, manifest: DatasetManifest, profile: DatasetPr
         max_channels=MAX_CHANNELS,
         sections=list(_sections(manifest)),
         change=_change(summary, manifest),
-        class_bars=_bars(manifest["classes"].items()),
-        length_bars=_bars(
-            (_steps(length.first, length.last), length.count) for length in profile.lengths
-        ),
     )
 
 
@@ -241,16 +235,6 @@ def _sections(manifest: DatasetManifest) -> Iterator[str]:
         recordings = manifest.get("recordings") or ()
         if lines := [facts.line(record) for record in recordings if facts.knows(record)]:
             yield facts.section(lines)
-
-
-def _steps(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first} to {last}"
-
-
-def _bars(counts: Iterable[tuple[str, int]]) -> list[Bar]:
-    named = list(counts)
-    most = max((count for _, count in named), default=1)
-    return [Bar(name, count / most, f"{count:,}", "ours") for name, count in named]
 
 
 def _doubts(manifest: DatasetManifest, profile: DatasetProfile) -> Iterator[str]:

@@ -12,12 +12,10 @@ from jinja2 import UndefinedError
 from seqclass.pages.dataset_pages import write_dataset_pages
 from seqclass.pages.model_summary import ODD, summarize
 from seqclass.pages.records import (
-    Bar,
     Catalogue,
     ComparisonEntry,
     ModelEntry,
     ModelSummary,
-    Shift,
     StudyEntry,
 )
 from seqclass.pages.rendering import read_page_record, record_bytes, render, write_pages
@@ -204,15 +202,7 @@ def _page(root: Root, summary: ModelSummary, compared: Compared) -> str:
         reports={number: has_report(root, summary.name, number) for number in refs},
         datasets={number: links[ref] for number, ref in refs.items()},
         compared=compared[:MAX_COMPARED],
-        shift_bars=_bars,
     )
-
-
-def _bars(shifts: tuple[Shift, ...]) -> list[Bar]:
-    return [
-        Bar(s.what, s.shift, f"{s.shift:.3f} (p {s.adjusted_p:.1g})", "hot" * s.drifted)
-        for s in shifts
-    ]
 
 
 def entry_of(summary: ModelSummary) -> ModelEntry:

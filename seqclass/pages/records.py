@@ -92,21 +92,6 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class Bar:
-    """A line of a bar chart.
-
-    value: its length, in [0, 1]. text: its number as text. kind: ``ours``, ``hot``, or neither.
-    interval: 95%, on the same scale.
-    """
-
-    name: str
-    value: float
-    text: str
-    kind: str = ""
-    interval: Ends | None = None
-
-
-@dataclass(frozen=True)
 class Retraining:
     """A retraining's check of new rows.
 
@@ -201,23 +186,14 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Length:
-    """The number of series with ``first`` to ``last`` steps. count: this number."""
-
-    first: int
-    last: int
-    count: int
-
-
-@dataclass(frozen=True)
 class DatasetProfile:
     """What is drawn of a dataset version's rows, and what its manifest lacks of them.
 
-    lengths: number of series by length. examples: typical series by class. copies: number of series
-    whose values occur in another series too.
+    lengths: number of series by their steps, as ``12`` or ``12 to 15``. examples: typical series by
+    class. copies: number of series whose values occur in another series too.
     """
 
-    lengths: tuple[Length, ...]
+    lengths: dict[str, int]
     examples: dict[str, tuple[Example, ...]]
     copies: int
 
