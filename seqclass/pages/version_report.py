@@ -93,7 +93,6 @@ def _page(model: Model, summary: ModelSummary, version: Version, **links: Any) -
         auxiliary=auxiliary and auxiliary_line(auxiliary, stability["seeds"]),
         comparison=model.read_json(COMPARISON),
         drawings=drawings,
-        loading=loading_lines(model),
         score_names=SCORE_NAMES,
         member_notes=MEMBER_NOTES,
         **links,
@@ -121,18 +120,6 @@ def with_reports(root: Root, summary: ModelSummary) -> list[str]:
     ]
 
 
-def loading_lines(model: Model) -> str:
-    """Return Python code that predicts new series with this version; a test runs it."""
-    shape = f"(series, steps, {len(model.manifest['channels'])})"
-    return (
-        "from seqclass import load_model\n\n"
-        f'model = load_model("{model.name}@{model.version}")   # or the folder of this page\n'
-        f"labels = model.predict(X)               # X: {shape}, NaN where missing\n"
-        "shares = model.predict_proba(X)         # calibrated, (series, classes)\n"
-        'answers = model.predict_or_unknown(X)   # "unknown" where it abstains'
-    )
-
-
 def _scores(record: "Metrics") -> dict[str, Any]:
     metrics = record["metrics"]
     scores: Mapping[str, object] = metrics
@@ -148,15 +135,11 @@ def _scores(record: "Metrics") -> dict[str, Any]:
         "few_references": too_few_references(
             record["references"], record["decision"]["unfamiliar"]
         ),
-        "all_right": metrics["accuracy"] == 1,
         "worth": list(worth_of(record)),
         "reliability": list(zip(confidence, accuracy, strict=True)),
         "weights": rows,
         "reliability_axes": Axes("mean confidence of a bin", "accuracy", (0, 1), (0, 1),
                                  guide=[(0, 0), (1, 1)]),
-        "goal": record["goal"],
-        "by_goal": record["by_goal"],
-        "costs": record["decision"]["costs"],
         "ambiguity": ambiguity_rule(record["decision"]),
         "risk_curve": [(1 - x, 1 - y) for x, y in reversed(record["abstention"]["curve"])],
         "risk_axes": _risk_axes(record["abstention"]),
