@@ -51,10 +51,9 @@ def _dataset_after(
 
 
 class Kind(NamedTuple):
-    """A kind of thing that has a log: the key of its state that ``from`` and ``to`` name, its
-    state without an entry, and the rule that gives the state after one."""
+    """A kind of thing that has a log: its state without an entry, and the rule that gives the
+    state after one."""
 
-    key: str
     nothing: State
     after: Callable[[Any, int, LogDecision, str, Asked], State]
 
@@ -64,6 +63,6 @@ NO_MODEL = ModelState(
 )
 NO_DATASET = DatasetState(newest=None, since=None, deleted=False)
 KINDS = {
-    MODELS: Kind("champion", NO_MODEL, _model_after),
-    DATASETS: Kind("newest", NO_DATASET, _dataset_after),
+    MODELS: Kind(NO_MODEL, _model_after),
+    DATASETS: Kind(NO_DATASET, _dataset_after),
 }
