@@ -3,7 +3,6 @@
 import ast
 import os
 import re
-import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from seqclass.export import standalone
+from tests.support.commands import in_python
 from tests.support.places import REPOSITORY
 
 SEQCLASS = {
@@ -233,7 +233,7 @@ def test_flows_and_tasks_import_nothing_heavy() -> None:
         "heavy = {'tensorflow', 'keras', 'matplotlib', 'soundfile', 'soxr', 'swift_f0'}\n"
         "print(heavy & set(sys.modules))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = in_python(script)
     assert done.stdout == "set()\n", done.stderr
 
 
@@ -288,10 +288,8 @@ def test_the_library_works_beside_files_of_the_same_names(tmp_path: Path) -> Non
         "print(early, store.models(), 'prefect' in sys.modules)\n"
         "import seqclass.flows.__main__, seqclass.flows.upkeep\n"
     )
-    completed = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-    )  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    completed = in_python(script, cwd=tmp_path, env=environment)
     assert completed.stdout == "set() [] False\n", completed.stderr
 
 

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from seqclass.flows.__main__ import app
 from seqclass.flows.service.worker import LARGE, SMALL
+from tests.support.commands import in_python
 from tests.support.places import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
@@ -73,8 +74,7 @@ def test_the_files_of_the_image_are_all_that_the_package_needs(tmp_path: Path) -
         "import sys; sys.argv = ['seqclass', '--version']\n"
         "from seqclass.flows.__main__ import main; main()"
     )
-    completed = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "there",
-                           capture_output=True, text=True)  # fmt: skip
+    completed = in_python(script, cwd=tmp_path / "there")
     assert metadata.version("sequence-classification") in completed.stdout, completed.stderr
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 
+from tests.support.commands import in_python
 from tests.support.places import REPOSITORY
 
 LOCK = (REPOSITORY / "requirements.lock").read_text()
@@ -35,7 +36,6 @@ def test_the_bill_of_materials_holds_what_the_lock_holds() -> None:
 
 
 def test_a_lock_without_hashes_gives_no_bill() -> None:
-    words = [sys.executable, "-c", "import sys; sys.path.insert(0, '.ci'); import sbom; "
-             "sbom.components('numpy==1.0\\n')"]  # fmt: skip
-    completed = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+    script = "import sys; sys.path.insert(0, '.ci'); import sbom; sbom.components('numpy==1.0\\n')"
+    completed = in_python(script)
     assert "expected pins with hashes" in completed.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from seqclass.settings_files import profiles_file
 from seqclass.store.root import open_root
-from tests.support.commands import csv
+from tests.support.commands import csv, in_python
 from tests.support.listeners import Listener, listening
 from tests.support.places import REPOSITORY
 from tests.support.service import Up, ended
@@ -146,10 +146,7 @@ def test_libraries_take_no_settings_from_the_folder(
         "print([numba.config.CACHE_DIR, numba.config.NUMBA_NUM_THREADS == 7,"
         " rcParams['text.usetex']])"
     )
-    completed = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path / "data", env=environment,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    completed = in_python(script, cwd=tmp_path / "data", env=environment, check=True)
     assert completed.stdout == "['', False, False]\n"
 
 

@@ -1,7 +1,6 @@
 """Workbooks, specs and files of labels that mean harm: each is refused in one line, and soon."""
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from seqclass.store.root import Root
+from tests.support.commands import in_python
 from tests.support.hostile_files import Harm, harms
-from tests.support.places import REPOSITORY
 from tests.support.stored import store_champion, store_series
 
 CPU_S, MEMORY_BYTES = 10, 2**30
@@ -29,8 +28,7 @@ def run(harm: Harm, root: Root) -> tuple[int, str, float, int]:
     """Exit code, errors, seconds of processor and the most memory of the command."""
     words = [*harm.words, *(["--name", "x"] if harm.words[0] in ("import", "generate") else [])]
     words += [] if harm.words[0] == "inspect" else ["--root", root.path]
-    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "seqclass.flows", *words]
-    process = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    process = in_python(MEASURED, sys.executable, "-m", "seqclass.flows", *words, check=True)
     code, cpu_s, memory = json.loads(process.stdout)
     return code, process.stderr, cpu_s, memory
 

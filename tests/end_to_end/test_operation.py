@@ -19,6 +19,7 @@ from typer.main import get_command
 from seqclass.flows.__main__ import app
 from seqclass.store.root import open_root
 from tests.support.buckets import ACCESS
+from tests.support.commands import in_python
 from tests.support.places import REPOSITORY
 from tests.support.servers import free_port, hear_interrupts, wait_until_healthy
 from tests.support.small_roots import store_all
@@ -160,7 +161,7 @@ def test_the_page_can_be_followed_from_top_to_bottom(place: Path) -> None:
     """Before: a model of the README's commands, and a block made in the UI."""
     for name in ("prefect.yaml", "work-pool.json"):
         shutil.copy(REPOSITORY / name, place)
-    subprocess.run([sys.executable, "-c", MAKER], cwd=place, check=True)
+    in_python(MAKER, cwd=place, check=True)
     root = str(place / "storage" / "artifacts")
     with terminals(place, SEQCLASS_STORAGE=root) as typed:
         (place / "quick.json").write_text(json.dumps({"members": ["convolutions"]}))

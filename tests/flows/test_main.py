@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -17,8 +15,7 @@ from seqclass.flows.cli.model_commands import show_retraining
 from seqclass.flows.cli.scoring_commands import show_scores
 from seqclass.flows.cli.views import drawn_channel
 from seqclass.store.root import Root, open_root
-from tests.support.commands import Command
-from tests.support.places import REPOSITORY
+from tests.support.commands import Command, in_python
 from tests.support.stored import store_champion, store_series, store_version
 
 BRAILLE = {chr(code) for code in range(0x2800, 0x2900)}
@@ -151,10 +148,8 @@ def test_prefect_is_told_to_keep_silent_before_it_is_imported(root: Root) -> Non
     """What phones home, and what is logged, is decided by Prefect's first import."""
     store_champion(root, "toy")
     environment = {key: value for key, value in os.environ.items() if key not in PREFECT_SETTINGS}
-    process = subprocess.run(
-        [sys.executable, "-c", SILENT, "retrain", "toy"], capture_output=True, text=True,
-        check=True, cwd=REPOSITORY, env={**environment, "SEQCLASS_STORAGE": root.path},
-    )  # fmt: skip
+    environment["SEQCLASS_STORAGE"] = root.path
+    process = in_python(SILENT, "retrain", "toy", check=True, env=environment)
     assert process.stdout == "1\n", process.stderr
 
 
@@ -183,10 +178,8 @@ def test_a_command_imports_no_more_than_it_needs(root: Root) -> None:
         ("show", "toy"): UNUSED,
         ("generate", "ragas", "--n-series", "30"): HEAVY,
     }
-    process = subprocess.run(
-        [sys.executable, "-c", IMPORTS], input=json.dumps([*commands]), capture_output=True,
-        text=True, check=True, cwd=REPOSITORY, env={**os.environ, "SEQCLASS_STORAGE": root.path},
-    )  # fmt: skip
+    environment = {**os.environ, "SEQCLASS_STORAGE": root.path}
+    process = in_python(IMPORTS, input=json.dumps([*commands]), check=True, env=environment)
     imported = json.loads(process.stdout)
     assert {
         words: heavy & set(modules)
@@ -203,8 +196,5 @@ def test_a_command_imports_no_more_than_it_needs(root: Root) -> None:
     ],
 )
 def test_who_reads_a_table_or_starts_a_flow_imports_no_more(module: str, unused: set[str]) -> None:
-    process = subprocess.run(
-        [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"],
-        capture_output=True, text=True, check=True, cwd=REPOSITORY,
-    )  # fmt: skip
+    process = in_python(f"import sys, {module}; print(*sys.modules)", check=True)
     assert set(process.stdout.split()) & unused == set()

@@ -5,8 +5,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqclass.store.root import open_root
-from tests.support.commands import CSV
+from tests.support.commands import CSV, in_python
 from tests.support.places import REPOSITORY
 from tests.support.stored import store_champion, store_series, store_version
 
@@ -162,7 +160,7 @@ REFUSED = {
     "retrain n": "MODEL: expected a model with a champion",
     "retrain x": "MODEL: expected one of",
     "retrain m --spec fields.json": "expected fields out of least_rows",
-    "retrain m --window-rows 0": "window_rows",
+    "retrain m --window-rows 0": "--window-rows: expected at least 10",
     "policy x": "MODEL: expected one of",
     "policy m@v1 --clear": "MODEL: expected a name without a version",
     "policy m --set bad.json": "field retraining.gate.flor",
@@ -267,11 +265,8 @@ def folder(tmp_path: Path) -> Path:
 def answers_in(folder: Path, commands: list[str]) -> list[tuple[int, str, str]]:
     """Code, errors and output of each command in a folder, asked in one process."""
     asked = [shlex.split(command.format(columns=COLUMNS)) for command in commands]
-    process = subprocess.run(
-        [sys.executable, "-c", ASKED], input=json.dumps(asked), text=True, cwd=folder,
-        capture_output=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "SEQCLASS_STORAGE": "root"},
-    )  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "SEQCLASS_STORAGE": "root"}
+    process = in_python(ASKED, input=json.dumps(asked), cwd=folder, env=environment)
     assert process.returncode == 0, process.stderr
     return [tuple(answer) for answer in json.loads(process.stdout)]
 

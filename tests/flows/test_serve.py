@@ -20,6 +20,7 @@ from seqclass.flows.cli.serving_commands import bound, say_ready
 from seqclass.serving.versions import ServedModels
 from seqclass.store.root import open_root
 from tests.support.answering_server import asked, outputs
+from tests.support.commands import in_python
 from tests.support.places import REPOSITORY
 from tests.support.service import surroundings
 from tests.support.stored import make_champion, register, store_series
@@ -114,8 +115,7 @@ def test_what_the_page_shows_works(folder: Path, ready: tuple[subprocess.Popen, 
     if shutil.which("curl"):
         reply = subprocess.run(["sh", "-c", curl], cwd=folder, capture_output=True, check=True)
         assert json.loads(reply.stdout)["model_name"] == "toy"
-    words = [sys.executable, "-c", python]
-    process = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    process = in_python(python, cwd=folder)
     assert (process.returncode, process.stdout[:3]) == (0, "v2-"), process.stderr
 
 

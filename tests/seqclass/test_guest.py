@@ -3,8 +3,6 @@
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from seqclass import SequenceClassifier, load_model
 from seqclass.network_process import PROCESS
 from seqclass.runtime import environment
+from tests.support.commands import in_python
 from tests.support.courses import courses
 from tests.support.jobs import forget_networks, is_compiled
 from tests.support.places import REPOSITORY
@@ -86,10 +85,7 @@ def test_the_caller_s_process_is_as_it_was(tmp_path: Path) -> None:
     (tmp_path / ".numba_config.yaml").write_text(f"cache_dir: {tmp_path}/numba\n")
     ours = environment()  # set for the tests themselves
     free = {name: value for name, value in os.environ.items() if name not in ours}
-    done = subprocess.run(
-        [sys.executable, "-c", GUEST], cwd=tmp_path, capture_output=True, text=True,
-        env={**free, "PYTHONPATH": str(REPOSITORY)},
-    )  # fmt: skip
+    done = in_python(GUEST, cwd=tmp_path, env={**free, "PYTHONPATH": str(REPOSITORY)})
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert not (tmp_path / "numba").exists()
@@ -155,8 +151,6 @@ def test_the_process_ends_with_its_caller_however_that_ends() -> None:
         "print(PROCESS.call(os.getpid), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True
-    )  # waits for the pipes, which the process holds, too
+    done = in_python(script)  # waits for the pipes, which the process holds, too
     assert done.returncode == -signal.SIGKILL
     assert not Path(f"/proc/{done.stdout.strip()}/exe").exists()

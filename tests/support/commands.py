@@ -4,7 +4,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from tests.support.places import REPOSITORY
 
 Command = Callable[..., tuple[int, str, str]]
 CountRequests = Callable[[Callable[[], object]], int]
@@ -20,6 +22,16 @@ def csv(folder: Path, change: Callable[[str], str] = str) -> Path:
     path = folder / "in.csv"
     path.write_text(change(CSV))
     return path
+
+
+def in_python(
+    script: str, *words: object, cwd: Path = REPOSITORY, **more: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a script in a new interpreter."""
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, words)], cwd=cwd, capture_output=True, text=True,
+        **more,
+    )  # fmt: skip
 
 
 def start(

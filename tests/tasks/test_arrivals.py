@@ -29,7 +29,7 @@ from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
 from seqclass.tasks.events import announce_arrival
 from tests.support.arrivals import Told, drop, later, rows, sweep
-from tests.support.commands import Command
+from tests.support.commands import Command, in_python
 from tests.support.events import events_of
 from tests.support.places import REPOSITORY
 from tests.support.rights import ordinary_rights
@@ -371,10 +371,7 @@ print(calls)
 
 
 def killed_sweep(root: Root, moment: int) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-c", KILLED, root.path, str(moment)], capture_output=True, text=True,
-        cwd=REPOSITORY,
-    )  # fmt: skip
+    return in_python(KILLED, root.path, moment)
 
 
 def test_of_three_sweeps_at_once_each_file_is_taken_by_one(root: Root, inbox: Root) -> None:

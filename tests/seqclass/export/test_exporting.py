@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,8 +19,8 @@ from seqclass.export.model_card import card_of, version_files
 from seqclass.store.models import Model
 from seqclass.store.root import open_root
 from seqclass.training.learnt_rows import Rows
+from tests.support.commands import in_python
 from tests.support.exports import store_answered, whole_committee
-from tests.support.places import REPOSITORY
 from tests.support.stored import store_series
 
 ALONE = """
@@ -81,10 +79,7 @@ def test_a_folder_answers_alone_as_is_stored(
     stored = pq.read_table(model.path("predictions.parquet"))
     dataset = store_series(model.root)
     np.save(tmp_path / "x.npy", dataset.values(np.arange(0, 60, 3)))
-    done = subprocess.run(
-        [sys.executable, "-c", ALONE, tmp_path / "x.npy"], cwd=folder, check=True,
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = in_python(ALONE, tmp_path / "x.npy", cwd=folder, check=True)
     answers = json.loads(done.stdout)
     for name in ("prediction", "answer", "reason", "possible", "nearest"):
         assert answers[name] == stored[name].to_pylist(), name
@@ -146,9 +141,7 @@ def test_mlflow_is_told_how_to_load_it(exported: Callable[..., Exported]) -> Non
 
 
 def test_mlflow_s_caller_stays_as_it_was(model: Model) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", GUEST, model.folder], cwd=REPOSITORY, capture_output=True, text=True
-    )
+    done = in_python(GUEST, model.folder)
     assert done.returncode == 0, done.stderr
 
 

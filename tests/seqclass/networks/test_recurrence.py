@@ -17,6 +17,7 @@ from keras import layers
 from seqclass.networks import kernel, recurrence
 from seqclass.networks.recurrence import KernelLSTM, accelerate
 from seqclass.store.root import Root, open_root
+from tests.support.commands import in_python
 from tests.support.places import REPOSITORY
 from tests.support.stored import SMALL, store_series
 
@@ -147,10 +148,7 @@ print(kernel(), weights_digest(replica.classifier.get_weights()))
 
 
 def train_elsewhere(**environment: str) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", TRAINING], cwd=REPOSITORY, env=os.environ | environment,
-        capture_output=True, text=True,
-    )  # fmt: skip
+    done = in_python(TRAINING, env=os.environ | environment)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()[-2:]
 

@@ -1,8 +1,6 @@
 """Limits of files: what they refuse, how they are raised, and that a small file stays small."""
 
 import re
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -18,8 +16,7 @@ from numpy.lib import format as npy
 
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, limits_of, read_files
 from seqclass.store.formats.table import SPARED_BYTES
-from tests.support.commands import Command
-from tests.support.places import REPOSITORY
+from tests.support.commands import Command, in_python
 
 MEMORY_MB, SECONDS = 1024, 60
 
@@ -84,10 +81,7 @@ def test_a_small_file_that_would_become_a_large_one_is_refused_by_a_limit(tmp_pa
     for name, (write, _) in BOMBS.items():
         write(tmp_path / name)
         assert (tmp_path / name).stat().st_size < 5_000_000
-    process = subprocess.run(
-        [sys.executable, "-c", READER, *(str(tmp_path / name) for name in BOMBS)],
-        cwd=REPOSITORY, capture_output=True, text=True, timeout=SECONDS,
-    )  # fmt: skip
+    process = in_python(READER, *(tmp_path / name for name in BOMBS), timeout=SECONDS)
     *refusals, megabytes = process.stdout.splitlines()
     assert len(refusals) == len(BOMBS), process.stderr
     for refusal, (name, (_, limit)) in zip(refusals, BOMBS.items(), strict=True):

@@ -1,14 +1,12 @@
 """Locks of a local root: one process at a time, and none after its end."""
 
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from seqclass.store.locks import is_locked, locked, try_lock
 from seqclass.store.root import Root
-from tests.support.places import REPOSITORY
+from tests.support.commands import in_python
 
 FOLDER = ("models", "toy")
 HOLDER = """
@@ -32,8 +30,7 @@ def test_a_folder_is_held_once_for_each_purpose(root: Root, purpose: str) -> Non
 
 
 def test_the_lock_of_a_killed_process_is_free_at_once(root: Root) -> None:
-    words = [sys.executable, "-c", HOLDER, root.path]
-    assert subprocess.run(words, cwd=REPOSITORY).returncode == -signal.SIGKILL
+    assert in_python(HOLDER, root.path).returncode == -signal.SIGKILL
     with try_lock(root, "retraining", *FOLDER) as is_free:
         assert is_free
 

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from seqclass.store.root import (
     write_manifest,
 )
 from seqclass.store.staging import TARGET, commit, staging
+from tests.support.commands import in_python
 from tests.support.places import REPOSITORY
 
 
@@ -44,10 +43,8 @@ def test_the_root_of_an_installed_package_is_in_the_current_folder(tmp_path: Pat
     (tmp_path / "packages" / "seqclass").symlink_to(REPOSITORY / "seqclass")
     plain = {name: text for name, text in os.environ.items() if name != "SEQCLASS_STORAGE"}
     script = "from seqclass.store.root import open_root; print(open_root().path)"
-    shown = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True,
-        env={**plain, "PYTHONPATH": str(tmp_path / "packages")},
-    )  # fmt: skip
+    packages = {**plain, "PYTHONPATH": str(tmp_path / "packages")}
+    shown = in_python(script, cwd=tmp_path, check=True, env=packages)
     assert shown.stdout == f"{tmp_path}/seqclass-store\n"
 
 
