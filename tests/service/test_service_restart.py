@@ -56,12 +56,24 @@ def served(
 
 
 def test_deploying_again_leaves_what_there_is(served: tuple[Service, Any]) -> None:
+    """But for what an earlier version deployed: retrainings had a limit for all machines together,
+    and all runs the same queue."""
+    from prefect.client.schemas.actions import DeploymentUpdate
+
     service, client = served
     before = deployed(client)
     assert len(before) == len(deployments_of_file())
     assert before["seqclass.flows.upkeep.keep_models"][2] == ["upkeep"]
+    retraining = client.read_deployment_by_name("retrain-model/local")
+    former = DeploymentUpdate(concurrency_limit=3, work_queue_name="default")
+    client.update_deployment(retraining.id, former)
+    assert deployed(client) != before
     deploy(service, mark_environment(service))
     assert deployed(client) == before
+    retraining = client.read_deployment_by_name("retrain-model/local")
+    sweep = client.read_deployment_by_name("ingest/local")
+    assert retraining.global_concurrency_limit is None
+    assert (retraining.work_queue_name, sweep.work_queue_name) == ("large", "small")
 
 
 def test_doctor_names_a_paused_schedule_which_deploying_resumes(
@@ -88,23 +100,6 @@ def test_doctor_names_a_paused_schedule_which_deploying_resumes(
         sweep = client.read_deployment_by_name("ingest/local")
         assert [schedule.active for schedule in sweep.schedules] == [True]
     assert schedules(service)["ok"]
-
-
-def test_a_limit_and_a_queue_that_an_earlier_version_deployed_give_way(
-    served: tuple[Service, Any],
-) -> None:
-    """Retrainings had a limit for all machines together, and all runs the same queue."""
-    from prefect.client.schemas.actions import DeploymentUpdate
-
-    former = DeploymentUpdate(concurrency_limit=3, work_queue_name="default")
-    service, client = served
-    retraining = client.read_deployment_by_name("retrain-model/local")
-    client.update_deployment(retraining.id, former)
-    deploy(service, mark_environment(service))
-    retraining = client.read_deployment_by_name("retrain-model/local")
-    sweep = client.read_deployment_by_name("ingest/local")
-    assert retraining.global_concurrency_limit is None
-    assert (retraining.work_queue_name, sweep.work_queue_name) == ("large", "small")
 
 
 @pytest.fixture(scope="module")
