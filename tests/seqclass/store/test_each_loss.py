@@ -172,10 +172,6 @@ def worsened(
     return worse
 
 
-def test_no_command_makes_a_loss_worse(whole: Path, tmp_path: Path) -> None:
-    assert worsened(whole, tmp_path, lose, places(whole)[::12]) == []
-
-
 @pytest.mark.system
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("damage", DAMAGES)
