@@ -5,9 +5,11 @@ import json
 
 from typing_extensions import TypedDict
 
+from seqclass.store.log import LOG, state_of
 from seqclass.store.root import Damages, Root, create_file, read_record
+from seqclass.store.states import DATASETS
 
-FORMAT, FILE, LOG = 1, "format.json", "log"
+FORMAT, FILE = 2, "format.json"
 _marked: set[str] = set()
 """Object stores that this process knows to have the file."""
 
@@ -30,14 +32,17 @@ def mark_format(root: Root) -> None:
 
 def check_format(root: Root) -> Root:
     """Return a root of this release's layout; ValueError for another says how to go on."""
+    layout = FORMAT
     if root.exists(FILE):
         layout = read_record(root, root.join(FILE), FormatRecord)["format"]
-        if layout != FORMAT:
-            raise ValueError(
-                f"storage root: expected the layout {FORMAT} of this release, got {layout} in "
-                f"{root.url}; install the release that wrote it, or choose another root"
-            )
     elif not root.exists(LOG) and (root.names("datasets") or root.names("models")):
+        layout = 0
+    if layout > FORMAT:
+        raise ValueError(
+            f"storage root: expected the layout {FORMAT} of this release, got {layout} in "
+            f"{root.url}; install the release that wrote it, or choose another root"
+        )
+    if layout < FORMAT:
         raise ValueError(
             f"storage root: expected a root of this release, got {root.url}, which an older one "
             f"wrote; {_way_out(root)}"
@@ -65,13 +70,20 @@ def _content() -> bytes:
 def _way_out(root: Root) -> str:
     for name in root.names("datasets"):
         if versions := root.sealed_names("datasets", name):
-            newest = versions[-1]
-            with contextlib.suppress(ValueError):
-                latest = read_record(root, root.join("datasets", name, "latest.json"), dict)
-                newest = latest["version"] if latest.get("version") in versions else newest
-            folder = root.address(root.join("datasets", name, newest))
+            folder = root.address(root.join("datasets", name, _newest(root, name, versions)))
             return (
                 f"'seqclass import {folder} --name {name} --root NEW' carries rows and labels over "
                 "to a folder NEW; do so for each dataset, and train there"
             )
     return "choose another root"
+
+
+def _newest(root: Root, name: str, versions: list[str]) -> str:
+    """Return the newest of a dataset's versions: by its log, or the file that named it before."""
+    newest = None
+    with contextlib.suppress(ValueError):
+        newest = state_of(root, name, DATASETS)["newest"]
+    with contextlib.suppress(ValueError):
+        path = root.join("datasets", name, "latest.json")
+        newest = newest or read_record(root, path, dict).get("version")
+    return newest if newest in versions else versions[-1]

@@ -1,5 +1,6 @@
 """A root says which layout it has; one of another release is refused, with the way out."""
 
+import hashlib
 import json
 import re
 import shlex
@@ -13,7 +14,7 @@ from seqclass.store.datasets import open_dataset
 from seqclass.store.format_version import FILE, FORMAT
 from seqclass.store.root import Root, open_root
 from tests.support.commands import Command
-from tests.support.places import NOW
+from tests.support.places import NOW, REPOSITORY
 from tests.support.stored import store_champion, store_series
 
 COMMANDS = [
@@ -22,11 +23,14 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def old(root: Root) -> Root:
-    """What a release before the first one wrote: rows and labels, and no version of the layout."""
+@pytest.fixture(params=["earlier layout", "no layout"])
+def old(root: Root, request: pytest.FixtureRequest) -> Root:
+    """What an older release wrote: rows and labels, and an earlier layout or none."""
     store_series(root, n=20)
     newest = store_series(root, n=24).manifest["version"]
+    if request.param == "earlier layout":
+        Path(root.join(FILE)).write_text(json.dumps({"format": FORMAT - 1}))
+        return root
     Path(root.join(FILE)).unlink()
     shutil.rmtree(root.join("log"))
     latest = {"version": newest, "since": NOW.isoformat()}
@@ -39,6 +43,14 @@ def test_whatever_writes_first_leaves_the_version_of_the_layout(root: Root, buck
     for place in (root, bucket):
         store_series(place)
         assert json.loads(place.fs.cat_file(place.join(FILE))) == {"format": FORMAT}
+
+
+def test_records_that_need_other_keys_have_another_layout() -> None:
+    """A root lacks them. Raise ``FORMAT`` if this fails, and write its records' digest here."""
+    records = json.loads((REPOSITORY / "docs/stored-files.schema.json").read_text())["$defs"]
+    required = {name: sorted(record.get("required", [])) for name, record in records.items()}
+    digest = hashlib.sha256(json.dumps(required, sort_keys=True).encode()).hexdigest()
+    assert {FORMAT: digest[:16]} == {2: "4c9d1e2705a54765"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
