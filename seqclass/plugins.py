@@ -20,13 +20,15 @@ class Plugin:
     formats: a tuple of kinds of files (``seqclass.store.formats.file_format.Format``).
     generators: a dict of generators by name (``seqclass.generators.Generator``). commands: a dict
     of tuples of commands by their group of ``seqclass --help``; those of the group ``generate`` are
-    below that command, each named ``generate_NAME``. baselines: a function that fits baselines
-    (``seqclass.training.baselines.Fit``).
+    below that command, each named ``generate_NAME``. options: a subclass of ``ReadingOptions``
+    (``seqclass.flows.cli.option_groups``), whose fields are options of ``import`` and ``inspect``.
+    baselines: a function that fits baselines (``seqclass.training.baselines.Fit``).
     """
 
     formats: str | None = None
     generators: str | None = None
     commands: str | None = None
+    options: str | None = None
     baselines: str | None = None
 
 

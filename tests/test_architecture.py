@@ -57,7 +57,9 @@ TOP = ("seqclass", "tasks", "flows")
 SOURCES = [path for top in TOP for path in sorted((REPOSITORY / top).rglob("*.py"))]
 PREFECT = ("seqclass.flows", "seqclass.tasks")
 """The layers above the library."""
-COMMANDS = {"seqclass.ragas.commands", "seqclass.ragas.voting_commands"}
+COMMANDS = {
+    f"seqclass.ragas.{name}" for name in ("commands", "recording_options", "voting_commands")
+}
 """Commands of a plug-in: they use what ``seqclass.flows.cli`` has for all commands."""
 PLUGINS = {"seqclass.ragas"}
 LIBRARY = {f"seqclass.{room}" for room in SEQCLASS} - PLUGINS
@@ -84,7 +86,8 @@ ALLOWED = {
     "seqclass.ragas.voting_commands": LIBRARY | PLUGINS | {"seqclass.flows.cli"},
     "seqclass.ragas.commands": LIBRARY
     | PLUGINS
-    | {"seqclass.flows.cli", "seqclass.ragas.voting_commands"},
+    | {"seqclass.flows.cli", "seqclass.ragas.recording_options", "seqclass.ragas.voting_commands"},
+    "seqclass.ragas.recording_options": LIBRARY | {"seqclass.flows.cli"},
 }
 """Every room, and the rooms that it may import beside itself."""
 

@@ -21,7 +21,7 @@ from seqclass.flows.cli.command_line import (
     prepare_step,
     span_of,
 )
-from seqclass.flows.cli.option_groups import OutputPlace, RecordingOptions, SpreadPlace
+from seqclass.flows.cli.option_groups import ImportReadingOptions, OutputPlace, SpreadPlace
 from seqclass.flows.cli.printing import print_json, print_record, print_table
 from seqclass.flows.cli.views import dataset_summary, print_facts, show_dataset
 from seqclass.store.root import Root, printable
@@ -149,7 +149,7 @@ def import_files(
     ],
     name: DatasetName,
     options: ImportOptions,
-    reading: RecordingOptions,
+    reading: ImportReadingOptions,
     place: OutputPlace,
 ) -> None:
     """Read your series into a new dataset, or add them to one."""
@@ -195,7 +195,7 @@ def show_import(store: Root, outcome: "Imported", as_json: bool) -> None:
 
 def inspect(
     paths: Annotated[list[str], typer.Argument(help="Files or folders of series.")],
-    reading: RecordingOptions,
+    reading: ImportReadingOptions,
     test: TestOption = None,
     limit: LimitOption = None,
     as_json: JsonFlag = False,

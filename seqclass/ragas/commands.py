@@ -18,10 +18,11 @@ from seqclass.flows.cli.command_line import (
     span_of,
 )
 from seqclass.flows.cli.dataset_commands import draw
-from seqclass.flows.cli.option_groups import OutputPlace, SpreadPlace, TonicOption, check_tonic
+from seqclass.flows.cli.option_groups import OutputPlace, SpreadPlace
 from seqclass.flows.cli.printing import print_json, print_table
 from seqclass.flows.cli.spec_files import PARSERS, read_spec_file
 from seqclass.flows.cli.views import print_facts
+from seqclass.ragas.recording_options import TonicOption, check_tonic
 from seqclass.ragas.voting_commands import vote
 from seqclass.store.root import open_root, printable
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import soundfile
 
-from seqclass.flows.cli.option_groups import read_label_table
+from seqclass.ragas.recording_options import read_label_table
 from seqclass.ragas.recordings.hearing import RecordingFacts
 from seqclass.ragas.recordings.recording_format import check_recordings
 from seqclass.store.formats import ColumnNames, Limits, RefusalError, expand, names_of, understood
