@@ -193,10 +193,10 @@ def _own_split(
                 "column or split by hash"
             )
         time = times_of(table)[labelled]
-        kept, held = assign_newest(numbered_keys, y, time, share, spec.split_rule > 1)
+        kept, held = assign_newest(numbered_keys, y, time, share)
     else:
-        rule = spec.split_rule if "group" in table.column_names else 1
-        kept, held = assign_test(numbered_keys, y, share, spec.split_seed, rule)
+        is_grouped = "group" in table.column_names
+        kept, held = assign_test(numbered_keys, y, share, spec.split_seed, is_grouped)
     if not len(held):
         raise ValueError(
             f"DATASET: expected enough groups to keep some of them for testing, {ref} has "

@@ -58,8 +58,6 @@ class TrainingSpec:
     budget has shortened is repeated to the bit.
     split_seed: seed of the choice of test rows and of folds. split_by: rule that chooses test rows
     if the dataset names none: a hash of each row's key, or the time, for the newest rows.
-    split_rule: of groups. 1 moves none to mend the share or the classes; 2 moves them until each
-    class has one that tests; 3 until enough of it test. See ``rebalance``.
     window: most training rows that are held at once (None: all). If there are more, the LSTM learns
     from one window after the other, and everything else from a sample; see ``row_order``.
     ensemble: register the average of all seeds instead of the one that validates best.
@@ -83,7 +81,6 @@ class TrainingSpec:
     split_by: Literal["hash", "time"] = "hash"
     warm_start: str | None = None
     auxiliary: str | None = None
-    split_rule: int = 3
     window: int | None = WINDOW
     goal: Goal = "macro_f1"
     recipe: Recipe = field(default_factory=Recipe)
@@ -126,10 +123,6 @@ class TrainingSpec:
         if self.split_by not in ("hash", "time"):
             raise ValueError(
                 f"split_by: expected hash or time, got {self.split_by!r}; correct the value"
-            )
-        if self.split_rule not in (1, 2, 3):
-            raise ValueError(
-                f"split_rule: expected 1, 2 or 3, got {self.split_rule}; correct the value"
             )
         for name in ("test_fraction", "validation_fraction"):
             value = getattr(self, name)

@@ -28,11 +28,11 @@ def _places(keys: Keys, seed: int) -> np.ndarray:
 
 
 def assign_test(
-    keys: Keys, y: np.ndarray, fraction: float, seed: int, rule: int = 1
+    keys: Keys, y: np.ndarray, fraction: float, seed: int, balanced: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training and test rows by a hash of each row's key.
 
-    keys: of series by their ids, or of their groups; y: class codes ``(n,)``. rule: 2 and 3 move
+    keys: of series by their ids, or of their groups; y: class codes ``(n,)``. balanced: move
     keys until share and classes are right, see ``rebalance``. A row keeps its side when a dataset
     grows, so that a model is not tested on rows that an earlier one was trained on. Only keys of
     classes with few keys change sides: at least two keys of a class train, and one tests if the
@@ -47,25 +47,20 @@ def assign_test(
         held[class_keys[most:]] = False
         if most and not held[class_keys].any():
             held[class_keys[0]] = True
-    if rule > 1:
-        least = fraction / 2 if rule > 2 else 0.0
-        held = rebalance(held, np.abs(place - fraction), number, y, (fraction, least))
+    if balanced:
+        held = rebalance(held, np.abs(place - fraction), number, y, (fraction, fraction / 2))
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 
 def assign_newest(
-    keys: Keys,
-    y: np.ndarray,
-    time: np.ndarray,
-    fraction: float,
-    balanced: bool = False,
+    keys: Keys, y: np.ndarray, time: np.ndarray, fraction: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Divide row numbers into training rows and the newest rows, which test.
 
     keys: of series by their ids, or of their groups; y: class codes ``(n,)``; time: numbers
     ``(n,)``, the lowest where it is unknown. A key is as new as its newest row, and the newest keys
     test until they hold ``fraction`` of the rows. The two oldest keys of every class train, so that
-    a class which is new is not tested before it is trained on. balanced: move keys until share and
+    a class which is new is not tested before it is trained on. Keys are moved until share and
     classes are right, beginning with those nearest in time to the other side.
     """
     number = keys.number
@@ -78,10 +73,9 @@ def assign_newest(
     for code in np.unique(y):
         class_keys = np.unique(number[y == code])
         held[class_keys[np.argsort(newest[class_keys], kind="stable")[:2]]] = False
-    if balanced:
-        age = np.empty(len(newest))
-        age[order] = (before + 0.5 * np.bincount(number)[order]) / len(y)
-        held = rebalance(held, np.abs(age - fraction), number, y, (fraction, 0.0))
+    age = np.empty(len(newest))
+    age[order] = (before + 0.5 * np.bincount(number)[order]) / len(y)
+    held = rebalance(held, np.abs(age - fraction), number, y, (fraction, 0.0))
     return np.flatnonzero(~held[number]), np.flatnonzero(held[number])
 
 

@@ -218,8 +218,8 @@ def test_the_newest_keys_test_and_no_key_is_cut(
 def test_a_class_that_is_only_new_trains_first() -> None:
     y = np.array([0] * 8 + [1] * 4)
     kept, held = assign_newest(keys_of(np.arange(12).astype(str)), y, np.arange(12), 0.5)
-    assert held.tolist() == [6, 7, 10, 11]
-    assert kept.tolist() == [0, 1, 2, 3, 4, 5, 8, 9]
+    assert held.tolist() == [5, 6, 7, 10, 11]
+    assert kept.tolist() == [0, 1, 2, 3, 4, 8, 9]
 
 
 def test_a_dataset_is_split_by_time_where_the_spec_says_so(root: Root) -> None:

@@ -39,9 +39,9 @@ def test_few_groups_still_give_a_fifth_with_every_class(by: str) -> None:
         keys, y = drawn(seed)
         time = np.random.default_rng(seed).permutation(len(y))
         kept, held = (
-            assign_test(keys_of(keys), y, 0.2, seed, 2)
+            assign_test(keys_of(keys), y, 0.2, seed, True)
             if by == "hash"
-            else assign_newest(keys_of(keys), y, time, 0.2, True)
+            else assign_newest(keys_of(keys), y, time, 0.2)
         )
         assert not set(keys[kept]) & set(keys[held])
         good += is_right(y, held)
@@ -57,7 +57,7 @@ def test_classes_with_many_groups_are_tested_by_several(
     y = groups % n_classes
     for seed in range(DRAWS):
         keys = np.char.add(f"{seed} ", groups.astype(str))
-        _, held = assign_test(keys_of(keys), y, 0.2, 0, 3)
+        _, held = assign_test(keys_of(keys), y, 0.2, 0, True)
         tested = [len(set(groups[held][y[held] == code])) for code in range(n_classes)]
         assert min(tested) >= least
         assert len(held) / len(groups) <= max(0.25, least * n_classes / n_groups)
@@ -74,7 +74,7 @@ def test_no_key_is_cut_and_two_of_every_class_train(
 ) -> None:
     groups, y = np.array(rows).T
     y = np.unique(y, return_inverse=True)[1]
-    kept, held = assign_test(keys_of(groups.astype(str)), y, fraction, seed, 3)
+    kept, held = assign_test(keys_of(groups.astype(str)), y, fraction, seed, True)
     assert sorted([*kept, *held]) == list(range(len(rows)))
     assert not set(groups[kept]) & set(groups[held])
     for code in set(y):
@@ -85,7 +85,7 @@ def test_no_key_is_cut_and_two_of_every_class_train(
 def test_a_class_of_a_single_key_trains_where_two_others_want_to_test_by_that_key() -> None:
     rows = [(0, 0)] * 6 + [(0, 1), (0, 2), (3, 0), (4, 2), (6, 0), (7, 2)]
     groups, y = np.array(rows).T
-    kept, held = assign_test(keys_of(groups.astype(str)), y, 0.5, 0, 3)
+    kept, held = assign_test(keys_of(groups.astype(str)), y, 0.5, 0, True)
     assert set(y[kept]) == {0, 1, 2}
     assert set(y[held]) == {0, 2}
 
@@ -93,37 +93,37 @@ def test_a_class_of_a_single_key_trains_where_two_others_want_to_test_by_that_ke
 def test_a_split_that_is_right_stays_as_it_is() -> None:
     rng = np.random.default_rng(0)
     keys, y = np.array([f"g{i // 3}" for i in range(3000)]), rng.integers(0, 3, 3000)
-    plain, *moved = (assign_test(keys_of(keys), y, 0.2, 0, rule)[1].tolist() for rule in (1, 2, 3))
+    plain, moved = (assign_test(keys_of(keys), y, 0.2, 0, is_moved)[1].tolist()
+                    for is_moved in (False, True))  # fmt: skip
     assert is_right(y, np.array(plain))
-    assert moved == [plain, plain]
+    assert moved == plain
 
 
 def test_many_series_of_classes_that_are_old_leave_the_newest_to_test() -> None:
     y = np.repeat([0, 1, 2, 3], 500)
-    _, held = assign_newest(keys_of(np.arange(2000).astype(str)), y, np.arange(2000), 0.2, True)
+    _, held = assign_newest(keys_of(np.arange(2000).astype(str)), y, np.arange(2000), 0.2)
     assert np.bincount(y[held]).tolist() == [1, 1, 1, 400]
 
 
 def test_a_class_that_is_old_is_tested_by_its_newest_series() -> None:
     y = np.array([1] * 10 + [0] * 90)
-    _, held = assign_newest(keys_of(np.arange(100).astype(str)), y, np.arange(100), 0.2, True)
+    _, held = assign_newest(keys_of(np.arange(100).astype(str)), y, np.arange(100), 0.2)
     assert held.tolist() == [9, *range(80, 100)]
 
 
-def test_the_first_rule_splits_groups_by_their_keys_alone(root: Root) -> None:
+def test_only_groups_are_moved(root: Root) -> None:
     keys, y = drawn(3)
     labels = [f"c{code}" for code in y]
     stored = store_series(root, n=300, label=labels, group=pa.array(keys))
-    spec = TrainingSpec(split_rule=1)
-    before = assign_test(keys_of(np.char.add("group ", keys)), y, 0.2, 0)[1]
-    assert select_rows(stored, spec).test.tolist() == before.tolist()
-    assert select_rows(stored, TrainingSpec()).test.tolist() != before.tolist()
-
-
-def test_without_groups_all_rules_are_one(root: Root) -> None:
-    stored = store_series(root, n=200)
-    rows = [select_rows(stored, TrainingSpec(split_rule=rule)).test.tolist() for rule in (1, 2, 3)]
-    assert rows[0] == rows[1] == rows[2]
+    tests = [select_rows(stored, TrainingSpec()).test.tolist()]
+    tests += [assign_test(keys_of(np.char.add("group ", keys)), y, 0.2, 0, is_moved)[1].tolist()
+              for is_moved in (False, True)]  # fmt: skip
+    assert tests[0] != tests[1]
+    assert tests[0] == tests[2]
+    bare = store_series(root, "bare", n=20)
+    ids = np.array(bare.labels()["series_id"].to_pylist())
+    plain = assign_test(keys_of(ids), np.arange(20) % 2, 0.2, 0)[1].tolist()
+    assert select_rows(bare, TrainingSpec()).test.tolist() == plain
 
 
 def test_what_a_split_has_reached_is_told(root: Root) -> None:
