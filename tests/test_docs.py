@@ -1,6 +1,7 @@
 """The docs and messages: the commands, options, files and places that they name are there."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,29 @@ def test_commands_and_their_options_are_there() -> None:
     assert [call for call in everywhere(calls, 100) if misnamed(call[1])] == []
     assert misnamed("train mine --no-such")
     assert misnamed("nonsense mine")
+
+
+def parse(line: str) -> None:
+    """Read a command as the program does, up to what it would do."""
+    group: Any = get_command(app)
+    context = group.make_context("seqclass", ["--help"], resilient_parsing=True)
+    words = shlex.split(line, comments=True)
+    name, command, words = group.resolve_command(context, words)
+    if hasattr(command, "resolve_command"):
+        context = command.make_context(name, list(words), parent=context, resilient_parsing=True)
+        name, command, words = command.resolve_command(context, words)
+    command.make_context(name, words, parent=context).close()
+
+
+def test_commands_that_are_shown_have_their_arguments() -> None:
+    """In blocks, and within sentences for operators, where a name alone is a mention of it."""
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+            for line in re.findall(r"^(?:\S*/)?seqclass (.+)", block, re.MULTILINE):
+                parse(line)
+    for line in calls(REPOSITORY / "docs" / "operation.md"):
+        if " " in line:
+            parse(line)
 
 
 def test_an_option_that_stands_alone_is_one_of_ours() -> None:

@@ -11,12 +11,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.main import get_command
 
-from seqclass.flows.__main__ import app
 from seqclass.store.root import open_root
 from tests.support.buckets import ACCESS
 from tests.support.commands import in_python
@@ -144,15 +141,6 @@ def test_a_copied_and_a_moved_root_are_sound(place: Path) -> None:
     copied = place / "moved"
     moved = {path.relative_to(copied) for path in copied.rglob("*") if path.is_file()}
     assert moved == {path for path in files if path.parts[0] not in (".service", ".staging")}
-
-
-@pytest.mark.parametrize("line", dict.fromkeys(WITHIN_SENTENCES))
-def test_a_command_within_a_sentence_has_its_arguments(line: str) -> None:
-    """A command's name alone may be a mention of it."""
-    group: Any = get_command(app)
-    context = group.make_context("seqclass", ["--help"], resilient_parsing=True)
-    name, command, words = group.resolve_command(context, shlex.split(line))
-    command.make_context(name, words, parent=context).close()
 
 
 @pytest.mark.system
