@@ -102,17 +102,6 @@ def server_of(completed: subprocess.CompletedProcess) -> Any:
     return next(f for f in findings if f["what"] == "prefect server")
 
 
-@pytest.mark.parametrize("name", [".env", "prefect.toml", "pyproject.toml"])
-def test_a_settings_file_of_the_folder_is_not_read(
-    run: Run, hostile: dict[str, str], marks: Path, listener: Listener, tmp_path: Path, name: str
-) -> None:
-    (tmp_path / "data" / name).write_text(hostile[name])
-    completed = run("doctor", "--json")
-    assert "none configured" in server_of(completed)["found"], completed.stderr
-    assert not listener.requests
-    assert not list(marks.iterdir())
-
-
 def test_the_secret_goes_to_the_server_that_the_profile_names(
     run: Run, listener: Listener, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,12 @@ from seqclass.policies import apply_policy, policy_of, set_policy
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import open_dataset
 from seqclass.store.log import read_log
-from seqclass.store.registry import champion_of
 from seqclass.store.root import DamagedError, Root
 from seqclass.training.spec import TrainingSpec
 from tests.support.commands import Command
 from tests.support.places import NOW
 from tests.support.service import last_run
-from tests.support.stored import QUICK, newest_entry_of, store_champion, store_series, store_version
+from tests.support.stored import newest_entry_of, store_champion, store_series, store_version
 
 STRICT = RetrainSpec(least_rows=999, gate=GateSpec(floor=0.9), approval=True, approval_s=1)
 WAITS = "fewer than the 999 worth a look"
@@ -148,31 +147,6 @@ def test_a_run_is_found_by_its_model_whether_it_ends_well_or_fails(
         with pytest.raises(ValueError, match="expected"):
             flow(**words, root=kept.url)
         assert last_run(flow.name).tags == tags
-
-
-@pytest.mark.system
-@pytest.mark.timeout(900)
-def test_a_training_or_retraining_without_a_word_moves_no_champion(
-    root: Root, prefect: str
-) -> None:
-    """End to end: what the upkeep and a training have trained waits for a person's answer."""
-    from seqclass.flows.training import train_classifier
-    from seqclass.flows.upkeep import keep_models
-
-    store_series(root, n=150)
-    assert train_classifier("toy", spec=QUICK, root=root.url)["promoted"]
-    strict = replace(STRICT, least_rows=5, gate=GateSpec(floor=0.5))
-    set_policy(root, "toy", ModelPolicy(strict), "", datetime.now(UTC))
-    store_series(root, n=300)
-    keep_models(root.url)
-    assert last_run("retrain-model").state.name == "AwaitsApproval"
-    trained: Any = train_classifier("toy", spec=QUICK, root=root.url)
-    assert trained["refused"] is None
-    assert champion_of(root, "toy") == "v1"
-    decisions = [(entry["what"], entry.get("candidate")) for entry in read_log(root, "toy")]
-    assert ("ask", "v2") in decisions
-    assert {what for what, _ in decisions} <= {"register", "promote", "policy", "ask"}
-    assert verify_tree(root)["bad"] == []
 
 
 def test_the_upkeep_keeps_to_the_policy_and_a_pause_ends_retrainings(

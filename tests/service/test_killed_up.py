@@ -20,31 +20,12 @@ from seqclass.flows.service.worker import is_worker
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.root import Root, open_root
 from tests.support.databases import DATABASES, server_database
-from tests.support.machines import at_home
-from tests.support.service import Up, begin_up, ended, log_of, retrain, started, with_database
-from tests.support.stored import store_champion, store_series
+from tests.support.service import Up, begin_up, ended, log_of, started
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 LONG = {"name": "long", "spec": {"n_series": 1_000_000}}
 """Parameters of a run that is at work for minutes."""
-
-
-def test_a_copy_of_a_live_bucket_has_no_service(
-    bucket: Root, tmp_path: Path, copy_database: Callable[[Path], None]
-) -> None:
-    """The service of a bucket has its home on the machine, where that of the copy has another."""
-    copy = open_root(f"{bucket.url}-copy")
-    with ExitStack() as stack:
-        stack.enter_context(at_home(tmp_path, os.sched_getaffinity(0)))
-        with_database(bucket, copy_database)
-        store_champion(bucket, "toy", dataset=store_series(bucket).ref)
-        up = Up(bucket, 0)
-        stack.callback(up.stop)
-        bucket.fs.copy(bucket.path, copy.path, recursive=True)
-        assert "throw-away" in retrain(copy)
-        assert f"Prefect on {up.service.url}" in retrain(bucket)
-        assert len(up.runs("retrain-model")) == 1
 
 
 Moment = Callable[[Root, int], object]

@@ -2,18 +2,13 @@
 
 import os
 import signal
-import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seqclass.flows.service.processes import marked
-from seqclass.flows.service.server import home_of
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.log import actor, read_log
@@ -72,27 +67,6 @@ def test_commands_find_the_service_and_its_password_by_the_root(service: Up) -> 
     assert elsewhere.returncode == 0, elsewhere.stderr
 
 
-def test_a_copy_of_a_live_root_has_a_service_of_its_own(service: Up) -> None:
-    root, family, n_runs = service.root, service.family, len(service.runs("retrain-model"))
-    copy = open_root(f"{root.path}-copy")
-    subprocess.run(["cp", "-a", root.path, copy.path], check=True)
-    for file in home_of(copy).glob("prefect.db*"):
-        file.unlink()
-    live, copied = (sqlite3.connect(home_of(each) / "prefect.db") for each in (root, copy))
-    with closing(live), closing(copied):
-        live.backup(copied)  # cp reads it while it is written
-    assert "throw-away" in retrain(copy)
-    second = Up(copy, 0)
-    try:
-        assert f"Prefect on {second.service.url}" in retrain(copy)
-    finally:
-        assert second.stop() == 0
-    assert second.service.url != service.service.url
-    assert len(service.runs("retrain-model")) == n_runs
-    assert family == service.family
-    assert f"Prefect on {service.service.url}" in retrain(root)
-
-
 def test_a_form_in_prefect_answers_what_awaits_approval(service: Up) -> None:
     store_two(service.root, "press")
     spec = RetrainSpec(approval=True)
@@ -122,26 +96,6 @@ def dropped(up: Up, first: int) -> Any:
 def check_sound(root: Root) -> None:
     assert verify_tree(root)["bad"] == []
     assert root.exists("models", "toy", str(champion_of(root, "toy")), "manifest.json")
-
-
-def test_the_schedule_sweeps_the_inboxes(service: Up) -> None:
-    from prefect.client.schemas.schedules import IntervalSchedule
-
-    def sweep_every(seconds: int) -> None:
-        with service.client() as client:
-            deployment = client.read_deployment_by_name("ingest/local")
-            (schedule,) = deployment.schedules
-            assert schedule.slug == "sweep"
-            interval = IntervalSchedule(interval=timedelta(seconds=seconds))
-            client.update_deployment_schedule(deployment.id, schedule.id, schedule=interval)
-
-    def swept() -> list[Any]:
-        runs = service.runs("ingest")
-        return [run for run in runs if run.auto_scheduled and run.state.name == "NothingNew"]
-
-    sweep_every(10)
-    until(swept, every_s=0.5)
-    sweep_every(3600)
 
 
 def test_a_killed_worker_and_a_stop_leave_a_sound_tree(service: Up) -> None:

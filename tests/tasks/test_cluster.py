@@ -95,13 +95,6 @@ def trained(root: Root, flow: Any = train_classifier) -> tuple[Any, list[str]]:
     return state.state_details.flow_run_id, [seed["weights_sha256"] for seed in seeds]
 
 
-@pytest.fixture(scope="module")
-def by_itself(prefect: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Root, list[str]]:
-    root = open_root(tmp_path_factory.mktemp("alone"))
-    store_series(root, n=90)
-    return root, trained(root)[1]
-
-
 def files_of_series(folder: Path, root: Root) -> str:
     table = pa.concat_tables(open_dataset(root, "toy").tables()).select(["series_id", "value"])
     folder.mkdir()
@@ -150,28 +143,6 @@ def digests(dataset: Dataset) -> list[str]:
 
 @pytest.mark.system
 @pytest.mark.timeout(900)
-def test_a_worker_that_is_killed_is_no_loss(
-    by_itself: tuple[Root, list[str]], two_workers: Cluster, tmp_path: Path
-) -> None:
-    root = open_root(tmp_path / "spread")
-    store_series(root, n=90)
-    killed = []
-
-    def kill_one() -> None:
-        killed.append(until(two_workers.busy, 240)[0])
-        os.kill(killed[0], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill_one)
-    killer.start()
-    flow_run, weights = trained(root, spread(train_classifier))
-    killer.join()
-    assert killed
-    assert weights == by_itself[1]
-    until(lambda: states_of(flow_run) == ["Completed"] * SEEDS)
-
-
-@pytest.mark.system
-@pytest.mark.timeout(900)
 def test_a_worker_of_another_release_takes_no_task(two_workers: Cluster) -> None:
     address = scheduler_of(RUNNER, two_workers.runner)
     other = ClusterRunner(
@@ -186,13 +157,27 @@ def test_a_worker_of_another_release_takes_no_task(two_workers: Cluster) -> None
 
 @pytest.mark.system
 @pytest.mark.timeout(900)
-def test_a_bucket_holds_what_a_folder_holds(
-    by_itself: tuple[Root, list[str]], bucket: Root, two_workers: Cluster, tmp_path: Path
+def test_a_bucket_holds_what_a_folder_holds_though_a_worker_is_killed(
+    bucket: Root, two_workers: Cluster, prefect: str, tmp_path: Path
 ) -> None:
-    alone, weights = by_itself
-    store_series(bucket, n=90)
+    alone = open_root(tmp_path / "alone")
+    for root in (alone, bucket):
+        store_series(root, n=90)
+    killed = []
+
+    def kill_one() -> None:
+        killed.append(until(two_workers.busy, 240)[0])
+        os.kill(killed[0], signal.SIGKILL)
+
+    _, weights = trained(alone)
     end_workers()  # the next ones know the bucket
-    assert trained(bucket, spread(train_classifier))[1] == weights
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    flow_run, weights_in_bucket = trained(bucket, spread(train_classifier))
+    killer.join()
+    assert killed
+    assert weights_in_bucket == weights
+    until(lambda: states_of(flow_run) == ["Completed"] * SEEDS)
     data = files_of_series(tmp_path / "new", bucket)
     there = answers(bucket, data, spread(score_dataset))
     assert len(there) == PARTITIONS

@@ -1,18 +1,15 @@
 """The log of a model: numbered entries, each with the digest of the one before; none is lost."""
 
-import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from seqclass.pipeline.promote import promote_version
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.log import (
     OvertakenError,
@@ -199,23 +196,3 @@ def test_time_never_runs_backwards(moved: Root) -> None:
     write_refusal(next_turn(moved, "m"), "v1", MoveReason("me", "early", {}, early))
     times = [entry["time"] for entry in read_log(moved, "m")]
     assert times == sorted(times)
-
-
-def test_the_order_of_the_log_is_the_order_of_the_moves(moved: Root) -> None:
-    """Three processes promote at once, each with a time that it took before its turn."""
-    children = []
-    for first in range(3):
-        if not (child := os.fork()):
-            with contextlib.suppress(BaseException):
-                for turn in range(4):
-                    now, version = datetime.now(UTC), f"m@v{(first + turn) % 3 + 1}"
-                    promote_version(moved, version, "at once", True, now)
-                os._exit(0)
-            os._exit(1)
-        children.append(child)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 3
-    assert bad(moved) == {}
-    moves = [entry for entry in read_log(moved, "m") if entry["what"] in ("promote", "rollback")]
-    assert len(moves) > 8
-    assert all(entry["from"] == before["to"] for before, entry in pairwise(moves))
-    assert moves[-1]["to"] == champion_of(moved, "m")

@@ -6,22 +6,13 @@ import pytest
 
 from seqclass.pages.index_pages import refresh, write_all
 from seqclass.store import objects
-from seqclass.store.catalogue import list_datasets, verify_tree
-from seqclass.store.datasets import open_dataset
+from seqclass.store.catalogue import verify_tree
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.root import DamagedError, Root, read_bytes, replace_file
 from tests.support.stored import (
     store_champion,
     store_series,
 )
-
-
-def test_datasets_are_written_once_and_read_back(bucket: Root) -> None:
-    stored = store_series(bucket)
-    assert store_series(bucket).ref == stored.ref
-    assert open_dataset(bucket, "toy").values().shape == (60, 12, 1)
-    assert [m["version"] for m in list_datasets(bucket)] == [stored.manifest["version"]]
-    assert bucket.fs.find(bucket.join(".staging")) == []
 
 
 def test_the_version_is_the_same_as_on_disk(bucket: Root, root: Root) -> None:
