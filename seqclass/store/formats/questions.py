@@ -52,6 +52,8 @@ def role_questions(columns: list[str], names: ColumnNames) -> Iterator[TableQues
     optional = {
         "series_id": names.layout == "folders" or (names.layout == "wide" and not names.series_id),
         "label": names.layout == "folders" or names.unlabelled,
+        "group": names.unlabelled,
+        "time": names.unlabelled,
     }
     missing = {given: role for given, role in missing.items() if not optional.get(role)}
     if missing and len(columns) == 1 and (sign := re.search(r"[,;|\t]", columns[0])):

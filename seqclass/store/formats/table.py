@@ -138,7 +138,7 @@ class ColumnNames:
     layout: whether a row is a step or a series, or a file a series and its folder a class.
     dates: notation of dates, such as ``dd/mm/yyyy``.
     sheet: of a workbook.
-    unlabelled: a column of labels may be absent.
+    unlabelled: columns of labels, groups and times may be absent, as in files to be scored.
     repeated_steps: whether rows that repeat a step of their series, with the same values, are
         dropped instead of refused.
     rate_hz, window_seconds: of recordings: steps a second, and the longest series.
@@ -229,7 +229,8 @@ class RefusalError(ValueError):
 def refusal(
     path: str, expected: str, got: str, next_step: str, row: int | None = None
 ) -> RefusalError:
-    """Return an error about a file; rows count from 1, a header line included, blank lines not."""
+    """Return an error about a file; rows count from 1, a header line included, blank
+    lines and empty rows not."""
     where = path if row is None else f"{path}, row {row}"
     parts = printable(expected), printable(got), printable(next_step, LONGEST_STEP)
     return RefusalError("{}: expected {}, got {}; {}".format(where, *parts))

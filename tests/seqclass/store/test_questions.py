@@ -1,8 +1,10 @@
 """Everything that a table leaves open is asked in one refusal, in words that a shell takes."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,11 +51,25 @@ def test_all_missing_options_are_told_at_once(tmp_path: Path) -> None:
     assert "--ignore note" in rest
 
 
-def test_repeated_rows_do_not_hide_what_counts_the_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".xlsx"])
+def test_a_file_to_be_scored_needs_no_label_group_or_time(tmp_path: Path, suffix: str) -> None:
+    table = pd.DataFrame({"series_id": ["a", "a"], "step": [0, 1], "x": [1.5, 2.5]})
+    path = tmp_path / f"in{suffix}"
+    {".csv": table.to_csv, ".parquet": table.to_parquet, ".xlsx": table.to_excel}[suffix](
+        path, index=False
+    )
+    names = ColumnNames(label="kind", group="rig", time="day")
+    with pytest.raises(RefusalError, match="'kind' and 'rig' and 'day'"):
+        list(read_files([str(path)], names))
+    [read] = read_files([str(path)], replace(names, unlabelled=True))
+    assert read["x"].to_pylist() == [[1.5, 2.5]]
+
+
+def test_repeated_and_empty_rows_do_not_hide_what_counts_the_rows(tmp_path: Path) -> None:
     lines = [f"s{s},{'ab'[s % 2]},{t},0.{s * t % 7}" for s in range(4) for t in range(9)]
     for every in (1, 5):
         again = [line for n, line in enumerate(lines) for _ in range(1 + (n % every == 0))]
-        refusal = refused(tmp_path, "\n".join(["series_id,label,t,x", *again, ""]))
+        refusal = refused(tmp_path, "\n".join(["series_id,label,t,x", *again, ",,,", ""]))
         assert "--step-column t" in refusal
 
 
