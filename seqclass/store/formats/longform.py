@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from itertools import chain
 from typing import IO, NamedTuple
 
@@ -30,6 +31,7 @@ from seqclass.store.formats.table import (
     ColumnNames,
     Reading,
     cast,
+    kept_columns,
     option,
     refusal,
     refuse_twins,
@@ -86,7 +88,7 @@ def survey_rows(
     """Count every series' rows; refuse a table that is not long, with any ``doubts`` about it."""
     survey, last, row, names = SeriesIndex(), 0, first_row, reading.names
     order, step = FileOrder(path, names), None
-    for whole in tables:
+    for whole in _filled(tables, names):
         if row == first_row:
             ask_all(path, [*doubts, *long_questions(whole, names, first_row)])
         table = renamed(path, whole, names)
@@ -108,6 +110,17 @@ def survey_rows(
     refuse_twins(path, "series_id", survey.codes)
     refuse_twins(path, "label", survey.labels)
     return survey
+
+
+def _filled(tables: Iterable[pa.Table], names: ColumnNames) -> Iterator[pa.Table]:
+    """Drop rows in which every cell is empty, as spreadsheets write them below a table."""
+    series_id = names.series_id or "series_id"
+    for table in tables:
+        if series_id in table.column_names and table[series_id].null_count:
+            kept = [table[name] for name in kept_columns(table.column_names, names)]
+            table = table.filter(reduce(pc.or_, [pc.is_valid(column) for column in kept]))
+        if len(table):
+            yield table
 
 
 def _refuse_torn(path: str, torn: np.ndarray, first_row: int) -> None:
@@ -137,7 +150,7 @@ def gather(
     A row that repeats a step of its series is left out; after the last table, such rows are
     refused, unless all are identical and are to be dropped.
     """
-    tables = _numbered(path, read(), reading.names, first_row)
+    tables = _numbered(path, _filled(read(), reading.names), reading.names, first_row)
     first = next(tables)
     parts = survey.parts(first.num_columns)
     tables = chain((first,), tables)

@@ -153,6 +153,18 @@ def test_steps_far_down_may_be_of_a_wider_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
+def test_empty_rows_of_a_spreadsheet_are_left_out(tmp_path: Path) -> None:
+    header, lines = "series_id,label,step,x", [f"s{i % 9},a,{i},1" for i in range(90)]
+    expected = rows_of(csv(tmp_path, header, lines))
+    empty = [",,,"] * 20
+    assert rows_of(csv(tmp_path, header, [*lines[:7], *empty, "", *lines[7:], *empty])) == expected
+    with pytest.raises(ValueError, match="row 92: expected a series_id in every row"):
+        rows_of(csv(tmp_path, header, [*lines, ",,90,"]))
+    with pytest.raises(ValueError, match="expected at least one row"):
+        rows_of(csv(tmp_path, header, empty))
+
+
+@pytest.mark.usefixtures("small_blocks")
 def test_text_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path = csv(tmp_path, "series_id,label,step,x", [f"s,k,{i},{i}" for i in range(30)])
     path.write_bytes(path.read_bytes() + b"s,\xff,31,1\n")
