@@ -16,7 +16,7 @@ import soundfile
 import soxr
 
 from benchmarks.growth import watched
-from seqclass.inference.loaded_model import LoadedModel
+from seqclass.ragas.loaded_model import LoadedModel
 from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_song
 from seqclass.ragas.raga_series import generate_ragas
 from seqclass.ragas.raga_spec import RagaSpec

@@ -70,7 +70,10 @@ def find_auxiliary(dataset: Dataset, split: Split, spec: "TrainingSpec") -> Auxi
     table = other.labels()
     codes = pc.index_in(table["label"], pa.array(split.classes, pa.string())).fill_null(-1)
     codes = codes.to_numpy().astype(np.int32)
-    rows = np.flatnonzero((codes >= 0) & _trains(table))
+    trains = codes >= 0
+    if "split" in table.column_names:
+        trains &= pc.not_equal(table["split"], "test").fill_null(True).to_numpy()
+    rows = np.flatnonzero(trains)
     if not len(rows):
         raise ValueError(
             f"auxiliary: expected series of the classes {_few(split.classes)}, {other.ref} has "
@@ -99,12 +102,6 @@ def _opened(dataset: Dataset, ref: str) -> Dataset:
             f"{other.ref} has {', '.join(other.channels)}; name a dataset with the same"
         )
     return replace(other, is_checked=dataset.is_checked)
-
-
-def _trains(table: pa.Table) -> np.ndarray:
-    if "split" not in table.column_names:
-        return np.ones(len(table), dtype=bool)
-    return pc.not_equal(table["split"], "test").fill_null(True).to_numpy()
 
 
 def _few(names: list[str]) -> str:

@@ -66,7 +66,9 @@ class StoredClassifier(Answering):
         self.n_channels_ = len(scorer.channels)
         self.decision_ = scorer.decision
         self._model = model
-        trained = _trained(model)
+        seeds = model.read_json(STABILITY)["seeds"] if model.has(STABILITY) else []
+        registered = model.manifest["registered_seed"]
+        trained: dict[str, Any] = next((s for s in seeds if s["seed"] == registered), {})
         self.validation_ = trained.get("validation", {})
         self.members_ = trained.get("members", [])
         self._network = Network(model.read("model.keras"), scorer.path)
@@ -108,13 +110,6 @@ class StoredClassifier(Answering):
         []
         """
         return _losses_of(self._model)
-
-
-def _trained(model: Model) -> dict[str, Any]:
-    """Return the record of the registered seed; empty if there is none."""
-    seeds = model.read_json(STABILITY)["seeds"] if model.has(STABILITY) else []
-    registered = model.manifest["registered_seed"]
-    return next((seed for seed in seeds if seed["seed"] == registered), {})
 
 
 def _losses_of(model: Model) -> list[list[float]]:

@@ -1,7 +1,7 @@
-"""Lengths of padded series; checks of ranges in specs."""
+"""Lengths of padded series; checks of ranges and choices in specs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,13 @@ def check_ranges(
                 end = f" and below {high:g}" if high < math.inf else ""
                 bounds = f"from {low:g} to {high:g}" if closed else f"of at least {low:g}{end}"
                 raise ValueError(f"{name}: expected a number {bounds}, got {value}; correct it")
+
+
+def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:
+    """Raise ValueError if a value is none of the choices."""
+    if value not in choices:
+        every = ", ".join(map(str, choices))
+        raise ValueError(f"{name}: expected one of {every}, got {value!r}; choose one of them")
 
 
 def series_lengths(observed: np.ndarray) -> np.ndarray:

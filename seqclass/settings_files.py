@@ -56,14 +56,10 @@ def _restrict_numba(config: Any) -> None:
     config._env_reloader.reset()
 
 
-def _restrict_matplotlib(matplotlib: Any) -> None:
-    matplotlib.rcdefaults()
-
-
 RESTRICTIONS: dict[str, Callable[[Any], None]] = {
     "prefect.settings.sources": _restrict_prefect,
     "numba.core.config": _restrict_numba,
-    "matplotlib": _restrict_matplotlib,
+    "matplotlib": lambda matplotlib: matplotlib.rcdefaults(),
 }
 """Modules, and what is done as soon as each is loaded."""
 

@@ -247,12 +247,9 @@ class Store:
         """
         from seqclass.generators import generators
         from seqclass.pipeline.generate import generate_dataset
+        from seqclass.series import check_choice
 
-        if generator not in generators():
-            raise ValueError(
-                f"generator: expected one of {', '.join(generators())}, got {generator!r}; choose "
-                "one of them"
-            )
+        check_choice("generator", generator, generators())
         return generate_dataset(generator, generators()[generator].spec(**spec), name, self._root)
 
     def ingest(self, dataset: str | None = None) -> "Arrivals":

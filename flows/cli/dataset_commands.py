@@ -46,13 +46,10 @@ class SignalOptions:
     n_steps: Annotated[int, typer.Option(help="Steps of each series.")] = 100
 
     def spec(self, **more: Any) -> "SignalSpec":
+        from seqclass.series import check_choice
         from seqclass.synthesis.signals import PRESETS, SignalSpec
 
-        if self.preset not in PRESETS:
-            raise ValueError(
-                f"--preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}; choose one "
-                "of them"
-            )
+        check_choice("--preset", self.preset, PRESETS)
         options = {"n_series": self.n_series, "n_steps": self.n_steps, **more}
         return SignalSpec(**{**PRESETS[self.preset], **options})
 

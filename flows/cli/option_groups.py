@@ -114,6 +114,7 @@ class ReadingOptions:
 
     def names(self) -> "ColumnNames":
         """Return the reading options; ValueError for an impossible combination."""
+        from seqclass.series import check_choice
         from seqclass.store.formats import ColumnNames
         from seqclass.store.formats.cells import date_formats
         from seqclass.store.formats.table import split_names
@@ -123,8 +124,8 @@ class ReadingOptions:
             key.removesuffix("_column"): value for key, value in given.items() if value
         }
         options |= {name: split_names(options.get(name, "")) for name in ("channels", "ignore")}
-        _check_choice("layout", self.layout, ("long", "wide", "folders"))
-        _check_choice("decimal", self.decimal, (".", ","))
+        check_choice("--layout", self.layout or "long", ("long", "wide", "folders"))
+        check_choice("--decimal", self.decimal or ".", (".", ","))
         if self.delimiter == "tab":
             options["delimiter"] = "\t"
         elif len(self.delimiter or ",") != 1:
@@ -133,11 +134,6 @@ class ReadingOptions:
             )
         date_formats(self.dates)
         return ColumnNames(**options)
-
-
-def _check_choice(name: str, given: str | None, choices: tuple[str, ...]) -> None:
-    if given and given not in choices:
-        raise ValueError(f"--{name}: expected {' or '.join(choices)}, got {given!r}; correct it")
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,11 @@ def up(
 
     Also the work pool and the automations; Ctrl-C stops them all.
     """
+    from seqclass.monitoring.policy import ModelPolicy
+
     if limit < 1:
         raise ValueError(f"--limit: expected at least 1, got {limit}; correct the number")
-    _check_queue(queue)
+    ModelPolicy(queue=queue)  # refuses a queue that no policy can name
     store = writable(root)
     check_disk(store)
     home = home_of(store)
@@ -84,13 +86,6 @@ def up(
         code = _serve(store, home, port, WorkerShare(LARGE, limit, queue), as_json)
     if code:
         raise typer.Exit(code)
-
-
-def _check_queue(queue: str) -> None:
-    """Refuse a queue that no policy can name."""
-    from seqclass.monitoring.policy import ModelPolicy
-
-    ModelPolicy(queue=queue)
 
 
 def _show_other(store: Root, as_json: bool) -> None:

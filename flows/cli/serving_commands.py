@@ -100,7 +100,8 @@ def serve(
     log = RequestLog(store) if options.log_requests else None
     settings = ServingSettings(access, limits, log=log)
     app = create_app(served, settings, lambda line: remark("serve", line))
-    url = _url_of(listener)
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     _run(app, listener, lambda: say_ready(served, url, token_file, began, place.as_json))
 
 
@@ -150,11 +151,6 @@ def _run(app: Any, listener: socket.socket, show_ready: Callable[[], None]) -> N
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them again when it has ended
         signal.signal(number, lambda *_: None)
     Announced(server_config(app)).run(sockets=[listener])
-
-
-def _url_of(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def say_ready(

@@ -1,9 +1,11 @@
 """The spec of ``seqclass simulate``."""
 
+import math
 from dataclasses import dataclass, field
 
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.networks.architecture import Architecture
+from seqclass.series import check_choice, check_ranges
 from seqclass.synthesis.arrival_scenarios import SCENARIOS, ScenarioSpec
 from seqclass.training.recipe import Recipe
 from seqclass.training.spec import TrainingSpec
@@ -29,12 +31,5 @@ class SimulationSpec:
     retraining: RetrainSpec = field(default_factory=RetrainSpec)
 
     def __post_init__(self) -> None:
-        if self.scenario not in SCENARIOS:
-            raise ValueError(
-                f"--scenario: expected one of {', '.join(SCENARIOS)}, got {self.scenario!r}; "
-                "choose one of them"
-            )
-        if self.weeks < 1:
-            raise ValueError(
-                f"--weeks: expected a whole number of at least 1, got {self.weeks}; correct it"
-            )
+        check_choice("--scenario", self.scenario, SCENARIOS)
+        check_ranges(self, [("weeks", 1, math.inf)])

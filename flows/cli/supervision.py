@@ -84,7 +84,8 @@ class Children:
         while not stopped:
             if time.monotonic() - checked > CENSUS_S:
                 checked = time.monotonic()
-                self._note_server()
+                url = self.service.url
+                self.reach[SERVER].note(None if answers(url) else server_problem(url))
                 _census(self.service)
                 if watcher.has_stalled(self.service, checked) and start_run(self.service, UPKEEP):
                     watcher.note_told(checked)
@@ -100,10 +101,6 @@ class Children:
                     return REFUSED
             time.sleep(LOOK_S)
         return 0
-
-    def _note_server(self) -> None:
-        url = self.service.url
-        self.reach[SERVER].note(None if answers(url) else server_problem(url))
 
     def _has_to_wait(self, name: str) -> bool:
         """Check whether a worker would fail again at once, since the own server is down."""

@@ -93,7 +93,10 @@ def contribution_of(members: Sequence[MemberRecord], answered: CommitteeAnswers)
     y, alone, groups = answered["y"], answered["alone"], answered["groups"]
     right = answered["registered"] == y
     trained = trained_members(members)
-    adds = _addition(alone[LSTM], answered) if LSTM in alone else None
+    adds, is_alike = None, False
+    if LSTM in alone:
+        adds = _addition(alone[LSTM], answered)
+        is_alike = bool((alone[LSTM].argmax(1) == answered["committee"].argmax(1)).all())
     return {
         "members": [{**m, "test": seed_scores(alone[m["name"]], y)} for m in trained],
         "leads": {
@@ -101,14 +104,8 @@ def contribution_of(members: Sequence[MemberRecord], answered: CommitteeAnswers)
             for member in trained
         },
         "adds": adds,
-        "lstm": lstm_sentence(members, adds, len(y) if _is_alike(answered) else None),
+        "lstm": lstm_sentence(members, adds, len(y) if is_alike else None),
     }
-
-
-def _is_alike(answered: CommitteeAnswers) -> bool:
-    """Check whether the LSTM alone answers every test row as the committee does."""
-    lstm = answered["alone"].get(LSTM)
-    return lstm is not None and bool((lstm.argmax(1) == answered["committee"].argmax(1)).all())
 
 
 def _addition(lstm: np.ndarray, answered: CommitteeAnswers) -> Addition:

@@ -328,7 +328,10 @@ def _recurrence(g: GraphWriter, layers: list[Any], x: Wire, mask: Wire | None) -
     mask: ``(B, T)``, of which all steps inside come first, as they do in every mask of ours.
     """
     for layer in layers:
-        _check_lstm(layer)
+        functions = layer.activation.__name__, layer.recurrent_activation.__name__
+        expect(functions == ("tanh", "sigmoid"), layer, f"activations {functions}")
+        expect(layer.use_bias and layer.return_sequences, layer, "no bias, or one output alone")
+        expect(not layer.stateful and not layer.return_state, layer, "a state that is kept")
     lengths = "" if mask is None else _lengths(g, mask)
     kernels, recurrent = (
         np.stack([_reordered(getattr(layer.cell, name)).T for layer in layers])
@@ -346,13 +349,6 @@ def _recurrence(g: GraphWriter, layers: list[Any], x: Wire, mask: Wire | None) -
     )  # fmt: skip
     turned = g("Transpose", hidden, perm=[2, 0, 1, 3])
     return g("Reshape", turned, g.integers(0, 0, len(layers) * units))
-
-
-def _check_lstm(layer: Any) -> None:
-    functions = layer.activation.__name__, layer.recurrent_activation.__name__
-    expect(functions == ("tanh", "sigmoid"), layer, f"activations {functions}")
-    expect(layer.use_bias and layer.return_sequences, layer, "no bias, or its last output alone")
-    expect(not layer.stateful and not layer.return_state, layer, "a state that is kept")
 
 
 def _lengths(g: GraphWriter, mask: Wire) -> str:

@@ -60,21 +60,16 @@ class Scorer:
 
 def scorer_of(model: Model) -> Scorer:
     """Return the scorer of a model version."""
-    manifest = model.manifest
+    manifest, path = model.manifest, model.path("model.keras")
+    references = read_table(model.root, model.path(REFERENCES), ["series_id"])
     return Scorer(
         model.ref,
-        model.path("model.keras"),
+        path,
         tuple(manifest["classes"]),
         tuple(manifest["channels"]),
         Decision(**manifest["decision"]),
-        _references(model),
+        tuple(references["series_id"].to_pylist()),
     )
-
-
-def _references(model: Model) -> tuple[str, ...]:
-    """Return the ids of the training series that a model compares with."""
-    table = read_table(model.root, model.path(REFERENCES), ["series_id"])
-    return tuple(table["series_id"].to_pylist())
 
 
 def check_part(root: Root, part: RowGroups, scorer: Scorer) -> None:

@@ -124,7 +124,9 @@ def _stored_answer(row: Mapping[str, object]) -> StoredAnswer:
 
 def _suspected(sources: Sources) -> Iterator[RowQuestion]:
     """Yield rows whose label held-back answers doubt, unless it has been changed since."""
-    held, nearest = held_answers(sources.model), _nearest_of_tests(sources.model)
+    model, held = sources.model, held_answers(sources.model)
+    tests = read_table(model.root, model.path(ANSWERS), ["series_id", "nearest"]).to_pylist()
+    nearest = {test["series_id"]: next(iter(test["nearest"] or []), None) for test in tests}
     kinds = (
         ("label doubted: taken for", held.suspected, held.joint.meant),
         ("label unlikely: more probable is", held.unlikely, held.probabilities.argmax(axis=1)),
@@ -139,12 +141,6 @@ def _suspected(sources: Sources) -> Iterator[RowQuestion]:
             sureness = float(held.probabilities[row, held.y[row]])
             why = f"{doubt} {stored.answer}"
             yield RowQuestion(series_id, why, sureness, label, stored)
-
-
-def _nearest_of_tests(model: Model) -> dict[str, str | None]:
-    """Return the nearest training series of each test row."""
-    rows = read_table(model.root, model.path(ANSWERS), ["series_id", "nearest"]).to_pylist()
-    return {row["series_id"]: next(iter(row["nearest"] or []), None) for row in rows}
 
 
 def _doubted(sources: Sources, bad: Damages) -> Iterator[RowQuestion]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seqclass.series import check_ranges
+from seqclass.series import check_choice, check_ranges
 from seqclass.training.spec import ChampionLimits, TrainingSpec
 
 MOST_TRIES, MOST_APPROVAL_S = 20, 3.2e8
@@ -135,11 +135,8 @@ class RetrainSpec:
                 "quiet_hours: expected two different hours from 0 to 23, got "
                 f"{hours[0]} and {hours[1]}; correct them"
             )
-        if self.when not in ("new rows", "changed") or self.start not in ("fresh", "warm"):
-            raise ValueError(
-                "retraining: expected when 'new rows' or 'changed' and start 'fresh' or 'warm', "
-                f"got {self.when!r} and {self.start!r}; correct them"
-            )
+        check_choice("when", self.when, ("new rows", "changed"))
+        check_choice("start", self.start, ("fresh", "warm"))
 
     def is_quiet(self, hour: int) -> bool:
         """Check whether nothing is begun at this hour of the day (UTC)."""

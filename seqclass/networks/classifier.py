@@ -79,27 +79,23 @@ class NetworkBuilder:
         Karim et al. 2018).
         """
         seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(5)]
-        raw, x, inside = _masked_input(self.n_features)
-        pooled = []
+        raw = keras.Input((None, self.n_features + 1), name="features")
+        x, inside, pooled = raw[..., :-1], raw[..., -1:], []
         if self.architecture.kind == "conv-lstm":
             x, inside = self._stem(x, inside, seeds[0])
             pooled.append(masked_mean(x, inside))
         pooled.append(_recurrence(x, inside, self.architecture, seeds[1:3]))
-        head = _head(pooled, self.n_classes, self.architecture.dropout, seeds[3:])
-        return keras.Model(raw, head, name="network")
+        x = ops.concatenate(pooled, axis=-1)
+        x = layers.Dropout(self.architecture.dropout, seed=seeds[3])(x)
+        init = keras.initializers.GlorotUniform(seed=seeds[4])
+        logits = layers.Dense(self.n_classes, kernel_initializer=init, name="logits")(x)
+        return keras.Model(raw, logits, name="network")
 
     def _stem(self, x: keras.KerasTensor, inside: keras.KerasTensor, seed: int) -> Masked:
         """Convolve every step, or every second one if many are pooled, and pool the outputs."""
         arch, stride = self.architecture, 2 if self.pooling >= FINE_POOLING else 1
         x, inside = masked_conv(x, inside, Kernels(arch.filters, arch.width, seed, stride))
         return pool_steps(x, inside, -(-self.pooling // stride))
-
-
-def _masked_input(
-    n_features: int,
-) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
-    raw = keras.Input((None, n_features + 1), name="features")
-    return raw, raw[..., :-1], raw[..., -1:]
 
 
 def _recurrence(
@@ -112,15 +108,6 @@ def _recurrence(
         recurrence = layers.Bidirectional(recurrence, backward_layer=backwards)
     x = recurrence(x, mask=inside[..., 0] > 0)
     return masked_pool(layers.LayerNormalization()(x), inside)
-
-
-def _head(
-    pooled: list[keras.KerasTensor], n_classes: int, dropout: float, seeds: list[int]
-) -> keras.KerasTensor:
-    x = ops.concatenate(pooled, axis=-1)
-    x = layers.Dropout(dropout, seed=seeds[0])(x)
-    init = keras.initializers.GlorotUniform(seed=seeds[1])
-    return layers.Dense(n_classes, kernel_initializer=init, name="logits")(x)
 
 
 def _lstm(units: int, seed: int, backwards: bool = False) -> layers.LSTM:

@@ -153,29 +153,21 @@ def write_dataset_pages(root: Root, name: str) -> tuple[DatasetSummary, DatasetE
     """Bring a dataset's pages up to date; returns its summary and catalogue entry, if any."""
     folder, bad = root.join("datasets", name), Damages()
     before = read_page_record(root, f"{folder}/index.json", DatasetSummary)
-    versions = tuple(_versions(root, name, before, bad))
+    earlier = {version.version: version for version in before.versions} if before else {}
+    there = [earlier.get(v) or _version(root, name, v, bad) for v in committed_versions(root, name)]
+    versions = tuple(sorted(filter(None, there), key=lambda v: (v.made, v.version)))
     if not versions:
         return DatasetSummary(name, "", (), bad), None
     newest = latest_version(root, name, [version.version for version in versions])
     summary = DatasetSummary(name, newest, versions)
-    previous = {version.version for version in before.versions} if before else set()
     standing = {newest, before.newest if before else ""}
     entry = None
     for version in versions:
-        if version.version not in previous or version.version in standing:
+        if version.version not in earlier or version.version in standing:
             entry = _write_version(root, summary, version.version, bad) or entry
     summary = replace(summary, damaged=bad)
     write_pages(root, [(f"{folder}/index.json", record_bytes(summary))])
     return summary, entry
-
-
-def _versions(
-    root: Root, name: str, before: DatasetSummary | None, bad: Damages
-) -> list[DatasetVersion]:
-    earlier = {} if before is None else {version.version: version for version in before.versions}
-    there = committed_versions(root, name)
-    versions = [earlier.get(version) or _version(root, name, version, bad) for version in there]
-    return sorted(filter(None, versions), key=lambda version: (version.made, version.version))
 
 
 def _version(root: Root, name: str, version: str, bad: Damages) -> DatasetVersion | None:

@@ -74,7 +74,8 @@ def digest(root: Root, since: datetime, until: datetime) -> Digest:
     def within(moment: str) -> bool:
         return start <= moment < stop
 
-    models = [model for name in root.names("models") if (model := _model(root, name)) is not None]
+    paths = (root.join("models", name, SUMMARY) for name in root.names("models"))
+    models = [m for path in paths if (m := read_page_record(root, path, ModelSummary)) is not None]
     decided = [(m.name, move) for m in models for move in m.decisions if within(move.time)]
     looked = [(m.name, look) for m in models for look in m.retrainings if within(look.time)]
     return Digest(
@@ -92,10 +93,6 @@ def digest(root: Root, since: datetime, until: datetime) -> Digest:
         looked=tuple(sorted(looked, key=lambda item: item[1].time)),
         removed=tuple(ref for r in removals(root) if within(r["time"]) for ref in r["removed"]),
     )
-
-
-def _model(root: Root, name: str) -> ModelSummary | None:
-    return read_page_record(root, root.join("models", name, SUMMARY), ModelSummary)
 
 
 def _arrived(root: Root) -> Iterator[Arrived]:

@@ -75,11 +75,13 @@ def summarize(root: Root, name: str, earlier: ModelSummary | None = None) -> Mod
     bad = Damages()
     state = _state(root, name, bad)
     champion, policy = state["champion"], policy_shown(root, name, state["policy"], bad)
+    numbers = model_versions(root, name)
+    versions = [earlier.version(n) or read_version(root, name, n, bad) for n in numbers]
     return replace(
         earlier,
         champion=champion,
         since=state["since"],
-        versions=tuple(_versions(root, earlier, bad)),
+        versions=tuple(filter(None, versions)),
         moves=_moves(root, earlier, bad),
         retrainings=tuple(_retrainings(root, earlier, bad)),
         policy=policy,
@@ -134,13 +136,6 @@ def _awaits(root: Root, name: str, number: int | None, policy: Mapping[str, str]
     until, asked = question.until.isoformat(), question.asked.isoformat()
     owner = str(json.loads(policy.get("owner", '""')))
     return Awaited(question.version, question.reason, until, asked, owner)
-
-
-def _versions(root: Root, earlier: ModelSummary, bad: Damages) -> Iterator[Version]:
-    for number in model_versions(root, earlier.name):
-        version = earlier.version(number) or read_version(root, earlier.name, number, bad)
-        if version is not None:
-            yield version
 
 
 def read_version(root: Root, name: str, number: str, bad: Damages) -> Version | None:

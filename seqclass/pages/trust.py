@@ -56,7 +56,7 @@ def trust_of(
     metrics, stability, retrained: the content of ``metrics.json``, ``stability.json`` and
     ``comparison.json`` of a version.
     """
-    grave = [*_grave(metrics, refused), *_doubted(retrained)]
+    grave = list(_grave(metrics, refused, retrained))
     doubts = [*_newest(metrics, retrained), *_doubts(metrics, stability)]
     level: Level = "no" if grave else "care" if doubts else "yes"
     scores = metrics["metrics"]
@@ -104,16 +104,13 @@ def _seeds(stability: "Stability") -> str:
     return f"over {n} seeds macro F1 has a standard deviation of {sd:.3f}"
 
 
-def _grave(metrics: "Metrics", refused: str | None) -> Iterator[str]:
+def _grave(metrics: "Metrics", refused: str | None, retrained: "Verdict") -> Iterator[str]:
     if refused:
         yield f"The gate refused it: {refused}."
     evidence = metrics["evidence"]
     if not evidence["interval"][0] > evidence["chance"]:
         yield "Its answers may be chance: the interval reaches down to naming one class always."
-
-
-def _doubted(retrained: "Verdict") -> Iterator[str]:
-    if retrained.get("doubted"):
+    if retrained["doubted"]:
         yield "The labels of the new rows that it learned from are doubted."
 
 
@@ -124,7 +121,7 @@ def _newest(metrics: "Metrics", retrained: "Verdict") -> Iterator[str]:
     """
     from scipy.stats import fisher_exact  # takes a second, which other pages would pay
 
-    old, newest = retrained.get("old"), retrained.get("newest")
+    old, newest = retrained["old"], retrained["newest"]
     if not old or not newest or of_groups(metrics):
         return
     before, now = (side["challenger"]["accuracy"] for side in (old, newest))

@@ -132,7 +132,11 @@ def pair_with(
     theirs, classes = champion.manifest["classes"], metrics["classes"]
     channels = candidate.dataset.channels
     if not set(theirs) & set(classes) or not set(champion.manifest["channels"]) <= set(channels):
-        return {**UNPAIRED, "incomparable": _other(champion)}, _none()
+        why = (
+            f"champion {champion.version} answers other classes or takes other channels, so the "
+            "two can't be compared; it stays, train under another name to start a new line"
+        )
+        return {**UNPAIRED, "incomparable": why}, _none()
     previous = open_dataset(root, known_dataset(champion.manifest))
     is_same = previous.manifest["digest"] == latest.manifest["digest"]
     new = set() if is_same else {i for i, _ in pairs_of(latest) - pairs_of(previous)}
@@ -154,13 +158,6 @@ def pair_with(
         "recalls": {"old": recalls_of(old, every), "newest": recalls_of(newest, every)},
     }
     return evidence, of_fresh
-
-
-def _other(champion: Model) -> str:
-    return (
-        f"champion {champion.version} answers other classes or takes other channels, so the two "
-        "can't be compared; it stays, train under another name to start a new line"
-    )
 
 
 def pairs_of(dataset: Dataset) -> set[Pair]:

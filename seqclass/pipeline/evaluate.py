@@ -126,7 +126,8 @@ def evaluate(
         "ensemble": _ensemble(assembled, scored["metrics"], seeds),
     }
     _write_json(root.fs, candidate.path(METRICS), metrics)
-    references = _references(dataset, split, best)
+    learnt = pa.array(split.train[np.array(best["references"], dtype=np.int64)])
+    references = dataset.labels().take(learnt).select(["series_id", "label"])
     _write_table(root.fs, candidate.path(REFERENCES), references)
     table = predictions(dataset, split, answers, decision, codes, references)
     _write_table(root.fs, candidate.path(ANSWERS), table)
@@ -292,12 +293,6 @@ def _scored_seed(
     }  # fmt: skip
     del scored["references"]
     return scored
-
-
-def _references(dataset: Dataset, split: Split, record: SeedRecord) -> pa.Table:
-    """Return the training series that the registered model compares with, in its order."""
-    rows = split.train[np.array(record["references"], dtype=np.int64)]
-    return dataset.labels().take(pa.array(rows)).select(["series_id", "label"])
 
 
 def _write_table(fs: Any, path: str, table: pa.Table) -> None:

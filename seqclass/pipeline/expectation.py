@@ -81,16 +81,10 @@ def expected_seconds(size: Size, spec: TrainingSpec) -> tuple[float, float]:
         least += _network_s(size, spec.recipe, spec.recipe.shortest)
     most = min(most, max(least, spec.budget_s or math.inf))
     turns = math.ceil(spec.seeds / at_once())
-    after = _after_s(size, spec)
-    return after + turns * least, after + turns * most
-
-
-def _after_s(size: Size, spec: TrainingSpec) -> float:
-    """Return the seconds after the seeds on the reference: their classifiers, the registered one
-    and the baselines answer the test rows."""
     once, a_turn, a_step = AFTER_S
-    turns = math.ceil((spec.seeds + 2) / at_once())
-    return once + turns * (a_turn + a_step * size.steps * size.tested)
+    answering = math.ceil((spec.seeds + 2) / at_once())  # the registered one and baselines, too
+    after = once + answering * (a_turn + a_step * size.steps * size.tested)
+    return after + turns * least, after + turns * most
 
 
 def _network_s(size: Size, recipe: Recipe, updates: int) -> float:

@@ -23,7 +23,6 @@ from seqclass.pipeline.replicas import (
 )
 from seqclass.row_split import tested_draws
 from seqclass.stored_records import SeedRecord
-from seqclass.training.splits import Part
 from seqclass.workers import workers
 
 
@@ -40,7 +39,9 @@ def answered_held_back(candidate: Candidate, records: list[SeedRecord]) -> Judge
     n_folds, n = np.min([of_seed.shape[:2] for of_seed in scores], axis=0)
     if not n:
         return None
-    folds = _first_folds(folds_of(split, spec), n)
+    folds = folds_of(split, spec)
+    ends = np.cumsum([len(held) for _, held in folds])
+    folds = folds[: int((ends <= n).sum())]
     job = candidate.dataset, split, folds, spec.split_seed
     baselines = workers().call(held_back_baselines, *job)
     truth = truth_of_training(split).take(np.concatenate([held for _, held in folds]))
@@ -125,9 +126,3 @@ def held_back_probabilities(candidate: Candidate, assembled: Assembled) -> np.nd
     ]
     mean = mean_log_probabilities(scores) if ensemble else scores[0]
     return soften(mean, ensemble["temperature"] if ensemble else 1.0)
-
-
-def _first_folds(folds: list[Part], n: int) -> list[Part]:
-    """Return the folds that together hold back the first ``n`` rows."""
-    ends = np.cumsum([len(held) for _, held in folds])
-    return folds[: int((ends <= n).sum())]

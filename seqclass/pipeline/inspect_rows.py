@@ -68,7 +68,9 @@ def inspect_rows(new_data: NewData, spec: RetrainSpec, workspace: str, root: Roo
     before, now = held_out(champion), _ask(champion, latest, rows)
     quality = _quality(before, now, spec)
     drift = _drift(champion, Series(latest, rows), before, now, spec.drift)
-    _store(root, workspace, drift)
+    if drift["table"]:
+        with root.fs.open(f"{workspace}/{DRIFT_TABLE}", "wb") as file:
+            pq.write_table(pa.Table.from_pylist(drift["table"]), file)
     change = quality and quality_words(quality, spec.significance, spec.least_drop)
     words = [*([change] if change else []), drift_words(drift)]
     changed = bool(drift["drifted"]) or bool(quality and quality["dropped"])
@@ -176,9 +178,3 @@ def _drift(
 def _summaries(dataset: Dataset, rows: np.ndarray) -> dict[str, np.ndarray]:
     lengths = dataset.labels()["n_steps"].to_numpy()[rows]
     return summaries(dataset.values(rows), lengths, dataset.channels)
-
-
-def _store(root: Root, workspace: str, drift: Drift) -> None:
-    if drift["table"]:
-        with root.fs.open(f"{workspace}/{DRIFT_TABLE}", "wb") as file:
-            pq.write_table(pa.Table.from_pylist(drift["table"]), file)

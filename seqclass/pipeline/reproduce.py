@@ -70,7 +70,9 @@ def _compare(root: Root, model_ref: str, workspace: str, train: Train) -> Reprod
     except DamagedError as error:
         return {"model": model_ref, "verdict": DIFFERENT, "first_difference": str(error)}
     differences = list(_differences(model, dataset, workspace, train))
-    changed = _changed_fingerprint(model)
+    now, manifest = learning_fingerprint(), model.manifest
+    then = {**manifest["software"], **manifest["machine"], **manifest["numerics"]}
+    changed = sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
     excused = bool(changed) and all(is_small for _, is_small in differences)
     return {
         "model": model.ref,
@@ -150,10 +152,3 @@ def _differences(
         apart = abs(value - scored[key])
         if apart:
             yield f"{key}: {scored[key]:.6f} recorded, {value:.6f} now", apart <= TOLERANCE
-
-
-def _changed_fingerprint(model: Model) -> list[str]:
-    """Return changed parts of the fingerprint; only these excuse small differences."""
-    now = learning_fingerprint()
-    then = {**model.manifest["software"], **model.manifest["machine"], **model.manifest["numerics"]}
-    return sorted(key for key in {*now, *then} if now.get(key) != then.get(key))

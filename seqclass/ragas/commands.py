@@ -154,7 +154,7 @@ def name_raga(
     leave_on_interrupt()
     with bars() as progress:
         song = hear_song(path, names, Limits(), Listener(FileBars(progress)))
-    from seqclass.inference.loaded_model import LoadedModel
+    from seqclass.ragas.loaded_model import LoadedModel
 
     classifier = LoadedModel(version)
     named = name_song(classifier, of, song)

@@ -8,9 +8,9 @@ import numpy as np
 from typing_extensions import TypedDict
 
 from seqclass.evaluation.decisions import UNKNOWN
-from seqclass.inference.loaded_model import LoadedModel
 from seqclass.ragas.definitions import folded
 from seqclass.ragas.distributions import CONTOURS
+from seqclass.ragas.loaded_model import LoadedModel
 from seqclass.ragas.melody_pictures import MAX_ROWS, ROW_S
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_table import known_ragas

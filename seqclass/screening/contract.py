@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from seqclass.series import check_ranges
+from seqclass.series import check_choice, check_ranges
 from seqclass.store.formats.table import ColumnNames
 from seqclass.store.manifests import ChannelStatistics
 from seqclass.store.row_profile import STUCK_FACTOR, SeriesValues
@@ -67,11 +67,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         for kind, actions in ACTIONS.items():
-            if getattr(self, kind) not in actions:
-                raise ValueError(
-                    f"policy of {kind}: expected {' or '.join(actions)}, "
-                    f"got {getattr(self, kind)!r}; choose one of them"
-                )
+            check_choice(f"policy of {kind}", getattr(self, kind), actions)
         check_ranges(self, [("most_quarantined", 0, 1)], closed=True)
 
     def action(self, kind: str) -> str:

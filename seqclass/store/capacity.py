@@ -30,7 +30,8 @@ def capacity(groups: Path = GROUPS, cgroup_file: Path = OWN) -> Capacity:
     It is the machine's, or less by the processor affinity, by ``cpu.max`` and ``memory.max`` of
     the process's control group and of every one above it. A part of a core counts as none.
     """
-    cores, memory = _cores(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    counted = getattr(os, "process_cpu_count", lambda: len(os.sched_getaffinity(0)))  # from 3.13
+    cores, memory = counted() or 1, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     folders = _folders(groups, cgroup_file)
     quota = min((_quota(folder / "cpu.max") for folder in folders), default=math.inf)
     limit = min((_number(folder / "memory.max") for folder in folders), default=math.inf)
@@ -54,12 +55,6 @@ def _entry(path: Path, name: str) -> float:
     """Return the number beside a name in a file of names and numbers, not a number without one."""
     lines = (line.split() for line in _text(path).splitlines())
     return next((float(words[1]) for words in lines if words[0] == name), math.nan)
-
-
-def _cores() -> int:
-    """Return the number of cores that the affinity leaves, or that Python was told (from 3.13)."""
-    counted = getattr(os, "process_cpu_count", lambda: len(os.sched_getaffinity(0)))
-    return counted() or 1
 
 
 def _folders(groups: Path, cgroup_file: Path) -> list[Path]:

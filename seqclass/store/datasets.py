@@ -25,8 +25,8 @@ from seqclass.store.root import (
     Root,
     check_file,
     check_name,
-    did_you_mean,
     is_name,
+    no_such,
     read_manifest,
     remove_file,
     sha256_of,
@@ -179,7 +179,9 @@ def open_dataset(root: Root, ref: str) -> Dataset:
     name = reference.name
     versions = [v for v in committed_versions(root, name) if v.startswith(reference.version)]
     if not versions:
-        raise ValueError(_unknown(root, ref, name))
+        there = {n: committed_versions(root, n) for n in root.names("datasets")}
+        choices = (DatasetRef(n, version).short for n in there for version in there[n])
+        raise no_such(root, "datasets", ref, choices)
     if reference.version and len(versions) > 1:
         raise ValueError(
             f"DATASET: expected one version, {ref!r} fits {', '.join(versions)}; write more of it"
@@ -192,18 +194,6 @@ def open_dataset(root: Root, ref: str) -> Dataset:
 def open_checked(root: Root, ref: str) -> Dataset:
     """Open a dataset whose digests an earlier step of the same training has checked."""
     return replace(open_dataset(root, ref), is_checked=True)
-
-
-def _unknown(root: Root, ref: str, name: str) -> str:
-    versions_by_name = {n: committed_versions(root, n) for n in root.names("datasets")}
-    every = ", ".join(
-        DatasetRef(n, v).short for n, versions in versions_by_name.items() for v in versions
-    )
-    every = every or f"the datasets in {root.url}, which has none (--root names another)"
-    return (
-        f"DATASET: expected one of {every}, got {ref!r}; {did_you_mean(name, versions_by_name)}"
-        "'seqclass datasets' lists them"
-    )
 
 
 def latest_version(root: Root, name: str, versions: list[str]) -> str:

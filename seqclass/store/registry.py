@@ -10,7 +10,7 @@ from seqclass.store.log import Turn, read_log, state_of
 from seqclass.store.models import COMPARISON, Model, model_versions, read_model, removed_by
 from seqclass.store.record_types import LogDecision, LogEntry
 from seqclass.store.references import ModelRef
-from seqclass.store.root import DamagedError, Damages, Root, did_you_mean, printable
+from seqclass.store.root import DamagedError, Damages, Root, no_such, printable
 from seqclass.store.states import ASK, DELETE, MOVES, REFUSE
 
 CHAMPION = "champion"
@@ -84,14 +84,8 @@ def check_model(root: Root, name: str, takes_version: bool = False) -> str:
 
 def _unknown(root: Root, ref: str, takes_version: bool) -> ValueError:
     references = [ModelRef(n, v) for n in root.names("models") for v in model_versions(root, n)]
-    choices = dict.fromkeys(
-        reference.short if takes_version else reference.name for reference in references
-    )
-    meant = did_you_mean(ModelRef.parse(ref).name, root.names("models"))
-    every = ", ".join(choices) or f"the models in {root.url}, which has none (--root names another)"
-    return ValueError(
-        f"MODEL: expected one of {every}, got {ref!r}; {meant}'seqclass models' lists them"
-    )
+    shown = (reference.short if takes_version else reference.name for reference in references)
+    return no_such(root, "models", ref, dict.fromkeys(shown))
 
 
 @dataclass(frozen=True)

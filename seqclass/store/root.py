@@ -124,6 +124,16 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}? " if close else ""
 
 
+def no_such(root: Root, kind: str, ref: str, choices: Iterable[str]) -> ValueError:
+    """Return the refusal of a reference to no dataset or model (``kind``, in the plural)."""
+    every = ", ".join(choices) or f"the {kind} in {root.url}, which has none (--root names another)"
+    meant = did_you_mean(ref.removeprefix(f"{kind}/").partition("@")[0], root.names(kind))
+    argument = kind.removesuffix("s").upper()
+    return ValueError(
+        f"{argument}: expected one of {every}, got {ref!r}; {meant}'seqclass {kind}' lists them"
+    )
+
+
 def printable(text: str, longest: int = 400) -> str:
     """Shorten a text for a message, and remove characters that control a terminal."""
     plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from seqclass.evaluation.goals import Abstention, Goal, check_goal
 from seqclass.networks.architecture import Architecture
-from seqclass.series import check_ranges
+from seqclass.series import check_choice, check_ranges
 from seqclass.training.recipe import CHUNK, Recipe
 from seqclass.training.row_order import WINDOW
 
@@ -89,19 +89,14 @@ class TrainingSpec:
     limits: ChampionLimits = field(default_factory=ChampionLimits)
 
     def __post_init__(self) -> None:
-        for name, low in (("seeds", 1), ("first_seed", 0), ("split_seed", 0)):
-            value = getattr(self, name)
-            if value < low:
-                raise ValueError(
-                    f"{name}: expected a whole number of at least {low}, got {value}; "
-                    "correct the value"
-                )
+        check_ranges(self, [("seeds", 1, math.inf), ("first_seed split_seed", 0, math.inf)])
+        check_ranges(self, [("test_fraction validation_fraction", 1e-9, 0.5)], closed=True)
         if self.first_seed + self.seeds > LARGEST_SEED:
             raise ValueError(
                 f"first_seed: expected seeds up to {LARGEST_SEED}, "
                 f"got {self.first_seed} and {self.seeds} seeds; take smaller ones"
             )
-        self._check_split()
+        check_choice("split_by", self.split_by, ("hash", "time"))
         check_goal(self.goal)
         if self.window is not None and self.window < self.min_window:
             raise ValueError(
@@ -118,19 +113,6 @@ class TrainingSpec:
             raise ValueError(
                 f"budget_s: expected seconds above 0, got {budget!r}; correct the value"
             )
-
-    def _check_split(self) -> None:
-        if self.split_by not in ("hash", "time"):
-            raise ValueError(
-                f"split_by: expected hash or time, got {self.split_by!r}; correct the value"
-            )
-        for name in ("test_fraction", "validation_fraction"):
-            value = getattr(self, name)
-            if not 0 < value <= 0.5:
-                raise ValueError(
-                    f"{name}: expected a share above 0 and up to 0.5, got {value}; "
-                    "correct the value"
-                )
 
     @property
     def min_window(self) -> int:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from seqclass.series import check_choice
 from seqclass.store.formats.table import option
 
 DATES = {
@@ -124,9 +125,6 @@ def date_formats(words: str | None) -> list[str]:
     """Return formats of dates, with and without time of day, for the words of ``--dates``."""
     if words is None:
         return []
-    if words not in DATES:
-        raise ValueError(
-            f"--dates: expected one of {', '.join(DATES)}, got {words!r}; choose one of them"
-        )
+    check_choice("--dates", words, DATES)
     day = DATES[words]
     return [f"{day} %H:%M:%S", f"{day} %H:%M", f"{day}T%H:%M:%S", f"{day}T%H:%M", day]

@@ -61,29 +61,21 @@ def read_csv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
         tables = partial(_tables, path, dialect, kinds, names)
         looked = _tables(path, dialect, kinds | others, names)
         try:
-            survey = None if wide else survey_rows(
-                path, looked, reading, first_row, dialect.doubts
-            )  # fmt: skip
-            if wide:
-                _look_at_wide(path, looked, dialect, names)
+            if not wide:
+                survey = survey_rows(path, looked, reading, first_row, dialect.doubts)
+            else:
+                if (first := next(looked, None)) is not None:
+                    ask_all(path, [*dialect.doubts, *wide_questions(first, names, first_row)])
+                collections.deque(looked, maxlen=0)  # which finds the types of the columns
             break
         except _OtherKindError as error:
             name = dialect.header[error.column]
             kinds[name] = _next_kind(kinds[name])
     reading = replace(reading, names=replace(names, ignore=()))  # left out by now
-    if survey is None:
+    if wide:
         yield from wide_tables(path, tables(), reading, first_row)
     else:
         yield from gather(path, survey, tables, reading, first_row)
-
-
-def _look_at_wide(
-    path: str, tables: Iterator[pa.Table], dialect: Dialect, names: ColumnNames
-) -> None:
-    """Ask about the doubts; then read every block to find the types of the columns."""
-    if (first := next(tables, None)) is not None:
-        ask_all(path, [*dialect.doubts, *wide_questions(first, names, 2 + dialect.skipped)])
-    collections.deque(tables, maxlen=0)
 
 
 def _left_out(dialect: Dialect, names: ColumnNames, kinds: Collection[str]) -> list[str]:

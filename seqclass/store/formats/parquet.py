@@ -53,7 +53,9 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
             for group in range(len(footer.groups)):
                 batches = parquet.iter_batches(_rows_at_once(footer, group), [group])
                 for table in decoded(path, batches, limits):
-                    _check_steps(path, table, channels, limits)
+                    for name in channels:
+                        longest = pc.max(pc.list_value_length(table[name])).as_py() or 0
+                        limits.check(path, "steps", longest, f"in column {name!r}")
                     yield wide_rows(path, table, reading.names)
         else:
             limits.check(path, "channels", len(schema.names))
@@ -119,12 +121,6 @@ def _rows_at_once(footer: Footer, group: int) -> int:
     n_rows, longest = footer.groups[group]
     cells = longest * footer.n_columns
     return max(n_rows * PART_CELLS // max(cells, PART_CELLS), 1)
-
-
-def _check_steps(path: str, table: pa.Table, channels: list[str], limits: Limits) -> None:
-    for name in channels:
-        longest = pc.max(pc.list_value_length(table[name])).as_py() or 0
-        limits.check(path, "steps", longest, f"in column {name!r}")
 
 
 def decoded(path: str, batches: Iterable[pa.RecordBatch], limits: Limits) -> Iterator[pa.Table]:

@@ -232,7 +232,7 @@ def test_a_dataset_is_split_by_time_where_the_spec_says_so(root: Root) -> None:
     assert min(time[i] for i in split.test) > max(time[i] for i in split.train)
     with pytest.raises(ValueError, match="split_by: expected a dataset with a column 'time'"):
         select_rows(store_series(root, "plain"), TrainingSpec(split_by="time"))
-    with pytest.raises(ValueError, match="split_by: expected hash or time, got 'date'"):
+    with pytest.raises(ValueError, match="split_by: expected one of hash, time, got 'date'"):
         TrainingSpec(split_by="date")  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from seqclass.pages.trust import Weakest, trust_of, weakest_class, worth_of
+from tests.support.evidence import stored
 
 BEHIND, LEVEL = {"nearest": {"model_better_p": 0.0}}, {"nearest": {"model_better_p": 0.5}}
 """A baseline that the model beats, and one that it does not."""
@@ -45,7 +46,7 @@ STEADY = {"seeds": [{}] * 5, "spread": {"macro_f1": {"sd": 0.01}}}
 def test_trust_is_given_by_what_was_found(
     metrics: dict, stability: dict, refused: str | None, level: str, said: str | None
 ) -> None:
-    trust = trust_of(metrics, stability, refused, {})
+    trust = trust_of(metrics, stability, refused, stored(None))
     assert trust.level == level
     assert "95.0% of 500 series" in trust.sentence
     assert said is None if not trust.doubts else said in trust.doubts[0]
@@ -115,6 +116,6 @@ def test_a_class_with_very_few_test_rows_is_named(
     metrics["metrics"]["per_class"] = {
         label: {"recall": 1.0, "support": rows} for label, rows in supports.items()
     }
-    trust = trust_of(metrics, STEADY, None, {})
+    trust = trust_of(metrics, STEADY, None, stored(None))
     assert trust.level == ("care" if said else "yes")
     assert [said in doubt for doubt in trust.doubts if said] == [True] * bool(said)

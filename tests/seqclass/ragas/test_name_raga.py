@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from seqclass.inference.answers import Answers
-from seqclass.inference.loaded_model import LoadedModel
+from seqclass.ragas.loaded_model import LoadedModel
 from seqclass.ragas.naming import ContourModel, HeardSong, contours_of, name_song
 from seqclass.ragas.raga_series import REFERENCE_HZ
 from seqclass.ragas.raga_spec import RagaSpec
