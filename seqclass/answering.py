@@ -38,6 +38,10 @@ class Answering:
         """
         return self._network.model
 
+    def __dir__(self) -> list[str]:
+        """Leave out ``keras_model_``, which notebooks and completion would import Keras to show."""
+        return [name for name in object.__dir__(self) if name != "keras_model_"]
+
     def predict_proba(self, X: Series) -> np.ndarray:  # noqa: N803 - scikit-learn's name
         """Return calibrated probabilities of the classes.
 

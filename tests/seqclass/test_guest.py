@@ -57,6 +57,7 @@ fitted.save("guest.seqclass")
 again = seqclass.load_model("guest.seqclass")
 assert (again.predict_proba(X) == answers[1]).all()
 assert (pickle.loads(pickle.dumps(fitted)).predict_proba(X) == answers[1]).all()
+assert "classes_" in dir(fitted) and "classes_" in fitted._repr_html_()  # as a notebook asks
 check(before)
 assert not {"tensorflow", "keras"} & set(sys.modules)
 
