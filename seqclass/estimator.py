@@ -288,8 +288,9 @@ def _checked(what: str, values: Any, n: int) -> np.ndarray:
             f"{what}: expected one value for each of {n} series, got shape {array.shape}; "
             "correct it"
         )
-    if isna(array).any():
-        row = int(isna(array).argmax())
+    missing = isna(array) | np.ravel(np.ma.getmask(values))
+    if missing.any():
+        row = int(missing.argmax())
         raise ValueError(
             f"{what}: expected a value for every series, got none for series {row}; leave it out"
         )

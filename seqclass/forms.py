@@ -198,6 +198,7 @@ def _whole(x: Series) -> Series:
     """Return the series as they are, or as an array if they have one."""
     if hasattr(x, "toarray"):
         raise TypeError("X: expected dense series, got a sparse matrix; write X.toarray()")
+    x = _unmasked(x)
     whole = x if isinstance(x, list | tuple) or not hasattr(x, "__array__") else np.asarray(x)
     if isinstance(whole, str | bytes | Mapping) or not isinstance(whole, Iterable):
         got = " ".join(repr(whole).split())[:80]
@@ -219,11 +220,20 @@ def _whole(x: Series) -> Series:
     return whole
 
 
+def _unmasked(values: Any) -> Any:
+    """Return values with NaN where NumPy's mask hides one."""
+    if not np.ma.isMaskedArray(values):
+        return values
+    return np.ma.filled(values.astype(np.result_type(values, np.float32)), np.nan)
+
+
 def _as_float32(part: object, row: int) -> np.ndarray:
     try:
-        values = np.asarray(part)
+        values = np.asarray(_unmasked(part))
         if np.iscomplexobj(values):
             raise ValueError("complex ones: Complex data not supported")
+        if values.dtype.kind in "mM":
+            raise ValueError("times")
         with np.errstate(over="ignore"):
             return values.astype(np.float32)
     except (TypeError, ValueError) as error:

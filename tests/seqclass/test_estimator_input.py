@@ -21,6 +21,7 @@ Y = np.array(["a", "b"] * 3)
         (np.arange(6) + 0.5, None, "y: expected classes, got continuous numbers such as 0.5"),
         (np.stack([Y, Y], axis=1), None, "y: expected one value for each of 6 series"),
         ([0.0, 1.0, np.nan, 1.0, 0.0, 1.0], None, "got none for series 2; leave it out"),
+        (np.ma.array(Y, mask=[0, 0, 1, 0, 0, 0]), None, "got none for series 2; leave it out"),
         (["a"] * 6, None, "y: expected at least two classes, got one class, 'a'; add"),
         (["a"] * 5 + ["b"], None, "every class, got 1 of 'b'; add series"),
         (
@@ -84,9 +85,20 @@ def test_what_can_be_read_as_an_array_is_one() -> None:
     np.testing.assert_array_equal(read_series(X.astype(object)).values, read_series(X).values)
 
 
+def test_a_masked_value_is_a_missing_one() -> None:
+    hidden = X > 1
+    masked = np.ma.array(np.where(hidden, -999, X), mask=hidden)
+    expected = read_series(np.where(hidden, np.nan, X)).values
+    for x in (masked, list(masked), masked[..., None], iter(masked)):
+        np.testing.assert_array_equal(read_series(x).values, expected)
+    whole = np.ma.array([[1, 2], [3, 4]], mask=[[0, 1], [0, 0]])
+    np.testing.assert_array_equal(read_series(whole).values[..., 0], [[1, np.nan], [3, 4]])
+
+
 @pytest.mark.parametrize(
     ("x", "kind", "says"),
     [
+        (X.astype("m8[s]"), ValueError, "X: expected numbers, got times in series 0; correct it"),
         (X * 1j, ValueError, "Complex data not supported in series 0"),
         ([X[0], X[1] * 1j], ValueError, "Complex data not supported in series 1"),
         (sparse.csr_array(X), TypeError, "got a sparse matrix; write X.toarray()"),
