@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqclass.evaluation.decisions import UNKNOWN, Decision, predict_labels
-from seqclass.forms import PaddedSeries, Series, read_series
+from seqclass.forms import PaddedSeries, Series, as_values, read_series
 from seqclass.inference.answers import answers_of
 from seqclass.network_process import Network
 
@@ -150,7 +150,7 @@ class Answering:
         given = self._read(X)
         labels, weights = given.aligned("y", y), given.aligned("sample_weight", sample_weight)
         answers = self.predict(given.values)
-        return float(accuracy_score(labels, answers, sample_weight=weights))
+        return float(accuracy_score(as_values(labels), answers, sample_weight=weights))
 
     def warm_up(self) -> None:
         """Load and compile the network, so that the next answer comes as fast as later ones.

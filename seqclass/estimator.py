@@ -14,8 +14,8 @@ from seqclass.bars import fitting_bar
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.evaluation.goals import Abstention, Goal, costs_of
 from seqclass.evaluation.metrics import Truth
-from seqclass.fitted_record import Parameters
-from seqclass.forms import PaddedSeries, Series, read_series
+from seqclass.fitted_record import Parameters, kind_of
+from seqclass.forms import PaddedSeries, Series, as_values, read_series
 from seqclass.network_process import LabelledRows, Network, fit_network
 from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec
 
@@ -280,7 +280,7 @@ def _seed(given: Any) -> int:
 def _checked(what: str, values: Any, n: int) -> np.ndarray:
     from pandas import isna
 
-    array = np.asarray(values)
+    array = as_values(values)
     if array.shape == (n, 1):
         array = column_or_1d(array, warn=True)
     if array.shape != (n,):
@@ -294,6 +294,14 @@ def _checked(what: str, values: Any, n: int) -> np.ndarray:
         raise ValueError(
             f"{what}: expected a value for every series, got none for series {row}; leave it out"
         )
+    if array.dtype == object:
+        try:
+            np.sort(array)
+        except TypeError as error:
+            types = sorted({type(value).__name__ for value in array})
+            raise ValueError(
+                f"{what}: expected values of one type, got {', '.join(types)}; write all as text"
+            ) from error
     return array
 
 
@@ -305,7 +313,9 @@ def _labels(values: Any, n: int) -> np.ndarray:
             "target y is None); give one"
         )
     labels = _checked("y", values, n)
-    if labels.dtype.kind == "f" and (odd := labels[labels != np.floor(labels)]).size:
+    if labels.dtype.kind != "f":
+        return labels
+    if (odd := labels[~np.isfinite(labels) | (labels != np.floor(labels))]).size:
         raise ValueError(
             f"y: expected classes, got continuous numbers such as {odd[0]}; round them, or write "
             "them as text where each is a class"
@@ -314,6 +324,7 @@ def _labels(values: Any, n: int) -> np.ndarray:
 
 
 def _check_classes(classes: np.ndarray, codes: np.ndarray) -> None:
+    kind_of(classes)
     counts = np.bincount(codes)
     if UNKNOWN in classes.tolist():
         raise ValueError(

@@ -62,14 +62,7 @@ def to_file(fitted: Any) -> ClassifierFile:
     ValueError if JSON can't hold the classes.
     """
     parameters, classes = fitted._parameters(), fitted.classes_
-    kind = {"U": TEXT, "O": OBJECT}.get(classes.dtype.kind, classes.dtype.name)
-    values = classes.tolist()
-    strange = [value for value in values if not isinstance(value, str | int | float)]
-    if strange or kind not in (TEXT, OBJECT, *NUMBERS):
-        raise ValueError(
-            f"y: expected classes of text or numbers, which a file can hold, got {kind}; "
-            "fit with such labels"
-        )
+    kind, values = kind_of(classes), classes.tolist()
     names = getattr(fitted, "feature_names_in_", None)
     record = FittedRecord(
         parameters, values, kind, fitted.n_features_in_, fitted.n_channels_,
@@ -77,6 +70,18 @@ def to_file(fitted: Any) -> ClassifierFile:
         fitted.losses_, None if names is None else names.tolist(), fitted.read_,
     )  # fmt: skip
     return ClassifierFile(asdict(record), fitted._network.content)
+
+
+def kind_of(classes: np.ndarray) -> str:
+    """Return the ``kind`` of classes; ValueError if JSON can't hold them."""
+    kind = {"U": TEXT, "O": OBJECT}.get(classes.dtype.kind, classes.dtype.name)
+    strange = [value for value in classes.tolist() if not isinstance(value, str | int | float)]
+    if strange or kind not in (TEXT, OBJECT, *NUMBERS):
+        raise ValueError(
+            f"y: expected classes of text or numbers, which a file can hold, got {kind}; write "
+            "them as text"
+        )
+    return kind
 
 
 def from_file(path: str, content: ClassifierFile, estimator: Callable[..., Made]) -> Made:

@@ -139,6 +139,16 @@ def read_series(
     return PaddedSeries(_padded(table, n_channels))
 
 
+def as_values(values: Any) -> np.ndarray:
+    """Return values ``(n,)`` as an array; objects that are all numbers have a numbers' type."""
+    array = np.asarray(values)
+    if array.dtype != object or array.ndim != 1:
+        return array
+    import pandas as pd
+
+    return pd.Series(array).infer_objects().to_numpy()
+
+
 def _is_frame(x: Any) -> bool:
     """Check whether ``x`` is a pandas DataFrame, without importing pandas."""
     return hasattr(x, "iloc") and hasattr(x, "columns")

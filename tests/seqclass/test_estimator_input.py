@@ -19,6 +19,10 @@ Y = np.array(["a", "b"] * 3)
     [
         (None, None, "y: expected a label for every series, got none"),
         (np.arange(6) + 0.5, None, "y: expected classes, got continuous numbers such as 0.5"),
+        ([0, np.inf] * 3, None, "y: expected classes, got continuous numbers such as inf; round"),
+        (np.array(["a", 1] * 3, object), None, "y: expected values of one type, got int, str; wri"),
+        (Y.astype("S"), None, "y: expected classes of text or numbers, which a file"),
+        (Y, np.array(["a", 1] * 3, object), "groups: expected values of one type, got int, str;"),
         (np.stack([Y, Y], axis=1), None, "y: expected one value for each of 6 series"),
         ([0.0, 1.0, np.nan, 1.0, 0.0, 1.0], None, "got none for series 2; leave it out"),
         (np.ma.array(Y, mask=[0, 0, 1, 0, 0, 0]), None, "got none for series 2; leave it out"),
