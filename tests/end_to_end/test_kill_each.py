@@ -45,7 +45,7 @@ from tests.support.places import NOW
 from tests.support.stored import QUICK, store_series, store_version
 
 EVERY, EVERY_IN_BUCKET = (1, 1) if os.environ.get("SEQCLASS_CHAOS") else (3, 5)
-LONG = ("import", "append", "train", "delete model", "delete dataset", "rename model",
+LONG = ("append", "train", "delete model", "delete dataset", "rename model",
         "rename dataset")  # fmt: skip
 """Of the operations of these every third is tried, and a fifth of those in a bucket; with
 ``SEQCLASS_CHAOS`` set, each."""
@@ -191,7 +191,6 @@ def leave_behind(root: Root, _: Path) -> None:
 
 
 DEEDS = {
-    "import": Deed(lambda r, f: take_in(r, f, False), lambda r, f: None, lambda r: n_rows(r) == 4),
     "append": Deed(
         lambda r, f: take_in(r, f, True), lambda r, f: take_in(r, f, False),
         lambda r: n_rows(r) == 8,

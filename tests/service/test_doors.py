@@ -200,11 +200,6 @@ def test_the_same_page_gets_all_of_a_server_without_doors(
     assert outcomes["socket"] == "open"
 
 
-def test_a_rebound_name_in_a_browser_gets_nothing(browser: Page, server: Service) -> None:
-    browser.go(f"{server.ui.replace('127.0.0.1', 'rebound.example')}/api/health")
-    assert browser.evaluate("document.body.innerText") == "Invalid host header"
-
-
 @pytest.mark.parametrize("started", [kept_server], indirect=True, ids=["service"])
 def test_the_page_of_the_service_lets_in_who_knows_the_password(
     browser: Page, server: Service

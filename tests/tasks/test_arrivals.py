@@ -1,6 +1,5 @@
 """Files that arrive in an inbox: each is taken exactly once, whatever happens to it."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -24,6 +23,7 @@ from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.datasets import Provenance, dataset_versions, open_dataset, write_rows
 from seqclass.store.inbox import DONE, look_at, missing_end, put_away
+from seqclass.store.locks import try_lock
 from seqclass.store.manifests import ImportSummary
 from seqclass.store.root import Root, open_root
 from seqclass.store.rows import from_dense
@@ -36,7 +36,6 @@ from tests.support.rights import ordinary_rights
 from tests.support.service import last_run
 from tests.support.stored import store_champion, store_series
 from tests.support.waiting import until
-from tests.support.workbooks import write_many_cells
 
 
 def test_a_long_name_of_another_script_can_be_put_away(inbox: Root) -> None:
@@ -323,28 +322,6 @@ def test_a_file_for_a_dataset_that_is_not_there_waits_an_hour_and_is_then_refuse
     assert collect_arrivals(box, ArrivalSpec(), lambda *_: None, hour)["files"] == []
 
 
-def test_a_file_that_goes_to_quarantine_is_told_of_by_its_name(
-    prefect: str, root: Root, inbox: Root
-) -> None:
-    """Also one for a dataset that is not there, once its patience has ended."""
-    from seqclass.flows.arrivals import ingest_arrivals
-
-    for place in (inbox, open_root(root.join("inbox", "tyo"))):
-        os.utime(drop(place, f"{place.path[-3:]}.parquet", BREACHES["column"][0]), (0, 0))
-    ingest_arrivals(spec=ArrivalSpec(quiet_s=0, patience_s=0), root=root.path)
-
-    def told() -> dict[str, dict]:
-        events = events_of("seqclass.data.refused")
-        of_root = [event for event in events if event["payload"]["root"] == root.url]
-        names = {event["payload"]["file"]: event for event in of_root}
-        return names if len(names) == 2 else {}
-
-    for file, event in until(told).items():
-        name = file.removesuffix(".parquet")
-        assert event["resource"]["prefect.resource.id"] == f"seqclass.dataset.{name}"
-        assert event["payload"]["reason"].startswith(f"{file}: expected")
-
-
 KILLED = """
 import os, signal, sys
 from datetime import datetime, UTC, timedelta
@@ -446,11 +423,19 @@ def test_inboxes_are_swept_beside_each_other_and_one_that_fails_stops_no_other(
                for name in ("toy", "other"))  # fmt: skip
 
 
-def arrivals_told(root: Root, n: int) -> Callable[[], list[dict]]:
-    """A search for events of rows that arrived in this root, which finds them once there are n."""
+def test_a_file_waits_where_another_process_adds_to_its_dataset(root: Root, inbox: Root) -> None:
+    drop(inbox, "a.parquet", rows(0))
+    with try_lock(root, "arrivals", "datasets", "toy"):
+        [file] = sweep(root, inbox)["files"]
+    assert (file["became"], file["reason"]) == ("waiting", "another process adds to 'toy' now")
+    assert inbox.names() == ["a.parquet"]
+
+
+def arrivals_told(root: Root, n: int, what: str = "arrived") -> Callable[[], list[dict]]:
+    """A search for events of rows that came to this root, which finds them once there are n."""
 
     def find() -> list[dict]:
-        events = events_of("seqclass.data.arrived")
+        events = events_of(f"seqclass.data.{what}")
         of_root = [event for event in events if event["payload"]["root"] == root.url]
         return of_root if len(of_root) == n else []
 
@@ -479,6 +464,10 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
     state = ingest_arrivals(root=root.path, return_state=True)
     assert (state.name, state.type.value) == ("Quarantined", "COMPLETED")
     assert state.message == "1 files went to quarantine: b.parquet"
+    [event] = until(arrivals_told(root, 1, "refused"))
+    assert event["resource"]["prefect.resource.id"] == "seqclass.dataset.toy"
+    assert event["payload"]["file"] == "b.parquet"
+    assert event["payload"]["reason"].startswith("b.parquet: expected")
 
 
 def test_an_import_announces_what_it_appends_once_for_each_model_of_the_dataset(
@@ -497,37 +486,3 @@ def test_an_import_announces_what_it_appends_once_for_each_model_of_the_dataset(
     assert {event["payload"]["model"] for event in events} == {"line", "second"}
     related = {event["related"][0]["prefect.resource.id"] for event in events}
     assert related == {"seqclass.model.line", "seqclass.model.second"}
-
-
-ENDLESS = ["--limit", "sheet_cells=9999999999", "--limit", "whole_bytes=9999999999",
-           "--limit", "ratio=9999999", "--limit", "seconds=600"]  # fmt: skip
-
-
-@pytest.mark.system
-def test_an_inbox_is_taken_while_a_file_of_another_is_read(
-    prefect: str, root: Root, inbox: Root, seqclass: Command
-) -> None:
-    """By the same run, and by one that begins later."""
-    store_series(root, name="bad")
-    slow = Path(root.join("inbox", "bad", "slow.xlsx"))
-    slow.parent.mkdir()
-    write_many_cells(slow, 900_000)
-    for path in (drop(inbox, "a.parquet", rows(0)), slow):
-        os.utime(path, (0, 0))
-    words = [sys.executable, "-m", "seqclass.flows", "ingest", "--root", root.path, *ENDLESS]
-    run = subprocess.Popen(words, cwd=REPOSITORY, env={**os.environ, "PREFECT_API_URL": prefect})
-    try:
-        until(lambda: folder(inbox, "done") == ["a.parquet"])
-        os.utime(drop(inbox, "b.parquet", rows(10)), (0, 0))
-        code, out, err = seqclass("ingest", *ENDLESS, "--json")
-        assert code == 0, err
-        files = [file for outcome in json.loads(out)["sweeps"] for file in outcome["files"]]
-        assert {file["file"]: (file["became"], file["reason"]) for file in files} == {
-            "b.parquet": ("added", ""),
-            "slow.xlsx": ("waiting", "another process adds to 'bad' now"),
-        }
-        assert run.poll() is None
-    finally:
-        run.kill()
-        run.wait()
-    assert inbox.names() == ["done"]

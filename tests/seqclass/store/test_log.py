@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -189,10 +188,3 @@ def test_who_comes_second_decides_again_from_what_the_first_has_decided(moved: R
     assert seen == ["v2", "v1"]
     assert [(e["from"], e["to"]) for e in read_log(moved, "m")[-2:]] == [("v2", "v1"), ("v1", "v3")]
     assert bad(moved) == {}
-
-
-def test_time_never_runs_backwards(moved: Root) -> None:
-    early = NOW - timedelta(days=1)
-    write_refusal(next_turn(moved, "m"), "v1", MoveReason("me", "early", {}, early))
-    times = [entry["time"] for entry in read_log(moved, "m")]
-    assert times == sorted(times)
