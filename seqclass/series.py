@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ def check_ranges(
     for names, low, high in ranges:
         for name in names.split():
             value = getattr(spec, name)
-            if not (low <= value < high or (closed and value == high)):
+            is_number = isinstance(value, Real)
+            if not is_number or not (low <= value < high or (closed and value == high)):
                 end = f" and below {high:g}" if high < math.inf else ""
                 bounds = f"from {low:g} to {high:g}" if closed else f"of at least {low:g}{end}"
-                raise ValueError(f"{name}: expected a number {bounds}, got {value}; correct it")
+                raise ValueError(f"{name}: expected a number {bounds}, got {value!r}; correct it")
 
 
 def check_choice(name: str, value: Any, choices: Collection[Any]) -> None:

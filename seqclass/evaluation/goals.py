@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from typing_extensions import TypedDict
@@ -50,10 +51,11 @@ class GoalScores(TypedDict):
 def check_goal(goal: Goal) -> None:
     """Raise ValueError if a goal is neither a score nor costs."""
     rows = goal.values() if isinstance(goal, Mapping) else [None]
-    if goal not in SCORE_GOALS and not all(isinstance(row, Mapping) for row in rows):
+    is_score = isinstance(goal, str) and goal in SCORE_GOALS
+    if not is_score and not all(isinstance(row, Mapping) for row in rows):
         raise ValueError(
             f"goal: expected {', '.join(SCORE_GOALS)}, or costs by true class and answer (for "
-            f"--goal in a .csv file), got {goal!r}; correct it"
+            f"--goal in a .csv file), got {' '.join(repr(goal).split())[:80]}; correct it"
         )
 
 
@@ -82,7 +84,7 @@ def costs_of(goal: Goal, classes: Sequence[str]) -> tuple[tuple[float, ...], ...
     for truth, row in zip(classes, rows, strict=True):
         for answer in answers:
             cost = row.get(answer)
-            if not isinstance(cost, int | float) or not 0 <= cost < np.inf:
+            if not isinstance(cost, Real) or not 0 <= cost < np.inf:
                 raise ValueError(
                     f"goal: expected a cost of at least 0 of the answer {answer!r} where {truth!r} "
                     f"is true, got {'none' if cost is None else cost}; correct it"

@@ -139,6 +139,8 @@ def test_series_that_can_not_be_meant_are_one_line(x: object, kind: type, says: 
         ({"random_state": 0.5}, "got 0.5; correct it"),
         ({"random_state": True}, "got True; correct it"),
         ({"random_state": np.arange(2)}, "got array([0, 1]); correct it"),
+        ({"max_error": "0.1"}, "at least 0 and below 1, got '0.1'; correct it"),
+        ({"goal": np.eye(2)}, "got array([[1., 0.], [0., 1.]]); correct it"),
         ({"verbose": "yes"}, "verbose: expected None, 0 or 1, got 'yes'; correct it"),
     ],
 )

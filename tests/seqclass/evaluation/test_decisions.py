@@ -65,6 +65,11 @@ def test_costs_that_are_missing_or_impossible_are_refused(wrong: dict) -> None:
         costs_of(wrong, CLASSES)
 
 
+def test_costs_may_be_numbers_of_numpy() -> None:
+    given = {"fault": {"ok": np.float32(2)}, "ok": {"fault": np.int64(1)}}
+    assert costs_of(given, ["fault", "ok"]) == ((0.0, 2.0), (1.0, 0.0))
+
+
 def test_abstention_is_told_on_test_rows() -> None:
     p = np.array([[0.95, 0.05], [0.6, 0.4], [0.1, 0.9], [0.45, 0.55]])
     scores = abstention_scores(p, np.array([0, 1, 1, 1]), replace(LARGEST, threshold=0.8))
