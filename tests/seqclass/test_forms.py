@@ -122,13 +122,10 @@ FORMS = {
     "array (n, steps)": Form(lambda: LEVEL, values=LEVEL[:, :, None]),
     "array of objects": Form(lambda: X.astype(object)),
     "list of (steps, channels)": Form(lambda: list(X)),
-    "list of (steps,)": Form(lambda: list(LEVEL), values=LEVEL[:, :, None]),
     "list of pandas Series": Form(
         lambda: [pd.Series(x) for x in LEVEL], values=LEVEL[:, :, None]),
-    "list of frames": Form(one_each),
     "list of frames, newest first": Form(
         lambda: [f.assign(step=range(STEPS)).iloc[::-1] for f in one_each()]),
-    "wide": Form(wide, values=LEVEL[:, :, None]),
     "wide with ids and labels": Form(
         lambda: wide().assign(series_id=IDS, label=Y), values=LEVEL[:, :, None]),
     "wide, parts with ids": Form(
@@ -137,24 +134,17 @@ FORMS = {
     "nested, arrays": Form(lambda: nested(np.asarray)),
     "nested, pandas with arrow types": Form(
         lambda: pa.Table.from_pandas(nested(list)).to_pandas(types_mapper=pd.ArrowDtype)),
-    "long": Form(lambda: rows("series_id", "step")),
     "long, arrow stream": Form(lambda: Streamed(rows("series_id", "step"))),
     "long, polars": Form(lambda: Converted(rows("series_id", "step"))),
     "long, other names": Form(rows, LONG),
-    "long, ids by another name": Form(lambda: rows(step="step"), {"series_id": "machine"}),
-    "long, ids by another name, usual steps": Form(
-        lambda: rows(step="timestamp"), {"series_id": "machine"}),
     "long, categorical ids": Form(
         lambda: rows("series_id", "step").astype({"series_id": "category"})),
     "long, unordered steps": Form(
         lambda: rows("series_id", "step").groupby("series_id", sort=False).sample(
             frac=1, random_state=0)),
-    "long, dates": Form(lambda: dated(rows("series_id", "step"), None)),
     "long, times of a zone": Form(lambda: dated(rows("series_id", "step"), "Europe/Berlin")),
     "long, text of nullable types": Form(lambda: rows("series_id", "step").convert_dtypes()),
-    "two levels (sktime)": Form(indexed),
     "two levels, steps first": Form(lambda: indexed().swaplevel()),
-    "two levels, other names": Form(lambda: indexed("machine", "minute"), LONG),
     "two levels of a pandas Series": Form(lambda: indexed()["level"], values=LEVEL[:, :, None]),
     "three levels, two usual": Form(
         lambda: indexed("id", "time").assign(plant="a").set_index("plant", append=True)),
@@ -169,9 +159,6 @@ FORMS = {
         values=LEVEL[:, :, None]),
     "wide, two channels": Form(
         lambda: two_channels("x{}", "y{}"), says="got a column 'y0' after 'x23'; say",
-        answer=lambda x: np.stack([x[x.columns[:STEPS]], x[x.columns[STEPS:]]], axis=2)),
-    "wide, two numbered channels": Form(
-        lambda: two_channels("c1_{}", "c2_{}"), says="got a column 'c2_0' after 'c1_23'; say",
         answer=lambda x: np.stack([x[x.columns[:STEPS]], x[x.columns[STEPS:]]], axis=2)),
     "wide, sorted as text": Form(
         lambda: wide()[sorted(wide())], values=LEVEL[:, :, None],
@@ -193,8 +180,6 @@ FORMS = {
         lambda: [f for _, f in irregular(rows()).drop(columns="machine").groupby(
             np.repeat(range(N), STEPS))], {"step": "when"},
         says="a column 'when' that rises in every series; give SequenceClassifier(step='when')"),
-
-
     "two levels, unusual names": Form(
         lambda: indexed("machine", "minute"), LONG, says="levels machine, minute; say which they "
         "are with SequenceClassifier(series_id=…, step=…)"),
@@ -207,21 +192,12 @@ FORMS = {
     "long, text as ids": Form(
         lambda: rows().drop(columns="minute"), LONG, says="series_id=…, step=…",
         answer=lambda x: x.assign(minute=x.groupby("machine").cumcount())),
-    "an array of ids, steps and values": Form(
-        lambda: numbered().to_numpy(), {"series_id": 2, "step": 3},
-        says="a column 3, which counts up again and again"),
     "an array of ids, irregular times and values": Form(
         lambda: irregular(numbered()).to_numpy(), {"series_id": 2, "step": 3},
         says="got 1440 rows and 60 values of y; say"),
-    "long, usual names": Form(
-        lambda: numbered().rename(columns={"machine": "id", "minute": "t"}),
-        {"series_id": "id", "step": "t"}, says="series_id=…, step=…"),
     "long, dates as steps": Form(
         lambda: dated(rows("id", "step"), None).rename(columns={"id": "machine", "step": "when"}),
         {"series_id": "machine", "step": "when"}, says="series_id=…, step=…"),
-    "frames below each other": Form(
-        lambda: pd.concat(one_each()), says="or name them series_id and step",
-        answer=lambda x: x.assign(series_id=np.repeat(range(N), STEPS), step=x.index)),
     "frames of numbered channels below each other": Form(
         lambda: pd.concat(one_each()).set_axis([1, 2], axis=1),
         says="an index (X.reset_index(drop=True) removes it), which counts up again and again",

@@ -1,4 +1,4 @@
-"""``seqclass up`` with a real server and worker: sweeps, retraining, kills, and a clean end."""
+"""``seqclass up`` with a real server and worker: forms, retraining, kills, and a clean end."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def service(
 ) -> Iterator[Up]:
     """A service on any free port, with a dataset ``toy`` and its champion."""
     root = with_database(open_root(tmp_path_factory.mktemp("service") / "tree"), copy_database)
-    up = Up(root, port=0, PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS="5")
+    up = Up(root, port=0)
     try:
         candidate = make_candidate(tmp_path_factory.mktemp("candidate"), QUICK)
         register_champion(root, candidate, QUICK, "toy")
