@@ -68,18 +68,27 @@ def series_violations(
     channels: dict[str, SeriesValues],
 ) -> list[Violation]:
     """Return violations of single series: class, length, range, holes and frozen channels."""
-    allowed = {None, *contract["classes"]}
-    new = np.array([bool(contract["classes"]) and label not in allowed for label in labels])
     shortest, longest = contract["n_steps"]
     low, high = -(-shortest // LENGTH_FACTOR), longest * LENGTH_FACTOR
     violations = [
-        Violation("new_class", f"a label other than {', '.join(contract['classes'])}", new),
+        *_new_classes(contract["classes"], labels),
         Violation("length", f"not {low} to {high} steps", (lengths < low) | (lengths > high)),
     ]
     for name, values in channels.items():
         if name in contract["profile"]:
             violations += _channel_violations(name, contract["profile"][name], values)
     return [violation for violation in violations if violation.rows.any()]
+
+
+def _new_classes(classes: Iterable[str], labels: Iterable[str | None]) -> list[Violation]:
+    """Return the series of each label that is no class; without classes there are none."""
+    codes: dict[str | None, int] = {}
+    rows = np.array([codes.setdefault(label, len(codes)) for label in labels])
+    new = [label for label in codes if classes and label not in (None, *classes)]
+    instead = f"instead of {', '.join(classes)}"
+    return [
+        Violation("new_class", f"label {label!r} {instead}", rows == codes[label]) for label in new
+    ]
 
 
 def _channel_violations(
@@ -325,8 +334,9 @@ def _check_columns(terms: ValidationContext, columns: list[str]) -> None:
     if wrong:
         say = f", or say {_policies(dict(wrong), 'accept')}"
         others = " without --append" if terms.append else say
+        read = [name for name in existing if name != "n_steps"]
         raise ValueError(
-            f"PATH: expected the columns {', '.join(existing)} of {terms.ref}, got "
+            f"PATH: expected the columns {', '.join(read)} of {terms.ref}, got "
             f"{', '.join(f'{kind} {name!r}' for kind, name in wrong)}; correct the files, or "
             f"import under another --name{others}"
         )

@@ -81,7 +81,7 @@ def of(rows: pd.DataFrame, ids: list[str]) -> pd.Series:
 
 
 OF_SERIES = {
-    "new_class": ("s100", "a label other than a, b"),
+    "new_class": ("s100", "label 'c' instead of a, b"),
     "out_of_range": ("s101", r"x outside 1[0-9.]+ to 2[0-9.]+"),
     "frozen": ("s102", "y constant"),
     "holes": ("s103", "x missing in more than 10%"),

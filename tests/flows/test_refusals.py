@@ -80,7 +80,7 @@ REFUSED = {
     "import good.csv --name a/b": "--name: expected 1 to 64 letters",
     "import good.csv --name new --policy x=y": "--policy: expected KIND=ACTION",
     "import good.csv --name new --append": "--append: expected a dataset 'new'",
-    "import good.csv --name toy --append": "expected the columns series_id, label, n_steps, value",
+    "import good.csv --name toy --append": "expected the columns series_id, label, value",
     "import text.csv --name new": "text.csv: expected a number in column 'value', got 'high'",
     "import unknown.csv --name new": "column 'label': expected another name, got 'unknown'",
     "import good.csv --name new --test good.csv": "--policy duplicate_id",
