@@ -95,7 +95,7 @@ def survey_rows(
         if row == first_row:
             step = step_of(table.column_names, names)
             _channels(path, table, step)
-        _refuse_nameless(path, table, row)
+        _refuse_nameless(path, table, names, row)
         codes = survey.codes_of(table)
         torn = np.flatnonzero(np.diff(codes, prepend=last) < 0)
         if step is None:
@@ -132,10 +132,11 @@ def _refuse_torn(path: str, torn: np.ndarray, first_row: int) -> None:
         )  # fmt: skip
 
 
-def _refuse_nameless(path: str, table: pa.Table, first_row: int) -> None:
+def _refuse_nameless(path: str, table: pa.Table, names: ColumnNames, first_row: int) -> None:
     if table["series_id"].null_count:
         row = int(np.flatnonzero(table["series_id"].is_null().to_numpy())[0]) + first_row
-        raise refusal(path, "a series_id in every row", "none", "fill it in", row)
+        expected = f"the id of a series in column {names.given('series_id')!r}"
+        raise refusal(path, expected, "none", "fill it in", row)
 
 
 def gather(

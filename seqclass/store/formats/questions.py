@@ -63,7 +63,7 @@ def role_questions(columns: list[str], names: ColumnNames) -> Iterator[TableQues
         plural = "columns" if len(missing) > 1 else "a column"
         expected = f"{plural} {' and '.join(map(repr, missing))}"
         yield TableQuestion(
-            expected, ", ".join(map(repr, columns)), _which(missing, names, columns)
+            expected, f"columns {', '.join(map(repr, columns))}", _which(missing, names, columns)
         )
 
 
@@ -114,7 +114,7 @@ def long_questions(table: pa.Table, names: ColumnNames, first_row: int) -> Itera
         codes = _codes_of(table, names)
         yield from _layouts(contents, codes, step, names)
         yield from _orders(table, contents, codes, step, names)
-        yield from _texts(contents, step)
+        yield from _texts(contents, step, names, columns)
         if step is not None and len(np.unique(codes)) > 1 and not names.channels:
             yield from _row_numbers(table, contents)
     yield from _odd_cells(table, contents, first_row)
@@ -169,15 +169,19 @@ def _beside_missing_roles(
     """Ask about options that may be needed once the missing columns are named."""
     texts = [name for name, content in contents.items() if content.kind == "text"]
     if texts:
-        cure = "leave out texts that are none of these with --ignore NAME"
+        cure = (
+            "say --group-column NAME where a text groups series; leave out other texts with "
+            "--ignore NAME"
+        )
         if names.unlabelled and names.given("label") not in columns:
             label = _likely(["label"], texts).get("label", "NAME")
             cure = f"say {option('--label-column', label)} where a text is the label; {cure}"
         expected, got = "numbers in the others", f"text in {', '.join(map(repr, texts))}"
         yield TableQuestion(expected, got, cure)
-    for content in contents.values():
+    for name, content in contents.items():
         if content.dates and names.dates is None:
-            yield TableQuestion("days in one reading", "others", dates_cure(content))
+            expected, got = "a word on how days are written", f"days in {name!r}"
+            yield TableQuestion(expected, got, dates_cure(content))
 
 
 def _orders(
@@ -231,13 +235,16 @@ def _times(contents: dict[str, Content]) -> list[str]:
     return [name for kind in kinds for name, content in contents.items() if content.kind == kind]
 
 
-def _texts(contents: dict[str, Content], step: str | None) -> Iterator[TableQuestion]:
+def _texts(
+    contents: dict[str, Content], step: str | None, names: ColumnNames, columns: list[str]
+) -> Iterator[TableQuestion]:
     left = _times(contents)[step is None :]
     left += [name for name, content in contents.items() if content.kind == "text"]
     if left:
+        role = "group" if names.given("label") in columns else "label"
         yield TableQuestion(
             "numbers in every channel", f"text in {', '.join(map(repr, left))}",
-            f"say {option('--ignore', *left)}, or what they are, such as --label-column NAME",
+            f"say {option('--ignore', *left)}, or what they are, such as --{role}-column NAME",
         )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def test_empty_rows_of_a_spreadsheet_are_left_out(tmp_path: Path) -> None:
     expected = rows_of(csv(tmp_path, header, lines))
     empty = [",,,"] * 20
     assert rows_of(csv(tmp_path, header, [*lines[:7], *empty, "", *lines[7:], *empty])) == expected
-    with pytest.raises(ValueError, match="row 92: expected a series_id in every row"):
+    with pytest.raises(ValueError, match="row 92: expected the id of a series"):
         rows_of(csv(tmp_path, header, [*lines, ",,90,"]))
     with pytest.raises(ValueError, match="expected at least one row"):
         rows_of(csv(tmp_path, header, empty))
@@ -189,7 +189,7 @@ def test_times_are_steps_at_any_resolution(tmp_path: Path) -> None:
         ("s9,a", "row 42: expected 4 columns as in the header, got 2"),
         ("s0,a,2,1\ns9,a,2,1", "row 42: expected one row per step of a series, got 2 that repeat"),
         ("s3,b,9,1", "row 42: expected one label.*'b' beside 'a'"),
-        (",a,9,1", "row 42: expected a series_id"),
+        (",a,9,1", "row 42: expected the id of a series"),
         ("s9,a,,1", "row 42: expected a number or a time in column 'step'"),
     ],
 )

@@ -42,11 +42,17 @@ def test_all_missing_options_are_told_at_once(tmp_path: Path) -> None:
     text = "unit;kind;t;note;x\nu;a;01.02.2026 08:00:00;ok;1,5\nu;a;02.02.2026 08:00:00;ok;2,25\n"
     refusal = refused(tmp_path, text)
     for words in ("--series-id-column NAME", "--label-column NAME", "--step-column t",
-                  "--ignore NAME", "--layout wide", "--layout folders"):  # fmt: skip
+                  "--ignore NAME", "--layout wide", "--layout folders",
+                  "--group-column NAME"):  # fmt: skip
         assert words in refusal
     assert "--label-column NAME" in refused(tmp_path, text, unlabelled=True)
     assert "--label-column" not in refused(tmp_path, text, unlabelled=True, label="kind")
+    nameless = refused(tmp_path, text.replace("u;", ";"), series_id="unit", label="kind", step="t",
+                       group="note", dates="dd.mm.yyyy")  # fmt: skip
+    assert "row 2: expected the id of a series in column 'unit'" in nameless
     rest = refused(tmp_path, text, series_id="unit", label="kind")
+    assert "--label-column" not in rest
+    assert "--group-column NAME" in rest
     assert "--step-column t --dates dd.mm.yyyy" in rest
     assert "--ignore note" in rest
 
