@@ -91,7 +91,7 @@ def write_answers(root: Root, tables: list[str], file: BinaryIO, ending: str) ->
 def _batches(root: Root, tables: list[str]) -> Iterator[pa.RecordBatch]:
     for path in tables:
         with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
-            yield from parquet.iter_batches(BATCH_ROWS)
+            yield from parquet.iter_batches(BATCH_ROWS, use_threads=False)
 
 
 def _flat(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -86,7 +86,8 @@ def check_ids(path: str, file: BinaryIO) -> None:
         file.seek(0)
         with pq.ParquetFile(file) as parquet:
             if "series_id" in parquet.schema_arrow.names:
-                for batch in parquet.iter_batches(ID_ROWS, columns=["series_id"]):
+                batches = parquet.iter_batches(ID_ROWS, columns=["series_id"], use_threads=False)
+                for batch in batches:
                     table = cast(path, pa.Table.from_batches([batch]))
                     yield table["series_id"].drop_null()
 

@@ -101,7 +101,7 @@ def join_tables(root: Root, paths: list[str], sink: BinaryIO) -> int:
     for path in paths:
         with root.fs.open(path, "rb") as file, pq.ParquetFile(file) as parquet:
             writer = writer or pq.ParquetWriter(sink, parquet.schema_arrow, compression="zstd")
-            for batch in parquet.iter_batches(16_384):
+            for batch in parquet.iter_batches(16_384, use_threads=False):
                 unknown += pc.sum(pc.equal(batch["answer"], UNKNOWN)).as_py() or 0
                 writer.write_table(pa.Table.from_batches([batch]))
     if writer is not None:
@@ -224,7 +224,8 @@ def _tables(root: Root, part: RowGroups, scorer: Scorer) -> Iterator[pa.Table]:
     """Yield neighbouring series of a part that fit into memory when padded to the longest."""
     with opened(root, part) as file, pq.ParquetFile(file) as parquet:
         for group in part.groups:
-            for batch in parquet.iter_batches(_block_rows(parquet, group), [group]):
+            n_rows = _block_rows(parquet, group)
+            for batch in parquet.iter_batches(n_rows, [group], use_threads=False):
                 table = pa.Table.from_batches([batch])
                 if not part.is_stored:
                     table = _checked_rows(part.path, table, scorer)

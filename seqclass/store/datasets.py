@@ -127,7 +127,7 @@ class Dataset:
         for parquet, group, n_rows in self._row_groups():
             stop = int(np.searchsorted(rows, start + n_rows))
             if stop > filled:
-                table = parquet.read_row_group(group, columns=["n_steps", *channels])
+                table = parquet.read_row_group(group, ["n_steps", *channels], use_threads=False)
                 offsets = rows[filled:stop] - start
                 for k, name in enumerate(channels):
                     dense[filled:stop, :, k] = to_dense(table[name], longest)[offsets]

@@ -16,8 +16,8 @@ def read_table(
 ) -> pa.Table:
     """Return the table in a Parquet file, or these of its columns; ``dictionaries`` stay encoded.
 
-    It is read by this thread alone, not by ``pyarrow.parquet.read_table``, whose threads may
-    release a Python object as the interpreter ends: the process then aborts.
+    It is read by this thread alone, as every file that Python has opened: Arrow's threads may
+    release a Python object as the interpreter ends, and the process then aborts.
     """
     encoded = list(dictionaries)
     with root.fs.open(path, "rb") as file, pq.ParquetFile(file, read_dictionary=encoded) as parquet:
