@@ -114,7 +114,7 @@ def test_a_first_import_says_what_looks_wrong_and_keeps_its_series(
     [line] = [line for line in out.splitlines() if line.startswith("look: ") and "channel" in line]
     assert "'y'" in line
     assert "look: class '-' reads like no label: leave the cell empty" in out
-    assert f"look: {N_SERIES} series: a first champion needs about 100" in out
+    assert f"look: {N_SERIES} series: fewer than 100" in out
     assert open_dataset(root, "new").manifest["n_series"] == N_SERIES
 
 

@@ -19,7 +19,7 @@ from seqclass.store.row_profile import Profile, values_of
 from seqclass.store.rows import channels_of, check_form
 
 FEW = 100
-"""Number of series below which a fifth is fewer than the 20 test rows of a first champion."""
+"""Number of series below which a fifth, the test rows, is fewer than 20."""
 RARE = 5
 """Number of series of a class below which it is too small to learn and to test."""
 MAX_NAMED = 3
@@ -172,7 +172,7 @@ def _of_labels(seen: Overview, classes: dict[str, int], unlabelled: int) -> Iter
     if cut:
         yield f"class {cut[0]!r} is in fewer than three groups, so it can't both train and test"
     if classes and n_series < FEW and seen.splits["test"] < FEW // 5:
-        yield f"{n_series} series: a first champion needs about {FEW}, a fifth of which test"
+        yield f"{n_series} series: fewer than {FEW}, so scores on test rows are uncertain"
 
 
 def _series(n: int, singular: str, plural: str) -> str:
