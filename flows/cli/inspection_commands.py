@@ -330,7 +330,8 @@ def _show_comparison(comparison: "Comparison", verdict: str, page: str) -> None:
                     **{s["version"]: s["recalls"][label] for s in standings}}
                    for label, count in comparison.rows.items()]  # fmt: skip
         print_table(recalls)
-    typer.echo(f"{comparison.versions[-1]} at present: {verdict.replace('_', ' ')}")
+    last = comparison.versions[-1]
+    typer.echo(f"verdict of 'promote {last}' now: {verdict.replace('_', ' ')}")
     typer.echo(f"page: {page}")
 
 

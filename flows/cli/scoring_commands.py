@@ -124,9 +124,12 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
 def show_scores(store: Root, assessed: "Assessed", labels: str | None, as_json: bool) -> None:
     tables = [store.address(table) for table in assessed["tables"]]
     record = {**assessed, "tables": tables, "out": store.address(assessed["out"])}
-    estimate = {} if assessed["metrics"] else {"estimate": assessed["estimate"]}
-    fields = ("model", "rows", "scored", "unknown", "labels", "metrics", "out")
-    print_result(record, as_json, people={field: record[field] for field in fields} | estimate)
+    people = {field: record[field] for field in ("model", "rows")}
+    people |= {"answered before": (assessed["rows"] - assessed["scored"]) or None}
+    people |= {"unknown": assessed["unknown"], "labels": assessed["labels"]["rows"]}
+    people |= {field: record[field] for field in ("metrics", "out")}
+    people |= {} if assessed["metrics"] else {"estimate": assessed["estimate"]}
+    print_result(record, as_json, people=people)
     if as_json:
         return
     if labels is not None and not assessed["labels"]["rows"]:

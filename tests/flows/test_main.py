@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -67,10 +68,24 @@ def test_records_and_scores_in_a_bucket_are_shown_with_their_address(
     assert f"{store.url}/retrainings/m/1" in capsys.readouterr().out.split()
     place = store.join("scores", "m", "v1", "0", "scores.parquet")
     scored: Any = {"model": "models/m@v1", "tables": [place], "out": place, "metrics": None,
-                   "estimate": {}, "rows": 1, "scored": 1, "unknown": 0, "labels": {}}  # fmt: skip
+                   "estimate": {}, "rows": 1, "scored": 1, "unknown": 0,
+                   "labels": {"rows": 0, "of_other_classes": 0}}  # fmt: skip
     show_scores(store, scored, None, True)
     shown = json.loads(capsys.readouterr().out)
     assert [*shown["tables"], shown["out"]] == [f"{store.url}/scores/m/v1/0/scores.parquet"] * 2
+
+
+def test_answers_that_are_there_already_are_told_as_such(
+    root: Root, capsys: pytest.CaptureFixture
+) -> None:
+    for scored, before in ((20, False), (0, True)):
+        assessed: Any = {"model": "models/m@v1", "tables": [], "out": root.join("scores"),
+                         "metrics": None, "estimate": {}, "rows": 20, "scored": scored,
+                         "unknown": 0, "labels": {"rows": 0, "of_other_classes": 0}}  # fmt: skip
+        show_scores(root, assessed, None, False)
+        out = capsys.readouterr().out
+        assert bool(re.search(r"^answered before +20$", out, re.M)) == before
+        assert re.search(r"^rows +20$", out, re.M)
 
 
 def test_a_series_is_shown_with_its_values_and_a_picture(
