@@ -37,11 +37,19 @@ from seqclass.store.root import (
 )
 
 if TYPE_CHECKING:
+    from seqclass.monitoring.decide import FinalVerdict
     from seqclass.pages.comparison import Comparison
     from seqclass.pages.digest import Digest
 
 MAX_COLUMNS = 4
 """Number of versions up to which a terminal shows every class."""
+STANDING = {
+    "promoted": "is the champion",
+    "refused": "does not pass the gate",
+    "awaits_approval": "awaits approval",
+    "registered": "passes the gate, and is not the champion",
+}
+"""The standing of a version, by the verdict on it."""
 
 
 def datasets(root: RootOption = None, as_json: JsonFlag = False) -> None:
@@ -321,7 +329,7 @@ def digest(
     print_result({**asdict(summary), "page": page}, as_json, people=people)
 
 
-def _show_comparison(comparison: "Comparison", verdict: str, page: str) -> None:
+def _show_comparison(comparison: "Comparison", verdict: "FinalVerdict", page: str) -> None:
     fields = ("version", "macro_f1", "difference", "interval", "won", "lost", "verdict")
     standings = [asdict(standing) for standing in comparison.standings]
     print_table([{key: standing[key] for key in fields} for standing in standings])
@@ -331,7 +339,7 @@ def _show_comparison(comparison: "Comparison", verdict: str, page: str) -> None:
                    for label, count in comparison.rows.items()]  # fmt: skip
         print_table(recalls)
     last = comparison.versions[-1]
-    typer.echo(f"verdict of 'promote {last}' now: {verdict.replace('_', ' ')}")
+    typer.echo(f"{last} {STANDING[verdict]}")
     typer.echo(f"page: {page}")
 
 

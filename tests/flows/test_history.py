@@ -133,9 +133,11 @@ def test_versions_are_compared_on_rows_that_both_answered(
     beside = json.loads(Path(result["page"].replace(".html", ".json")).read_text())
     more = ("verdict", "reasons", "page")
     assert beside == {key: value for key, value in result.items() if key not in more}
+    assert "m@v2 does not pass the gate" in seqclass("compare", "m@v1", "m@v2")[1]
     make_champion(versions, "m", "v1")
     code, out, _ = seqclass("compare", "m@v2", "m@v1")
     assert code == 0
+    assert "m@v1 is the champion" in out
     assert "better beyond chance (p 0.031)" in out
 
 
