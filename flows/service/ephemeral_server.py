@@ -24,6 +24,11 @@ from seqclass.store.root import open_root
 
 LIMIT_S, GRACE_S = 120.0, 10.0
 """Seconds for the server to respond, and to end by itself."""
+NO_BLOCKS = {
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+}
+"""Environment of a server that registers no types of blocks, which takes a second at first."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ def begin_server() -> Throwaway:
             [sys.executable, "-P", "-m", "seqclass.flows.service.ephemeral_server", str(handle)],
             pass_fds=[handle], stdin=subprocess.PIPE, stdout=complaints,
             stderr=complaints, start_new_session=True, umask=PRIVATE_UMASK,
-            env={**os.environ, **server_settings(port, password)},
+            env={**NO_BLOCKS, **os.environ, **server_settings(port, password)},
         )  # fmt: skip
     atexit.register(process.stdin.close)  # type: ignore[union-attr]
     service = Service(local_url(port), "", password)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from seqclass.flows.service.ephemeral_server import NO_BLOCKS
 from seqclass.flows.service.processes import command_of, environment_of, is_dead
 from seqclass.store.root import Root
 from tests.support.commands import Command, start
@@ -27,7 +28,8 @@ def champion(root: Root) -> None:
 @pytest.fixture
 def environment(root: Root, prefect_home: Path) -> dict[str, str]:
     settings = {"SEQCLASS_STORAGE": root.path, "PREFECT_HOME": str(prefect_home)}
-    return {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"} | settings
+    unset = {"PREFECT_API_URL", *NO_BLOCKS}
+    return {k: v for k, v in os.environ.items() if k not in unset} | settings
 
 
 def servers(environment: dict[str, str]) -> list[int]:
@@ -72,6 +74,8 @@ def test_three_at_once_make_one_database(environment: dict[str, str], tmp_path: 
     assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
     wait_for_servers(environment, some=False)
     assert [state for state, _ in runs_in(environment)] == ["COMPLETED"] * 3
+    with sqlite3.connect(f"{environment['PREFECT_HOME']}/prefect.db") as database:
+        assert database.execute("SELECT * FROM block_type").fetchall() == []
 
 
 def test_a_killed_command_takes_it_along(environment: dict[str, str]) -> None:
