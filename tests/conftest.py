@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 
 from seqclass.flows.__main__ import run_command
 from seqclass.flows.cli.command_line import PREFECT_SETTINGS
+from seqclass.flows.service.ephemeral_server import NO_BLOCKS
 from seqclass.runtime import environment
 from seqclass.store.root import Root, open_root
 from tests.support import buckets
@@ -176,6 +177,7 @@ def prefect_url(served_home: Path) -> Iterator[str]:
     try:
         wait_until_healthy(f"{url}/health", server)
         copy_to(served_home / MADE, served_home / "prefect.db")
+        os.environ.update(NO_BLOCKS)  # the database that the next servers copy has them
         yield url
     finally:
         server.terminate()
