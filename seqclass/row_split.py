@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from seqclass.auxiliary_rows import AuxiliaryRows
+from seqclass.evaluation.goals import costs_of
 from seqclass.evaluation.intervals import shares_of_draws
 from seqclass.evaluation.leaks import (
     SAMPLE_ROWS,
@@ -76,7 +77,8 @@ def spec_of(model: Model) -> TrainingSpec:
 def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = None) -> Split:
     """Use the dataset's own split if it names one, else select test rows by their ids.
 
-    table: what ``deciding_columns`` returns, if it has been read already.
+    table: what ``deciding_columns`` returns, if it has been read already. ValueError if the rows
+    don't suffice, or the costs of the spec's goal are those of other classes.
     """
     table = deciding_columns(dataset) if table is None else table
     labels = _coded(table["label"])
@@ -90,7 +92,9 @@ def select_rows(dataset: Dataset, spec: TrainingSpec, table: pa.Table | None = N
     there = np.unique(labels.codes[train])
     number = np.full(len(labels.names) + 1, -1, dtype=np.int32)  # the last is that of no label
     number[there] = np.arange(len(there))
-    return Split([labels.names[c] for c in there], number[labels.codes], groups, train, test)
+    classes = [labels.names[c] for c in there]
+    costs_of(spec.goal, classes)
+    return Split(classes, number[labels.codes], groups, train, test)
 
 
 def deciding_columns(dataset: Dataset) -> pa.Table:

@@ -128,14 +128,12 @@ def _memory(size: "Size", training: Any) -> str:
 def _checked(dataset: "Dataset", training: Any) -> "Size":
     """Return the size of the training; print problems, and refuse too few rows."""
     from seqclass.auxiliary_rows import find_auxiliary
-    from seqclass.evaluation.goals import costs_of
     from seqclass.pipeline.expectation import size_of
     from seqclass.pipeline.replicas import folds_of
     from seqclass.row_split import describe_split, giveaways_of, select_rows, tested_draws
     from seqclass.training.splits import nested_folds
 
     split = select_rows(dataset, training)
-    costs_of(training.goal, split.classes)
     if auxiliary := find_auxiliary(dataset, split, training):
         auxiliary.check_window(len(split.train), training.window)
         remark("train", auxiliary.remark)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from seqclass.pipeline.candidates import split_rows
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root
@@ -38,6 +39,14 @@ def test_the_store_trains_the_version_that_the_flow_trains(prefect: str, root: R
     assert scores[0] == scores[1]
     assert versions[0].manifest["spec"] == versions[1].manifest["spec"]
     assert verify_tree(root)["bad"] == []
+
+
+def test_costs_of_other_classes_are_refused_with_the_split_before_any_training(root: Root) -> None:
+    dataset = store_series(root)
+    costs = {"up": {"sideways": 1}, "sideways": {"up": 1}}
+    with pytest.raises(ValueError, match="goal: expected costs of the classes"):
+        split_rows(dataset.ref, TrainingSpec(goal=costs), f"{root.url}/split", root)
+    assert not root.fs.exists(f"{root.url}/split")
 
 
 def _fields(spec: TrainingSpec) -> dict:
