@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 LSTM_SCORES = ("macro_precision", "macro_recall", "macro_f1", "accuracy", "log_loss")
 SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
 LISTED = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
-EVIDENCE = ("rows", "held_rows", "balanced_accuracy", "interval")
-"""What is shown of the evidence for a first champion if test rows are few."""
+EVIDENCE = {"rows": "rows", "held_rows": "held-back rows",
+            "balanced_accuracy": "balanced accuracy", "interval": "interval"}  # fmt: skip
+"""What is shown of the evidence for a first champion if test rows are few, and its headings."""
 MAX_CHANNELS = 8
 WIDTH, HEIGHT = 72, 6
 """Size of the picture of a channel, in characters."""
@@ -250,13 +251,14 @@ def print_model(model: "Model", decision: str = "") -> None:
                  for name, scores in scored.items()], f"{model.ref}{mark}")  # fmt: skip
     trust = trust_of(metrics, stability, model.manifest["refused"], cast("Verdict", comparison))
     evidence = metrics["evidence"]
+    judged = {shown: cast("Any", evidence)[key] for key, shown in EVIDENCE.items()}
     then = f"when it was trained: {comparison['reason']}"
     question = None if decision else _question(model)
     print_record({
         "unknown": metrics["unknown"],
         "test_rows": metrics["test_rows"],
         "accuracy_answered": metrics["abstention"]["accuracy_answered"],
-        "judged_by": {key: cast("Any", evidence)[key] for key in EVIDENCE if evidence["held_rows"]},
+        "judged_by": judged if evidence["held_rows"] else None,
         "auxiliary": model.manifest["spec"].get("auxiliary"),
         "champion": champion or "none yet",
         "decision": decision or then,
