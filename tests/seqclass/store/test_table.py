@@ -18,7 +18,6 @@ from seqclass.store.formats.table import (
     label_text,
     names_of,
     refusal,
-    refuse_twins,
     renamed,
 )
 
@@ -88,12 +87,6 @@ def test_columns_that_can_not_be_meant_are_refused(
         named()
     assert says in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-def test_names_that_differ_by_spaces_around_them_are_refused() -> None:
-    refuse_twins("f", "label", {"up", "u p", "down ", None})
-    with pytest.raises(RefusalError, match=r"'label', got 'up ' beside 'up'; remove the spaces"):
-        refuse_twins("f", "label", {"up", "up "})
 
 
 def test_what_is_ignored_goes_and_what_has_a_role_stays_beside_the_channels() -> None:
