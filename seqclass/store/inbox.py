@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from typing_extensions import TypedDict
 
 from seqclass.store.manifests import SetAside
-from seqclass.store.root import Root, irregular, replace_file, sync_folder
+from seqclass.store.root import Root, irregular, is_name, replace_file, sync_folder
 
 INBOX = "inbox"
 DONE, QUARANTINE, REASON = "done", "quarantine", ".reason.txt"
@@ -63,10 +63,15 @@ class Sweep(TypedDict):
 
 
 def inboxes(root: Root) -> list[str]:
-    """Return names of the datasets that have their own inbox in this root."""
+    """Return names of the datasets that have their own inbox in this root.
+
+    A folder whose name no dataset can have is none.
+    """
     if root.is_local:
-        return [name for name in root.names(INBOX) if root.fs.isdir(root.join(INBOX, name))]
-    return sorted(name for name, info in _listed(root, INBOX) if info["type"] == "directory")
+        names = [name for name in root.names(INBOX) if root.fs.isdir(root.join(INBOX, name))]
+    else:
+        names = [name for name, info in _listed(root, INBOX) if info["type"] == "directory"]
+    return sorted(filter(is_name, names))
 
 
 def inbox_url(root: Root, name: str) -> str:

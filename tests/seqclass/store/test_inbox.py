@@ -1,10 +1,12 @@
 """Inboxes: where they are, what a look at them costs, and those that may not be read."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from seqclass.pipeline.ingest import ingest
 from seqclass.pipeline.prometheus import metrics_text
 from seqclass.store.inbox import arrivals, inbox_of, inbox_states, inboxes, look_at, put_away
 from seqclass.store.root import Root, open_root
@@ -66,6 +68,15 @@ def test_a_bucket_shows_what_a_folder_shows(inbox: Root, root: Root, bucket: Roo
     slashed = open_root(f"{bucket.url}/")
     assert names_in(inbox_of(slashed, "toy")) == names_in(inbox)
     assert b'seqclass_inbox_files{dataset="toy"} 2.0' in metrics_text(slashed, NOW)
+
+
+def test_a_folder_whose_name_no_dataset_can_have_is_no_inbox(root: Root) -> None:
+    for name in ("toy", "Bad name!", os.fsdecode(b"b\xffd")):
+        Path(root.join("inbox", name)).mkdir(parents=True)
+        Path(root.join("inbox", name, "a.csv")).write_text("rows")
+    assert inboxes(root) == ["toy"]
+    assert b'seqclass_inbox_files{dataset="toy"} 1.0' in metrics_text(root, NOW)
+    assert len(ingest(root)["sweeps"]) == 1
 
 
 def test_an_inbox_that_may_not_be_read_is_left_out_of_the_metrics(root: Root) -> None:
