@@ -375,7 +375,11 @@ class Store:
         return retrain(self._root, name)
 
     def score(
-        self, model: str, data: str, out: str | None = None, labels: str | None = None
+        self,
+        model: str,
+        data: str | os.PathLike[str],
+        out: str | os.PathLike[str] | None = None,
+        labels: str | os.PathLike[str] | None = None,
     ) -> "Assessed":
         """Answer every series of a dataset or file, and store the answers.
 
@@ -385,11 +389,11 @@ class Store:
         ----------
         model : str
             The model, ``name`` (its champion) or ``name@v2``.
-        data : str
+        data : str or path
             A dataset, or a file or folder of series.
-        out : str, optional
+        out : str or path, optional
             File for the answers: .parquet, .csv or .jsonl.
-        labels : str, optional
+        labels : str or path, optional
             File of labels that came later, with the columns ``series_id`` and ``label``.
 
         Returns
@@ -411,7 +415,9 @@ class Store:
         from seqclass.inference.score_data import ScoringSpec
         from seqclass.pipeline.score import score
 
-        return score(self._root, model, data, ScoringSpec(out, labels))
+        answers = None if out is None else os.fspath(out)
+        later = None if labels is None else os.fspath(labels)
+        return score(self._root, model, os.fspath(data), ScoringSpec(answers, later))
 
     def promote(self, version: str, reason: str, force: bool = False) -> "Move":
         """Make a version the champion if it passes the gate.

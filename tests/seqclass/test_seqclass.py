@@ -131,6 +131,14 @@ def test_a_version_is_loaded_by_its_name_and_by_its_folder(store: Root) -> None:
     np.testing.assert_array_equal(by_name.predict_proba(x), by_folder.predict_proba(x))
 
 
+def test_a_store_takes_files_by_path_as_by_name(store: Root, tmp_path: Path) -> None:
+    rows, out = tmp_path / "rows.csv", tmp_path / "answers.csv"
+    steps = "".join(f"a,{step},{step / 9}\n" for step in range(9))
+    rows.write_text(f"series_id,step,value\n{steps}")
+    assert open_store(store.url).score("toy", rows, out=out)["rows"] == 1
+    assert len(out.read_text().splitlines()) == 2
+
+
 def test_a_version_is_saved_to_a_file_of_its_own(store: Root, tmp_path: Path) -> None:
     x, _ = open_store(store.url).dataset("toy")
     model = load_model("toy", root=store.url)
