@@ -323,7 +323,7 @@ def _set_policies(store: Root, names: list[str], path: str | None, reason: str) 
         set_policy(store, name, policy, reason)
         former, present = (asdict(rules or ModelPolicy()) for rules in (before, policy))
         for field, was, value in changed_fields(former, present):
-            remark("policy", f"{field} was {was}, is {value}")
+            remark("policy", f"{field} was {was!r}, is {value!r}")
     refresh(store, [f"models/{name}" for name in names])
 
 

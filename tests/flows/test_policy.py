@@ -58,6 +58,7 @@ def test_what_a_new_policy_changes_is_printed(
     assert code == 0
     for field in ("queue", "owner", "retraining.approval", "retraining.gate.floor"):
         assert f" {field} was " in err
+    assert " queue was '', is 'huge'" in err
     assert "retraining.tries" not in err
 
 
