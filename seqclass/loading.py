@@ -66,7 +66,7 @@ class StoredClassifier(Answering):
         self.n_channels_ = len(scorer.channels)
         self.decision_ = scorer.decision
         self._model = model
-        seeds = model.read_json(STABILITY)["seeds"] if model.has(STABILITY) else []
+        seeds = model.read_json(STABILITY)["seeds"]
         registered = model.manifest["registered_seed"]
         trained: dict[str, Any] = next((s for s in seeds if s["seed"] == registered), {})
         self.validation_ = trained.get("validation", {})
@@ -114,8 +114,6 @@ class StoredClassifier(Answering):
 
 def _losses_of(model: Model) -> list[list[float]]:
     """Return the losses of each network of the LSTM of the registered seed, or of all seeds."""
-    if not model.has(HISTORY):
-        return []
     table = read_table(model.root, model.path(HISTORY))
     rows = table.filter(pc.field("member") == LSTM)
     seed = model.manifest["registered_seed"]

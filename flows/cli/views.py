@@ -299,10 +299,6 @@ def show_wrong(store: Root, ref: str, as_json: bool) -> None:
     from seqclass.store.tables import read_table
 
     model = open_model(store, ref)
-    if not model.has(ANSWERS):
-        raise ValueError(
-            f"--wrong: expected a version that keeps its answers, {model.ref} has none; train again"
-        )
     columns = ["series_id", "label", "prediction", "answer", "confidence"]
     rows = read_table(store, model.path(ANSWERS), columns).to_pylist()
     wrong = sorted(

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from seqclass.evaluation.decisions import UNKNOWN
 from seqclass.inference.partitions import labels_in_file
 from seqclass.inference.score_data import Answered, ScoringSpec
-from seqclass.monitoring.estimate import Confidence, Estimate, estimate, expected_macro_f1
+from seqclass.monitoring.estimate import Confidence, estimate, expected_macro_f1
 from seqclass.store.datasets import open_dataset
 from seqclass.store.duplicates import name_digests
 from seqclass.store.models import ANSWERS, Model
@@ -18,7 +18,6 @@ from seqclass.store.tables import read_row_groups, read_table
 
 SURENESS = ["confidence", "familiarity"]
 """Columns of scores, and of a version's answers to its test rows."""
-UNTESTED = "the version keeps no answers to its test rows"
 
 
 class Quality(TypedDict):
@@ -139,13 +138,10 @@ def _count_trained(model: Model, ids: np.ndarray) -> int:
 
 def _estimate(model: Model, answers: _Answers) -> Promise:
     """Estimate the accuracy of the answers from the version's test rows."""
-    right = np.empty(0, bool)
-    estimated = Estimate(float(answers.confidence.mean()), None, UNTESTED)
-    if model.has(ANSWERS):
-        tested = read_table(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
-        right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
-        new = Confidence(answers.confidence, answers.familiarity)
-        estimated = estimate(right, sureness_of(tested), new)
+    tested = read_table(model.root, model.path(ANSWERS), ["label", "prediction", *SURENESS])
+    right = pc.equal(tested["label"], tested["prediction"]).to_numpy()
+    new = Confidence(answers.confidence, answers.familiarity)
+    estimated = estimate(right, sureness_of(tested), new)
     return {
         "accuracy": estimated.accuracy,
         "accuracy_interval": estimated.accuracy_interval,

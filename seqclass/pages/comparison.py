@@ -122,23 +122,22 @@ def _answers(model: Model) -> dict[Pair, str]:
 
 
 def _groups(models: list[Model], ids: list[str]) -> np.ndarray | None:
-    """Return the groups ``(n,)`` of common test rows by the first stored split; None without."""
-    model = next((m for m in models if m.has(SPLIT)), None)
-    groups = model and groups_of_tests(model.root, model.path(SPLIT))
+    """Return the groups ``(n,)`` of common test rows by the first split; None without."""
+    groups = groups_of_tests(models[0].root, models[0].path(SPLIT))
     return np.array([groups[name] for name in ids]) if groups else None
 
 
 def _standing(name: str, answers: PairedPredictions, classes: list[str], model: Model) -> Standing:
     paired = compare_paired(answers, len(classes), seed=0)
     recalls = {label: r["challenger"] for label, r in recalls_of(answers, classes).items()}
-    metrics = model.read_json("metrics.json") if model.has("metrics.json") else {}
+    metrics = model.read_json("metrics.json")
     scores, (low, high) = paired["challenger"], paired["interval"]
     beside: dict[str, Any] = {} if answers.challenger is answers.champion else {
         "won": paired["won"], "lost": paired["lost"], "difference": paired["difference"],
         "interval": (low, high), "verdict": _verdict(paired),
     }  # fmt: skip
     return Standing(name, scores["macro_f1"], scores["accuracy"], recalls, **beside,
-                    goal=metrics.get("goal"), by_goal=metrics.get("by_goal", {}))  # fmt: skip
+                    goal=metrics["goal"], by_goal=metrics["by_goal"])  # fmt: skip
 
 
 def _verdict(paired: Paired) -> str:

@@ -17,6 +17,7 @@ from seqclass.store.log import next_turn
 from seqclass.store.models import Model, commit_model
 from seqclass.store.registry import MoveReason, moments, move_champion, open_model, write_refusal
 from seqclass.store.root import Root
+from seqclass.store.split import Split, write_split
 from seqclass.store.staging import staging
 from tests.support.commands import Command
 from tests.support.evidence import stored
@@ -102,7 +103,14 @@ def answered(root: Root, dataset: str, answers: list[str], rows: range, name: st
         root.fs.makedirs(workspace, exist_ok=True)
         with root.fs.open(f"{workspace}/predictions.parquet", "wb") as file:
             pq.write_table(pa.table(table), file)
-        root.fs.pipe_file(f"{workspace}/comparison.json", json.dumps(stored("v0")).encode())
+        records = {"comparison": stored("v0"), "metrics": {"goal": "accuracy", "by_goal": {}}}
+        for record, content in records.items():
+            root.fs.pipe_file(f"{workspace}/{record}.json", json.dumps(content).encode())
+        ids = open_dataset(root, dataset).labels()["series_id"]
+        split = Split(
+            ["down", "up"], np.arange(len(ids)) % 2, None, np.array([], int), np.array(rows)
+        )
+        write_split(root, workspace, split, ids)
         return commit_model(root, workspace, name, {**DESCRIBED, "dataset": dataset}, NOW)
 
 

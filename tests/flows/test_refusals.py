@@ -191,7 +191,6 @@ REFUSED = {
     "show tyo": "did you mean 'toy'?",
     "show toy --series nope": "--series: expected an id of datasets/toy@",
     "show m --series s001": "--series: expected a dataset, got 'm'",
-    "show m --wrong": "--wrong: expected a version that keeps its answers",
     "show toy --wrong": "--wrong: expected a model, got 'toy'",
     "show toy --wrong --series s001": "--series: expected it without --wrong",
     "compare m@v1 m@v1": "expected 2 to 20 different versions",

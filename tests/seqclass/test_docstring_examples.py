@@ -14,6 +14,7 @@ import seqclass
 from seqclass import SequenceClassifier, StoredClassifier, load_model, open_store
 from seqclass.answering import Answering
 from seqclass.inference.prediction import REFERENCES
+from seqclass.pipeline.replicas import HISTORY
 from seqclass.store.datasets import write_dataset
 from seqclass.store.models import commit_model, save_keras
 from seqclass.store.root import open_root
@@ -59,6 +60,8 @@ def fill_store(names: dict[str, Any]) -> None:
         root.fs.makedirs(workspace, exist_ok=True)
         save_keras(clf.keras_model_, root, f"{workspace}/model.keras")
         pq.write_table(table.select(["series_id"]), f"{workspace}/{REFERENCES}")
+        pq.write_table(pa.Table.from_pylist([], HISTORY), f"{workspace}/history.parquet")
+        root.fs.pipe_file(f"{workspace}/stability.json", b'{"seeds": []}')
         commit_model(root, workspace, "courses", description, NOW)
     make_champion(root, "courses", "v1")
     other = {"rises": "falls", "falls": "rises"}

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 
 from seqclass.evaluation.decisions import LARGEST
 from seqclass.inference.prediction import REFERENCES
-from seqclass.pipeline.replicas import train_and_store
+from seqclass.pipeline.replicas import HISTORY, train_and_store
 from seqclass.row_split import select_rows
 from seqclass.store.datasets import Dataset, write_dataset
 from seqclass.store.log import next_turn, read_log
-from seqclass.store.models import Model, commit_model
+from seqclass.store.models import ANSWERS, Model, commit_model
 from seqclass.store.record_types import LogEntry
 from seqclass.store.registry import MoveReason, champion_of, move_champion
 from seqclass.store.root import MANIFEST, Root, sha256_of
@@ -157,10 +157,15 @@ def store_again(
 
 
 def register(dataset: Dataset, **more: object) -> Iterator[Model]:
-    """Two versions of one trained classifier, its split and its references, and nothing else."""
+    """Two versions of one trained classifier, its split, its references and such answers to its
+    tests as if all were right, and nothing else."""
     root, (record, content) = dataset.root, trained(dataset)
     split, ids = select_rows(dataset, QUICK), dataset.labels()["series_id"]
     references = pa.table({"series_id": ids.take(pa.array(split.train[record["references"]]))})
+    labels = dataset.labels().take(pa.array(split.test)).select(["series_id", "label"])
+    sure = np.full(len(labels), 0.9)
+    answers = labels.append_column("prediction", labels["label"]).append_column(
+        "confidence", pa.array(sure)).append_column("familiarity", pa.array(sure))  # fmt: skip
     description = {
         **DESCRIBED,
         "dataset": dataset.ref,
@@ -174,8 +179,13 @@ def register(dataset: Dataset, **more: object) -> Iterator[Model]:
         with staging(root, "model") as workspace:
             root.fs.pipe_file(f"{workspace}/model.keras", content)
             write_split(root, workspace, split, ids)
-            with root.fs.open(f"{workspace}/{REFERENCES}", "wb") as file:
-                pq.write_table(references, file)
+            seeds = json.dumps({"seeds": [{**record, "seed": 0}]})
+            root.fs.pipe_file(f"{workspace}/stability.json", seeds.encode())
+            losses = pa.Table.from_pylist([], HISTORY)
+            tables = {REFERENCES: references, ANSWERS: answers, "history.parquet": losses}
+            for name, table in tables.items():
+                with root.fs.open(f"{workspace}/{name}", "wb") as file:
+                    pq.write_table(table, file)
             yield commit_model(root, workspace, "toy", description, NOW)
 
 
