@@ -12,6 +12,8 @@ if TYPE_CHECKING:  # SciPy takes a fifth of a second, which an import of files w
 
 AT_ONCE = 50
 """Draws of a bootstrap that are held at once."""
+FEWEST_OWNERS = 5
+"""Owners below which the spread of a lead can't be told: two that agree would show none."""
 
 
 class Accuracy(TypedDict):
@@ -49,7 +51,7 @@ def lead_of(right: np.ndarray, other: np.ndarray, owners: np.ndarray | None = No
 
     right, other: ``(n,)`` bool, of the same rows; owners: as for ``accuracy_of``. The interval is
     that of the mean of paired differences, by Student's t with one degree of freedom less than
-    there are owners. A single owner shows nothing, so its interval includes every lead.
+    there are owners. Fewer than ``FEWEST_OWNERS`` show nothing: the interval includes every lead.
     """
     return mean_lead(right.astype(float) - other.astype(float), 1.0, owners)
 
@@ -60,7 +62,9 @@ def mean_lead(gaps: np.ndarray, bound: float, owners: np.ndarray | None = None) 
     bound: most that a difference can be.
     """
     error, freedom = clustered_error(gaps, owners)
-    lead, margin = float(gaps.mean()), float(_quantile(freedom) * error) if freedom else np.inf
+    lead, margin = float(gaps.mean()), math.inf
+    if freedom + 1 >= FEWEST_OWNERS:
+        margin = _quantile(freedom) * error
     return {"lead": lead, "interval": [max(lead - margin, -bound), min(lead + margin, bound)]}
 
 

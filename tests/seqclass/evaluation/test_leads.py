@@ -58,7 +58,13 @@ def test_intervals_over_pieces_hold_the_truth_as_often_as_they_say() -> None:
 
 def test_one_piece_alone_says_next_to_nothing() -> None:
     alone = np.zeros(40, int)
-    assert lead_of(np.ones(40, bool), np.zeros(40, bool), alone)["interval"] == [-1, 1]
     once = accuracy_of(np.ones(1, bool))["interval"]
     assert accuracy_of(np.ones(40, bool), alone)["interval"] == pytest.approx(once)
     assert accuracy_of(np.ones(0, bool), np.zeros(0, int))["interval"] is None
+
+
+@pytest.mark.parametrize("n_pieces", [1, 2, 4])
+def test_pieces_too_few_to_show_a_spread_show_no_lead(n_pieces: int) -> None:
+    """Two that agree have no spread, which Student's t would take for certainty."""
+    pieces = np.arange(40) % n_pieces
+    assert lead_of(np.ones(40, bool), np.zeros(40, bool), pieces)["interval"] == [-1, 1]
