@@ -80,8 +80,8 @@ def row_losses(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def hardest_rows(probabilities: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
-    """Return row numbers, ascending, of the ``n`` highest losses; of equal ones the earlier row."""
-    return np.sort(np.argsort(-row_losses(probabilities, y), kind="stable")[:n])
+    """Return row numbers of the ``n`` highest losses, the highest first, then the earlier row."""
+    return np.argsort(-row_losses(probabilities, y), kind="stable")[:n]
 
 
 def scores(probabilities: np.ndarray, y: np.ndarray, rule: Decision = LARGEST) -> dict[str, float]:

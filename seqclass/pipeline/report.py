@@ -55,7 +55,7 @@ def _curves(history: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]
 
 
 def _hardest(candidate: Candidate, dataset: Dataset) -> tuple[Row, ...]:
-    """Return the test series with the highest losses, in the order of the test rows."""
+    """Return the test series with the highest losses, the highest first."""
     root, split = dataset.root, candidate.split
     answers = read_table(root, candidate.path(ANSWERS))
     probabilities = np.stack(answers["probabilities"].to_numpy())

@@ -19,6 +19,7 @@ from seqclass.evaluation.calibration import (
 )
 from seqclass.evaluation.metrics import (
     Truth,
+    hardest_rows,
     label_scores,
     log_loss,
     score_intervals,
@@ -303,3 +304,9 @@ def test_impossible_training_specs_are_refused_by_name(changes: dict) -> None:
     [name] = changes
     with pytest.raises(ValueError, match=f"^{name}: expected .*got"):
         TrainingSpec(**changes)
+
+
+def test_the_hardest_rows_come_first() -> None:
+    right = np.array([0.9, 0.2, 0.6, 0.2, 0.1])
+    hardest = hardest_rows(np.stack([right, 1 - right], axis=1), np.zeros(5, np.int32), 4)
+    assert hardest.tolist() == [4, 1, 3, 2]
