@@ -248,9 +248,11 @@ class Store:
         from seqclass.generators import generators
         from seqclass.pipeline.generate import generate_dataset
         from seqclass.series import check_choice
+        from seqclass.store.validation import read_fields
 
         check_choice("generator", generator, generators())
-        return generate_dataset(generator, generators()[generator].spec(**spec), name, self._root)
+        drawn = read_fields(generators()[generator].spec, spec)
+        return generate_dataset(generator, drawn, name, self._root)
 
     def ingest(self, dataset: str | None = None) -> "Arrivals":
         """Take the files of an inbox, ``inbox/DATASET`` in the store, into its dataset, each once.
@@ -334,7 +336,8 @@ class Store:
         Raises
         ------
         ValueError
-            If there is no such dataset, or it has too few rows; nothing is stored then.
+            If there is no such dataset, it has too few rows, or a field does not fit; nothing is
+            stored then.
 
         Examples
         --------
@@ -343,9 +346,10 @@ class Store:
         ('models/machines@v1', 'promoted')
         """
         from seqclass.pipeline.training import train
+        from seqclass.store.validation import read_fields
         from seqclass.training.spec import TrainingSpec
 
-        return train(self._root, dataset, name, TrainingSpec(**spec))
+        return train(self._root, dataset, name, read_fields(TrainingSpec, spec))
 
     def retrain(self, name: str) -> "Outcome":
         """Look at new rows, train a challenger if they ask for it, and promote it or say why not.

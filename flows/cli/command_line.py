@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import sys
-from dataclasses import fields
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -122,24 +121,15 @@ def read_spec(
     """Return a spec of this dataclass: defaults, overridden by options, then by a JSON file."""
     if path is None:
         return kind(**options)
-    from pydantic import TypeAdapter, ValidationError
+    from seqclass.store.validation import read_fields
 
     try:
-        changes = read_spec_file(argument, path)
-        return TypeAdapter(kind).validate_python({**options, **changes}, extra="forbid")
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        own_words = first.get("ctx", {}).get("error")
-        if first["type"] == "unexpected_keyword_argument" and len(first["loc"]) == 1:
-            names = ", ".join(f.name for f in fields(kind))
-            own_words = f"expected fields out of {names}, got {field!r}; correct it"
-        problem = own_words or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
-        raise ValueError(f"{argument} {path}: {problem}") from error
+        given = {**options, **read_spec_file(argument, path)}
     except TypeError as error:
         raise ValueError(
             f"{argument} {path}: expected a JSON object, got {error}; correct it"
         ) from error
+    return read_fields(kind, given, f"{argument} {path}: ")
 
 
 def comma_words(text: str) -> tuple[str, ...]:

@@ -32,8 +32,6 @@ def answer_question(
     ValueError without a reason, if the version awaits no approval, or if its time is over. If the
     present policy refuses the version, it is not approved, and the question stays open.
     """
-    if not reason.strip():
-        raise ValueError("reason: expected words for the audit, got none; say why")
     model = ModelRef.parse(ref)
     name = check_model(root, model.name, takes_version=True)
 
@@ -53,7 +51,7 @@ def answer_question(
             write_refusal(turn, question.version, grounds)
         return {**move, "moved": approve}
 
-    return moved_by_hand(root, name, decide)
+    return moved_by_hand(root, name, reason, decide)
 
 
 def _question_about(root: Root, model: ModelRef, now: datetime) -> Question:

@@ -153,7 +153,7 @@ def promote_version(
         move_champion(turn, model.version, MoveReason(actor(), reason, evidence, now))
         return {**move, "verdict": "promoted"}
 
-    return moved_by_hand(root, name, decide_by_hand)
+    return moved_by_hand(root, name, reason, decide_by_hand)
 
 
 def _why_not(turn: Turn, model: Model, decision: Ask | Refuse) -> str | None:
@@ -187,11 +187,16 @@ def roll_back(root: Root, ref: str, reason: str, now: datetime | None = None) ->
         move_champion(turn, before, grounds, what="rollback")
         return moved_to(name, current, before)
 
-    return moved_by_hand(root, name, decide)
+    return moved_by_hand(root, name, reason, decide)
 
 
-def moved_by_hand(root: Root, name: str, decide: Callable[[Turn], Move]) -> Move:
-    """Carry out what a person decides about a model, and bring its pages up to date."""
+def moved_by_hand(root: Root, name: str, reason: str, decide: Callable[[Turn], Move]) -> Move:
+    """Carry out what a person decides about a model, and bring its pages up to date.
+
+    ValueError without a reason.
+    """
+    if not reason.strip():
+        raise ValueError("reason: expected words for the audit, got none; say why")
     move = in_turn(root, name, decide)
     refresh(root, [move["model"]])
     return move

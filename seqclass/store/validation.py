@@ -1,6 +1,8 @@
-"""Comparison of records that were read with the types that declare them."""
+"""Comparison of records and specs with the types that declare them."""
 
 import reprlib
+from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
@@ -32,6 +34,24 @@ def problem_of(record: object, kind: Any) -> str | None:
     except ValidationError as error:
         return _described(error.errors(include_url=False)[0])
     return None
+
+
+def read_fields(kind: type, given: Mapping[str, Any], where: str = "") -> Any:
+    """Return a spec, a dataclass of these fields; the others have their defaults.
+
+    where: what the message of the ValueError begins with if a field does not fit.
+    """
+    try:
+        return _adapter(kind).validate_python(dict(given), extra="forbid")
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        problem = first.get("ctx", {}).get("error")
+        if first["type"] == "unexpected_keyword_argument" and len(first["loc"]) == 1:
+            names = ", ".join(f.name for f in fields(kind))
+            problem = f"expected fields out of {names}, got {field!r}; correct it"
+        problem = problem or f"field {field}: {first['msg']}, got {first['input']!r}; correct it"
+        raise ValueError(f"{where}{problem}") from error
 
 
 def _described(error: ErrorDetails) -> str:

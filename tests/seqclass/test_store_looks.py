@@ -68,3 +68,28 @@ def test_a_folder_of_a_version_leads_to_its_store(filled: Root, tmp_path: Path) 
     shutil.rmtree(folder)
     with pytest.raises(ValueError, match="MODEL: expected"):
         load_model(folder, root=filled.url)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("seeds", 1.5, "field seeds: .* got 1.5"),
+        ("members", "steps", "field members: .* got 'steps'"),
+        ("abstention", {"max_error": 2}, "max_error: expected"),
+        ("recipe", {"updats": 3}, "field recipe.updats: .* got 3"),
+        ("sedes", 3, "expected fields out of seeds, .* got 'sedes'"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named_before_anything_is_trained(
+    filled: Root, field: str, value: object, named: str
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        open_store(filled.url).train("b", **{field: value})
+
+
+def test_nobody_moves_a_champion_without_a_reason(filled: Root) -> None:
+    store = open_store(filled.url)
+    for move in (lambda: store.promote("m@v1", " ", force=True), lambda: store.rollback("m", "\n")):
+        with pytest.raises(ValueError, match="reason: expected words"):
+            move()
+    assert store.champion("m") == "m@v2"
