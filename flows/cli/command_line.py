@@ -255,7 +255,7 @@ def prepare_step(store: Root) -> None:
     leave_on_interrupt()
 
 
-def can_announce(store: Root, what: str) -> bool:
+def can_announce(store: Root) -> bool:
     """Prepare Prefect to send events if a server is configured, or runs for the root.
 
     False if there is none, or, after a line that says so, if it does not answer.
@@ -274,7 +274,7 @@ def can_announce(store: Root, what: str) -> bool:
         complain(f"not announced: {error}", 0)
         return False
     if url:
-        remark(what, f"events go to Prefect on {url}")
+        remark("events", f"sent to Prefect on {url}")
     return bool(url)
 
 

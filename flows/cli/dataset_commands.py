@@ -162,7 +162,7 @@ def import_files(
     store = place.store() if append else place.new_store()
     prepare_step(store)
     outcome = run(store, name, spec)
-    if append and outcome["added"] and can_announce(store, "import"):
+    if append and outcome["added"] and can_announce(store):
         from seqclass.tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["added"])
@@ -283,7 +283,7 @@ def ingest(
     from seqclass.screening.incoming import ArrivalSpec
 
     prepare_step(store)
-    is_heard = can_announce(store, "ingest")
+    is_heard = can_announce(store)
 
     def announce(ref: str, added: int) -> None:
         if is_heard:

@@ -83,7 +83,7 @@ def label(
 
     prepare_step(store)
     outcome = take_labels(version, LabelsSpec(answers, by, limits))
-    if outcome["changed"] and can_announce(store, "label"):
+    if outcome["changed"] and can_announce(store):
         from seqclass.tasks.events import announce_arrival
 
         announce_arrival(store, outcome["dataset"], outcome["changed"])

@@ -137,7 +137,7 @@ def rollback(
 
 def tell_server(store: Root, event: str, outcome: "Move", reason: str) -> None:
     """Emit an event if a server is configured, or runs for the root; it is not required."""
-    if can_announce(store, event.rpartition(".")[2]):
+    if can_announce(store):
         from seqclass.tasks.events import announce_move
 
         announce_move(store, event, outcome["model"], {**outcome, "reason": reason})
