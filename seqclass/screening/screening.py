@@ -1,7 +1,7 @@
 """Comparison of new rows with existing ones: which pass, are quarantined, or are refused."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +28,8 @@ LENGTH_FACTOR = 2
 RANGE_MARGIN = 0.5
 """Fraction of the range between the extremes by which a value may lie beyond them."""
 HOLES_MARGIN = 0.1
+MOST_NAMED = 3
+"""Labels that are named where more are no class."""
 RATE_MARGIN = 0.05
 UNIT_FACTOR = 5.0
 """Ratio of the spreads (between quartiles) from which on two units differ."""
@@ -64,31 +66,28 @@ def infinite_violations(channels: dict[str, SeriesValues]) -> list[Violation]:
 def series_violations(
     contract: RowsProfile,
     lengths: np.ndarray,
-    labels: Iterable[str | None],
+    labels: Sequence[str | None],
     channels: dict[str, SeriesValues],
 ) -> list[Violation]:
     """Return violations of single series: class, length, range, holes and frozen channels."""
+    classes = contract["classes"]
+    allowed = {None, *classes} if classes else set(labels)
+    new = dict.fromkeys(label for label in labels if label not in allowed)
+    named = " or ".join(map(repr, list(new)[:MOST_NAMED]))
     shortest, longest = contract["n_steps"]
     low, high = -(-shortest // LENGTH_FACTOR), longest * LENGTH_FACTOR
     violations = [
-        *_new_classes(contract["classes"], labels),
+        Violation(
+            "new_class",
+            f"label {named} instead of {', '.join(classes)}",
+            np.array([label in new for label in labels]),
+        ),
         Violation("length", f"not {low} to {high} steps", (lengths < low) | (lengths > high)),
     ]
     for name, values in channels.items():
         if name in contract["profile"]:
             violations += _channel_violations(name, contract["profile"][name], values)
     return [violation for violation in violations if violation.rows.any()]
-
-
-def _new_classes(classes: Iterable[str], labels: Iterable[str | None]) -> list[Violation]:
-    """Return the series of each label that is no class; without classes there are none."""
-    codes: dict[str | None, int] = {}
-    rows = np.array([codes.setdefault(label, len(codes)) for label in labels])
-    new = [label for label in codes if classes and label not in (None, *classes)]
-    instead = f"instead of {', '.join(classes)}"
-    return [
-        Violation("new_class", f"label {label!r} {instead}", rows == codes[label]) for label in new
-    ]
 
 
 def _channel_violations(
