@@ -124,11 +124,17 @@ def _run(jobs: "Sequence[Job]") -> list[Any]:
 def show_scores(store: Root, assessed: "Assessed", labels: str | None, as_json: bool) -> None:
     tables = [store.address(table) for table in assessed["tables"]]
     record = {**assessed, "tables": tables, "out": store.address(assessed["out"])}
-    people = {field: record[field] for field in ("model", "rows")}
-    people |= {"answered before": (assessed["rows"] - assessed["scored"]) or None}
-    people |= {"unknown": assessed["unknown"], "labels": assessed["labels"]["rows"]}
-    people |= {field: record[field] for field in ("metrics", "out")}
-    people |= {} if assessed["metrics"] else {"estimate": assessed["estimate"]}
+    estimate = {} if assessed["metrics"] else {"estimate": assessed["estimate"]}
+    people = {
+        "model": record["model"],
+        "rows": record["rows"],
+        "answered before": (assessed["rows"] - assessed["scored"]) or None,
+        "unknown": record["unknown"],
+        "labels": assessed["labels"]["rows"],
+        "metrics": record["metrics"],
+        "out": record["out"],
+        **estimate,
+    }
     print_result(record, as_json, people=people)
     if as_json:
         return

@@ -34,7 +34,7 @@ SCORES = ("accuracy", "macro_f1", "balanced_accuracy")
 LISTED = ("n_series", "n_steps", "channels", "classes", "unlabelled", "splits", "rejected")
 EVIDENCE = {"rows": "rows", "held_rows": "held-back rows",
             "balanced_accuracy": "balanced accuracy", "interval": "interval"}  # fmt: skip
-"""What is shown of the evidence for a first champion if test rows are few, and its headings."""
+"""Shown keys of the evidence for a first champion if test rows are few, and their headings."""
 MAX_CHANNELS = 8
 WIDTH, HEIGHT = 72, 6
 """Size of the picture of a channel, in characters."""

@@ -25,7 +25,7 @@ COMMANDS = [
 
 @pytest.fixture(params=["earlier layout", "no layout"])
 def old(root: Root, request: pytest.FixtureRequest) -> Root:
-    """What an older release wrote: rows and labels, and an earlier layout or none."""
+    """A root of an older release: rows and labels, and an earlier layout or none."""
     store_series(root, n=20)
     newest = store_series(root, n=24).manifest["version"]
     if request.param == "earlier layout":
