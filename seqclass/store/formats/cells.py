@@ -1,7 +1,7 @@
 """The content of a column's cells: numbers, times in any notation, or texts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -89,6 +89,20 @@ def content_of_texts(texts: Iterable[str]) -> Content:
     if all(map(TIME_OF_DAY.fullmatch, cells)):
         return Content("clock")
     return Content("odd time" if all(map(_is_like_a_time, cells)) else "text")
+
+
+def first_odd(texts: Sequence[str | None], dates: str | None) -> int:
+    """Return the place of the first text that is written unlike most, 0 if there is none.
+
+    dates: the word of ``--dates``, whose notation is then the only one of days beside ISO.
+    """
+    notations = [NUMBER, ISO_TIME, TIME_OF_DAY, *map(_pattern, [dates] if dates else DATES)]
+    cells = [(place, text.strip()) for place, text in enumerate(texts) if text]
+    odd = min(
+        ([place for place, cell in cells if not form.fullmatch(cell)] for form in notations),
+        key=len,
+    )
+    return odd[0] if odd else cells[0][0]
 
 
 def _pattern(words: str) -> re.Pattern[str]:

@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.store.formats.cells import Content, as_floats, content_of, dates_cure
+from seqclass.store.formats.cells import Content, as_floats, dates_cure
 from seqclass.store.formats.columns import float_column
-from seqclass.store.formats.order import FileOrder, parsed_times
+from seqclass.store.formats.order import FileOrder, read_times, with_times
 from seqclass.store.formats.questions import (
     TableQuestion,
     ask_all,
@@ -274,7 +274,7 @@ def dropped_steps(table: pa.Table) -> int:
 def _long_rows(path: str, table: pa.Table, reading: Reading, repeats: _Repeats) -> pa.Table:
     """Gather each series of a part, sorted by step, each step once."""
     rows = table[ROW].to_numpy()
-    table = table.drop_columns([ROW])
+    table = with_times(path, table.drop_columns([ROW]), reading.names, rows)
     step = step_of(table.column_names, reading.names)
     ids = table["series_id"].combine_chunks().dictionary_encode()
     codes = ids.indices.to_numpy()
@@ -347,12 +347,7 @@ def _from_texts(
     """Convert steps that are texts in a workbook, in Parquet, or far down in a CSV."""
     if (numbers := numbers_of(texts)) is not None:
         return pa.chunked_array([pa.array(numbers, from_pandas=True)])
-    if (times := parsed_times(texts, names.dates)) is not None:
-        return times
-    raise refusal(
-        path, f"a number or a time in column {step!r}", repr(texts[0].as_py()),
-        dates_cure(content_of(texts)), int(rows[0]),
-    )  # fmt: skip
+    return read_times(path, texts, step, names.dates, rows, "a number or a time")
 
 
 def _times_of_day(

@@ -8,7 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.store.formats.cells import Content, as_floats, content_of, date_formats
+from seqclass.store.formats.cells import (
+    Content,
+    as_floats,
+    content_of,
+    date_formats,
+    dates_cure,
+    first_odd,
+)
 from seqclass.store.formats.questions import (
     TableQuestion,
     ask_all,
@@ -16,7 +23,7 @@ from seqclass.store.formats.questions import (
     numbers_of,
     step_question,
 )
-from seqclass.store.formats.table import ColumnNames, kept_columns
+from seqclass.store.formats.table import ColumnNames, kept_columns, refusal
 
 
 class FileOrder:
@@ -102,6 +109,35 @@ def parsed_times(column: pa.ChunkedArray, dates: str | None) -> pa.ChunkedArray 
         except pa.ArrowInvalid:
             continue
     return None
+
+
+def read_times(
+    path: str,
+    texts: pa.ChunkedArray,
+    name: str,
+    dates: str | None,
+    rows: np.ndarray,
+    expected: str = "a time",
+) -> pa.ChunkedArray:
+    """Return texts as times; refuse the first that is none by its row in the file.
+
+    rows: numbers of the rows in the file ``(n,)``.
+    """
+    if (times := parsed_times(texts, dates)) is not None:
+        return times
+    place = first_odd(texts.to_pylist(), dates)
+    raise refusal(
+        path, f"{expected} in column {name!r}", repr(texts[place].as_py()),
+        dates_cure(content_of(texts)), int(rows[place]),
+    )  # fmt: skip
+
+
+def with_times(path: str, table: pa.Table, names: ColumnNames, rows: np.ndarray) -> pa.Table:
+    """Return a table whose column ``time`` holds times, where it holds texts; rows: ``(n,)``."""
+    if "time" not in table.column_names or not pa.types.is_string(table["time"].type):
+        return table
+    times = read_times(path, table["time"], names.given("time"), names.dates, rows)
+    return table.set_column(table.column_names.index("time"), "time", times)
 
 
 def parsed(column: pa.ChunkedArray, formats: list[str]) -> pa.ChunkedArray | None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from seqclass.store.formats.columns import check_precision
 from seqclass.store.formats.longform import PART_CELLS, gather, survey_rows
+from seqclass.store.formats.order import with_times
 from seqclass.store.formats.questions import ask_all, role_questions
 from seqclass.store.formats.table import (
     ColumnNames,
@@ -50,13 +51,15 @@ def read_parquet(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
     with pq.ParquetFile(path, read_dictionary=texts) as parquet:
         if channels := channels_of(schema):
             limits.check(path, "channels", len(channels))
+            row = 1
             for group in range(len(footer.groups)):
                 batches = parquet.iter_batches(_rows_at_once(footer, group), [group])
                 for table in decoded(path, batches, limits):
                     for name in channels:
                         longest = pc.max(pc.list_value_length(table[name])).as_py() or 0
                         limits.check(path, "steps", longest, f"in column {name!r}")
-                    yield wide_rows(path, table, reading.names)
+                    yield wide_rows(path, table, reading.names, row)
+                    row += len(table)
         else:
             limits.check(path, "channels", len(schema.names))
             n_rows = min(max(PART_CELLS // max(len(schema.names), 1), 1), BATCH_ROWS)
@@ -144,10 +147,11 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
     return pc.sum(pc.binary_length(coded.dictionary).take(coded.indices)).as_py() or 0
 
 
-def wide_rows(path: str, table: pa.Table, names: ColumnNames) -> pa.Table:
+def wide_rows(path: str, table: pa.Table, names: ColumnNames, first_row: int = 1) -> pa.Table:
     """Read the stored layout: a row is a series, a channel is a list."""
     ask_all(path, role_questions(table.column_names, names))
-    table = renamed(path, table, names)
+    rows = np.arange(first_row, first_row + len(table))
+    table = with_times(path, renamed(path, table, names), names, rows)
     channels = channels_of(table.schema)
     columns = {name: table[name] for name in table.column_names if name not in channels}
     columns |= {name: _float_lists(path, table, name) for name in channels}

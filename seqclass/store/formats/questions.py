@@ -8,7 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.store.formats.cells import Content, content_of, content_of_texts, dates_cure
+from seqclass.store.formats.cells import (
+    Content,
+    content_of,
+    content_of_texts,
+    dates_cure,
+    first_odd,
+)
 from seqclass.store.formats.table import ColumnNames, kept_columns, option, refusal
 from seqclass.store.rows import KNOWN_COLUMNS
 
@@ -158,8 +164,9 @@ def _times_to_read(
         unread = content.dates and names.dates not in content.dates
         if (content.kind == "time" and unread) or content.kind in ("odd time", "text"):
             kind = "a number or a time" if name == step else "a time"
-            row, cell = next((n, c) for n, c in enumerate(table[name].to_pylist(), first_row) if c)
-            got = f"{cell!r} in row {row}"
+            texts = table[name].to_pylist()
+            place = first_odd(texts, names.dates)
+            got = f"{texts[place]!r} in row {first_row + place}"
             yield TableQuestion(f"{kind} in column {name!r}", got, dates_cure(content))
 
 

@@ -341,11 +341,8 @@ def cast(path: str, table: pa.Table, kinds: dict[str, pa.DataType] | None = None
             try:
                 column = table[name].cast(kind)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                cure = "convert it"
-                if name == "time":
-                    cure = "write it as 2026-01-31 12:00, or say --dates dd/mm/yyyy"
                 raise refusal(
-                    path, f"{kind} in column {name!r}", str(table[name].type), cure
+                    path, f"{kind} in column {name!r}", str(table[name].type), "convert it"
                 ) from error
             table = table.set_column(table.column_names.index(name), name, column)
     return table

@@ -9,7 +9,7 @@ import pyarrow as pa
 from seqclass.store.formats.arrays import unpadded_lengths
 from seqclass.store.formats.cells import content_of_texts
 from seqclass.store.formats.columns import float_column
-from seqclass.store.formats.order import readings_of
+from seqclass.store.formats.order import readings_of, with_times
 from seqclass.store.formats.questions import ask_all, wide_questions
 from seqclass.store.formats.table import (
     Reading,
@@ -41,12 +41,13 @@ def wide_tables(
                 f"{reading.split or 'series'}-{next(reading.serial):06d}" for _ in range(len(table))
             ]
             table = table.append_column("series_id", pa.array(ids))
-        table = renamed(path, table, names)
+        rows = np.arange(row, row + len(table))
+        table = with_times(path, renamed(path, table, names), names, rows)
         for name in ("series_id", "label"):
             refuse_twins(path, name, set(table[name].to_pylist()))
         steps = step_columns(path, table.column_names)
         reading.limits.check(path, "steps", max(map(len, steps.values())))
-        yield _rows(path, table, steps, reading, np.arange(row, row + len(table)))
+        yield _rows(path, table, steps, reading, rows)
         row += len(table)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import IO
 
@@ -201,6 +202,39 @@ def test_a_refusal_far_down_names_the_row_by_either_way(
         lines = [f"s{s},a,{t},1" for s, t in pairs]
         with pytest.raises(ValueError, match=problem):
             rows_of(csv(tmp_path, "series_id,label,step,x", [*lines, line]))
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "parquet"])
+@pytest.mark.parametrize(
+    ("layout", "column", "notation"),
+    [
+        ("long", "step", "number"),
+        *product(["long"], ["step", "time"], ["%Y-%m-%d %H:%M", "%d/%m/%Y"]),
+        *product(["wide"], ["time"], ["%Y-%m-%d %H:%M", "%d/%m/%Y"]),
+    ],
+)
+def test_a_word_among_steps_or_times_is_named_with_its_row_and_column(
+    tmp_path: Path, layout: str, column: str, notation: str, form: str
+) -> None:
+    rows = frame([4] * 300)
+    if layout == "wide":
+        rows = rows[rows["step"] == 0].drop(columns=["x", "y", "step"]).assign(t1=1.0, t2=2.0)
+    codes = rows["step" if column == "step" else "series_id"].astype("category").cat.codes
+    moments = pd.Timestamp(2026, 1, 1) + pd.to_timedelta(codes, "D")
+    texts = codes.astype(str) if notation == "number" else moments.dt.strftime(notation)
+    for place in (67, len(rows) - 2):
+        rows[column] = texts.where(np.arange(len(rows)) != place, "late")
+        path = tmp_path / f"in.{form}"
+        getattr(rows, {"csv": "to_csv", "xlsx": "to_excel", "parquet": "to_parquet"}[form])(
+            path, index=False
+        )
+        names = ColumnNames(
+            dates="dd/mm/yyyy" if "/" in notation else None,
+            layout="wide" if layout == "wide" else None,
+        )
+        with pytest.raises(ValueError, match=f"a time in column '{column}', got 'late'") as refused:
+            pa.concat_tables(read_files([str(path)], names))
+        assert f"row {place + 2 - (form == 'parquet')}" in str(refused.value)
 
 
 @pytest.mark.parametrize(
