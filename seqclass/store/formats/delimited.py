@@ -170,13 +170,21 @@ def _next_table(
 
 
 def _explained(path: str, dialect: Dialect, error: Exception) -> ValueError:
-    reason = str(error).split("\n")[0]
+    reason = csv_fault(error)
     misfit = re.match(r"In CSV column #(\d+): .*conversion error to (?!string)", reason)
     if misfit:
         return _OtherKindError(int(misfit[1]))
     if "invalid UTF8" in reason or isinstance(error, UnicodeDecodeError):
         return not_decoded(path, dialect.encoding)
     return refusal(path, "a CSV table with a header", reason, "correct the file")
+
+
+def csv_fault(error: Exception) -> str:
+    """Return why Arrow can't read a CSV."""
+    reason = str(error).split("\n")[0]
+    if "straddling" in reason:
+        return f"a row of more than {BLOCK_BYTES // 2**20} MiB (close the quotes that are open)"
+    return reason
 
 
 def _blank_as_null(table: pa.Table) -> pa.Table:

@@ -14,6 +14,8 @@ LINE_END = re.compile(r"\r\n?|\n")
 TELLING = 3
 """Factor by which a sign in the header must outnumber the others to be the delimiter."""
 WESTERN = ("cp1252", "latin-1")
+LATIN_SHARE = 0.25
+"""Share of digits, signs and Latin letters that any table has, whose other byte in UTF-16 is 0."""
 HEADED = "a CSV table with a header"
 DELIMITERS = (",", ";", "\t", "|")
 SHOWN = {"\t": "tab", " ": "space"}
@@ -43,7 +45,7 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
     with open(path, "rb") as file:
         content = file.read(SAMPLE_BYTES) + file.readline(SAMPLE_BYTES)
         whole = not file.read(1)
-    encoding, unsure = _encoding(content, names)
+    encoding, unsure = _encoding(path, content, names)
     text = content.decode(encoding, "ignore").removeprefix("\ufeff")
     lines = LINE_END.split(text) if whole else LINE_END.split(text)[:-1] or [text]
     announced = re.fullmatch(r"sep=(.)", lines[0].strip("\ufeff "))
@@ -64,7 +66,7 @@ def dialect_of(path: str, names: ColumnNames) -> Dialect:
     return Dialect(encoding, delimiter, decimal, header, first, (*unsure, *either))
 
 
-def _encoding(content: bytes, names: ColumnNames) -> tuple[str, list[TableQuestion]]:
+def _encoding(path: str, content: bytes, names: ColumnNames) -> tuple[str, list[TableQuestion]]:
     if names.encoding:
         try:
             content[:4].decode(names.encoding, "ignore")
@@ -76,8 +78,8 @@ def _encoding(content: bytes, names: ColumnNames) -> tuple[str, list[TableQuesti
         return names.encoding, []
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16", []
-    if b"\0" in content[:SAMPLE_BYTES]:
-        guess = "utf-16-le" if content[1::2].count(0) >= content[::2].count(0) else "utf-16-be"
+    if b"\0" in content:
+        guess = _utf16(path, content)
         return guess, [_other_bytes(guess)]
     try:
         content.decode("utf-8")
@@ -85,6 +87,32 @@ def _encoding(content: bytes, names: ColumnNames) -> tuple[str, list[TableQuesti
         if error.reason != "unexpected end of data":
             return "latin-1", [_other_bytes(*WESTERN)]
     return "utf-8", []
+
+
+def _utf16(path: str, content: bytes) -> str:
+    """Return the encoding of text with two bytes a letter; refuse other bytes with zeros."""
+    later, earlier = content[1::2].count(0), content[::2].count(0)
+    guess = "utf-16-le" if later >= earlier else "utf-16-be"
+    letters = content.decode(guess, "ignore")
+    is_text = all(letter.isprintable() or letter.isspace() for letter in letters)
+    if not is_text or max(later, earlier) < LATIN_SHARE * len(letters):
+        raise zeros_refusal(path, content)
+    return guess
+
+
+def zeros_refusal(path: str, content: bytes) -> RefusalError:
+    """Return the refusal of a file whose first bytes hold a zero, although none is expected."""
+    try:
+        content.replace(b"\0", b"").decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.reason != "unexpected end of data":
+            return refusal(path, "a text file", "other bytes", "save the table as text in UTF-8")
+    return zero_refusal(path, content.count(b"\n", 0, content.index(0)) + 1)
+
+
+def zero_refusal(path: str, row: int) -> RefusalError:
+    """Return the refusal of a text with a byte of zero in a row."""
+    return refusal(path, "text", "a zero byte (NUL)", "remove it, or write the file again", row)
 
 
 def _other_bytes(*guesses: str) -> TableQuestion:

@@ -15,8 +15,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from seqclass.store.formats import refusing
-from seqclass.store.formats.delimited import BLOCK_BYTES, check_header
-from seqclass.store.formats.dialect import DELIMITERS
+from seqclass.store.formats.delimited import BLOCK_BYTES, check_header, csv_fault
+from seqclass.store.formats.dialect import DELIMITERS, SAMPLE_BYTES, zeros_refusal
 from seqclass.store.formats.parquet import BATCH_ROWS, check_parquet, decoded, is_text
 from seqclass.store.formats.table import ColumnNames, Limits, refusal, renamed
 from seqclass.store.root import printable
@@ -84,6 +84,9 @@ def _refuse_two_labels(path: str, labels: pa.Table) -> None:
 def _read_csv(path: str, limits: Limits) -> Iterator[pa.Table]:
     """Yield ids and labels of a table in UTF-8, whatever separates its columns."""
     check_header(path, limits)
+    with open(path, "rb") as file:
+        if b"\0" in (content := file.read(SAMPLE_BYTES)):
+            raise zeros_refusal(path, content)
     reading = pa.csv.ReadOptions(block_size=BLOCK_BYTES)
     texts = dict.fromkeys(NEEDED, pa.string())
     options = pa.csv.ConvertOptions(include_columns=NEEDED, column_types=texts)
@@ -92,7 +95,7 @@ def _read_csv(path: str, limits: Limits) -> Iterator[pa.Table]:
         for batch in pa.csv.open_csv(path, reading, parsing, options):
             yield renamed(path, _answered(pa.Table.from_batches([batch])), ColumnNames())
     except (pa.ArrowInvalid, csv.Error) as error:
-        reason = str(error).split("\n")[0]
+        reason = csv_fault(error)
         cure = "correct the file, or save it as UTF-8"
         raise refusal(path, "a CSV table in UTF-8", reason, cure) from error
 

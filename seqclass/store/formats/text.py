@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from seqclass.store.formats.arrays import BLOCK_CELLS, unpadded_lengths
 from seqclass.store.formats.columns import check_precision, to_float32
+from seqclass.store.formats.dialect import zero_refusal
 from seqclass.store.formats.filetypes import check_first_line
 from seqclass.store.formats.table import (
     CHUNK_ROWS,
@@ -108,10 +109,12 @@ def _text_lines(path: str, limits: Limits) -> Iterator[tuple[int, str]]:
             lines = iter(partial(file.readline, limits.line_bytes + 1), "")
             for row, line in enumerate(lines, start=1):
                 limits.check(path, "line_bytes", len(line))
+                if "\0" in line:
+                    raise zero_refusal(path, row)
                 if line.strip() and not line.startswith("#"):
                     yield row, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise refusal(path, "UTF-8 text", str(error), "convert the file") from error
+        raise refusal(path, "UTF-8 text", "other bytes", "save it as UTF-8") from error
 
 
 def _numbers(

@@ -80,6 +80,32 @@ def test_what_no_reader_takes_is_told_what_it_is(tmp_path: Path, content: bytes,
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv", "ts"])
+@pytest.mark.parametrize(
+    "magic", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0", b"\xff\xd8\xff\xe0\0\x10JFIF\0"]
+)
+def test_a_picture_is_no_text(tmp_path: Path, magic: bytes, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(magic + np.random.default_rng(0).bytes(3000))
+    with pytest.raises(RefusalError, match=r"text.*, got other bytes; "):
+        list(read_files(expand([str(path)], "PATH"), ColumnNames()))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("long.csv", CSV.replace("p,u,2", "p,u,\0002")),
+        ("long.csv", CSV.replace("p,u,2", "p\0,u,2")),
+        ("ucr.tsv", "1\t2\t3\n" * 3 + "1\t\0002\t3\n"),
+        ("sktime.ts", "@classLabel true 1\n@data\n1,2:1\n1\0,2:1\n"),
+    ],
+)
+def test_a_zero_byte_in_a_text_is_named_by_its_row(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(RefusalError, match=r", row 4: expected text, got a zero byte"):
+        list(read_files(expand([str(tmp_path / name)], "PATH"), ColumnNames()))
+
+
 def test_names_above_a_tsv_are_no_series(tmp_path: Path) -> None:
     for head in ("label\t0\t1\t2", "u\tx\ty\tz"):
         (tmp_path / "a.tsv").write_text(head + "\nu\t5\t6\t7\nd\t1\t2\t3\n")

@@ -107,7 +107,8 @@ REFUSED: dict[str, tuple[str, Callable[[Path], None]]] = {
     "--limit ratio=": ("l.parquet", many_rows),
     f"texts of at most {MAX_BYTES:,} bytes in column 'series_id'": ("l.parquet", long_texts),
     "--limit channels=": ("l.csv", columns),
-    "straddling": ("l.csv", text("series_id,label\na," + "x" * 2**23)),
+    "close the quotes": ("l.csv", text("series_id,label\na," + "x" * 2**23)),
+    "expected text, got a zero byte": ("l.csv", text("series_id,label\na,1\nb\0,1\n")),
     "recursion": ("l.json", text("[" * 10**5)),
     "surrogates": ("l.json", text('[{"series_id": "\\ud800", "label": "x"}]')),
     "'1' and '2' for 'a'": ("l.csv", text("series_id,label\na,1\nb,1\na,2\n")),
@@ -131,7 +132,7 @@ def test_what_is_no_file_of_labels_is_refused_in_one_line(
     write(path := tmp_path / name)
     with pytest.raises(RefusalError) as refused:
         labels(reader, path)
-    assert str(refused.value).startswith(f"{path}: expected ")
+    assert str(refused.value).startswith(str(path))
     assert says in str(refused.value)
     assert str(refused.value).isprintable()
 
