@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqclass.store.datasets import Dataset, open_dataset
@@ -14,6 +15,7 @@ from seqclass.store.duplicates import repeated_name
 from seqclass.store.formats import ColumnNames, Limits, expand
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.formats.table import cast
+from seqclass.store.models import Model
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_file, printable
 from seqclass.store.rows import channels_of
@@ -104,6 +106,24 @@ def check_channels(path: str, present: Sequence[str], channels: Sequence[str], r
         raise ValueError(
             f"{path}: expected the channels {', '.join(channels)} of {ref}, got no "
             f"{', '.join(missing)}; rename the columns"
+        )
+
+
+def check_first_values(path: str, table: pa.Table, model: Model) -> None:
+    """Refuse with ValueError labels that are values if a file of the model's rows lacks labels.
+
+    None of them is a class of the model, and with one value more the series are as long as those
+    that it learnt from.
+    """
+    classes = model.manifest["classes"]
+    lowest, highest = open_dataset(model.root, model.manifest["dataset"]).manifest["n_steps"]
+    labels = pc.unique(table["label"].drop_null()).to_pylist()
+    n_values = pc.max(table["n_steps"]).as_py() + 1
+    if labels and not {*labels} & {*classes} and lowest <= n_values <= highest:
+        raise ValueError(
+            f"{path}: expected a class ({printable(', '.join(classes))}) or ? before the values of "
+            f"a series, got {printable(repr(labels[0]))} before {n_values - 1} values; write ? and "
+            "a tab before the first value where a series has no label"
         )
 
 

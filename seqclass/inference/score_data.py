@@ -16,6 +16,7 @@ from seqclass.inference.answer_files import check_out, write_out
 from seqclass.inference.partitions import (
     Partition,
     check_channels,
+    check_first_values,
     check_ids,
     is_wide,
     partitions_of,
@@ -31,6 +32,7 @@ from seqclass.inference.prediction import (
 )
 from seqclass.store.dataset_writer import spool
 from seqclass.store.formats import ColumnNames, Limits, names_of
+from seqclass.store.formats.file_format import format_of
 from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.models import Model
 from seqclass.store.registry import open_model
@@ -232,13 +234,19 @@ def _as_wide_parquet(path: str, workspace: str, scorer: Scorer, share: Share) ->
     names = replace(share.columns, unlabelled=True)
     with IsolatedReader() as reader:
         tables = reader.read_files([path], names, limits=share.limits)
-        if not spool(share.root, target, _with_channels(path, tables, scorer)):
+        if not spool(share.root, target, _checked(path, tables, scorer, share)):
             raise ValueError(f"{path}: expected at least one series, got none; check the input")
     return target
 
 
-def _with_channels(path: str, tables: Iterable[pa.Table], scorer: Scorer) -> Iterator[pa.Table]:
-    """Pass tables on, and refuse the first one that lacks a channel of the model."""
+def _checked(
+    path: str, tables: Iterable[pa.Table], scorer: Scorer, share: Share
+) -> Iterator[pa.Table]:
+    """Pass tables on; refuse the first that lacks a channel of the model, or a label where a row
+    begins with one."""
+    form, model = format_of(path), open_model(share.root, share.model)
     for table in tables:
         check_channels(path, table.column_names, scorer.channels, scorer.ref)
+        if form is not None and form.label_first:
+            check_first_values(path, table, model)
         yield table

@@ -47,6 +47,25 @@ def file_of_series(folder: Path, root: Root, columns: tuple[str, ...] = ()) -> P
     return path
 
 
+def test_a_tsv_without_labels_is_not_read_as_series_that_are_a_step_shorter(
+    scored: Root, tmp_path: Path
+) -> None:
+    series = open_dataset(scored, "toy").values()[:5, :, 0]
+    path, stored = tmp_path / "new.tsv", score_folders(scored, "toy")
+
+    def score(*columns: np.ndarray) -> int:
+        rows = np.column_stack(columns).tolist()
+        path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+        return score_data(scored, "toy@v1", str(path))["rows"]
+
+    with pytest.raises(ValueError, match=rf"new\.tsv: .* before {series.shape[1] - 1} values"):
+        score(series)
+    assert score_folders(scored, "toy") == stored
+    for label in ("?", "up", "another class"):
+        assert score(np.full(len(series), label), series.astype(object)) == len(series)
+    assert score(np.full(len(series), "up"), series[:, 1:].astype(object)) == len(series)
+
+
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=1200), st.integers(0, 99))
 def test_blocks_keep_the_order_and_look_at_whole_series(lengths: list[int], seed: int) -> None:

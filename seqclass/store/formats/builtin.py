@@ -85,12 +85,17 @@ def _no_line_break(file: BinaryIO, size: int) -> str | None:
 
 FORMATS = (
     Format("a Parquet file", (".parquet",), read_parquet, _parquet, missing_end=_no_footer),
-    Format("a CSV file", (".csv",), read_csv, _csv, True, _no_line_break),
+    Format("a CSV file", (".csv",), read_csv, _csv, is_text=True, missing_end=_no_line_break),
     Format("a workbook", (".xlsx",), read_workbook, _workbook, missing_end=_no_directory(".xlsx")),
-    Format("a .ts file", (".ts",), read_ts, _row_is_series, True, _no_line_break),
-    Format("a .tsv file", (".tsv",), read_tsv, _row_is_series, True, _no_line_break),
+    Format(
+        "a .ts file", (".ts",), read_ts, _row_is_series, is_text=True, missing_end=_no_line_break
+    ),
+    Format(
+        "a .tsv file", (".tsv",), read_tsv, _row_is_series,
+        is_text=True, label_first=True, missing_end=_no_line_break,
+    ),
     Format(
         "an .npz archive", (".npz",), read_npz, _row_is_series, missing_end=_no_directory(".npz")
     ),
     Format("a NumPy array", (".npy",), read_npy, _row_is_series),
-)
+)  # fmt: skip

@@ -65,6 +65,7 @@ class Format:
     read: yields the rows of a file, or of files that belong together.
     understood: returns how a file is read; RefusalError for one that can't be.
     is_text: whether a file's first bytes may be those of a text.
+    label_first: whether the first value of a row is its label, which no name says.
     missing_end: returns the end that an open file of so many bytes lacks while it is written, or
         None.
     matches: whether the first ``HEAD_BYTES`` are those of this kind, whatever the name ends in;
@@ -80,6 +81,7 @@ class Format:
     read: Callable[[list[str], Reading], Iterator[pa.Table]]
     understood: Callable[[str, ColumnNames, Limits], Understood]
     is_text: bool = False
+    label_first: bool = False
     missing_end: Callable[[BinaryIO, int], str | None] = lambda *_: None
     matches: Callable[[bytes], bool] | None = None
     check: Callable[[list[str], ColumnNames], None] = lambda *_: None
