@@ -19,7 +19,7 @@ from seqclass.store.formats.file_format import (
     format_by_content,
     format_of,
 )
-from seqclass.store.formats.filetypes import check_content
+from seqclass.store.formats.filetypes import check_content, ending_of_text
 from seqclass.store.formats.table import (
     ColumnNames,
     Limits,
@@ -189,8 +189,8 @@ def _cure(path: str) -> str:
     ending = ending_of(path)
     if ending in (".feather", ".arrow"):
         return "convert it to Parquet"
-    if ending in (".txt", ".dat", ".tab", ".log"):
-        return "rename it to end in .csv"
+    if ending in ("", ".txt", ".dat", ".tab", ".log") and (right := ending_of_text(path)):
+        return f"rename it to end in {right}"
     return "save it as .xlsx" if ending == ".xls" else "convert it"
 
 

@@ -3,6 +3,7 @@
 import re
 import zipfile
 
+from seqclass.store.formats.cells import NUMBER
 from seqclass.store.formats.file_format import by_ending, ending_of
 from seqclass.store.formats.table import RefusalError, refusal
 from seqclass.store.rows import KNOWN_COLUMNS
@@ -28,8 +29,7 @@ PAGES = (b"<!doctype html", b"<html", b"<table", b"<?xml")
 
 def check_content(path: str) -> None:
     """Refuse a file whose bytes are clearly of another type than its ending says."""
-    with open(path, "rb") as file:
-        head = file.read(4096)
+    head = _head(path)
     ending = ending_of(path)
     is_text = ending in by_ending() and by_ending()[ending].is_text
     for magic, program in PACKED.items():
@@ -49,10 +49,15 @@ def check_content(path: str) -> None:
 
 def check_first_line(path: str, line: str) -> None:
     """Refuse a .tsv with names in its first line: it is a table like CSV."""
-    label, *tokens = (part.strip("\ufeff\xfe\xff \r") for part in line.split("\t"))
+    label, *tokens = (part.strip("\ufeff\xfe\xff \r") for part in line.split(ucr_sign(line)))
     words = [token for token in tokens if WORD.match(token) and not NO_WORD.fullmatch(token)]
     if label.lower() in (*KNOWN_COLUMNS, *LABELS) or words:
         raise _misnamed(path, ".tsv", "a table with names in the first line", ".csv")
+
+
+def ucr_sign(line: str) -> str | None:
+    """Return the sign between the cells of a line of UCR text; None for spaces."""
+    return next((sign for sign in "\t," if sign in line), None)
 
 
 def _kind_of(path: str, head: bytes, ending: str, is_text: bool) -> tuple[str, str]:
@@ -66,7 +71,7 @@ def _kind_of(path: str, head: bytes, ending: str, is_text: bool) -> tuple[str, s
     if expected and expected.matches and not head:
         raise refusal(path, expected.noun, "an empty file", "write it again")
     if head and not is_text and not _has_controls(head):
-        return "text", ".csv"
+        return "text", _ending_of_text(head)
     return ending, ending
 
 
@@ -83,6 +88,25 @@ def _archive(path: str, ending: str, is_text: bool) -> tuple[str, str]:
     if is_text:
         raise refusal(path, "a table of text", "a zip archive", "unpack it")
     return ending, ending
+
+
+def ending_of_text(path: str) -> str | None:
+    """Return the ending by which a file of text is read; None if it is empty or no text."""
+    head = _head(path)
+    return _ending_of_text(head) if head and not _has_controls(head) else None
+
+
+def _ending_of_text(head: bytes) -> str:
+    """Return ``.tsv`` if the cells after the first one are values, else ``.csv``."""
+    line, *more = head.decode("latin-1").strip().splitlines()
+    cells = line.split(ucr_sign(line))[1 : None if more else -1]
+    are_values = all(NUMBER.fullmatch(c.strip()) or NO_WORD.fullmatch(c.strip()) for c in cells)
+    return ".tsv" if cells and are_values else ".csv"
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(4096)
 
 
 def _has_controls(head: bytes) -> bool:

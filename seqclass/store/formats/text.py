@@ -10,7 +10,7 @@ import pyarrow as pa
 from seqclass.store.formats.arrays import BLOCK_CELLS, unpadded_lengths
 from seqclass.store.formats.columns import check_precision, to_float32
 from seqclass.store.formats.dialect import zero_refusal
-from seqclass.store.formats.filetypes import check_first_line
+from seqclass.store.formats.filetypes import check_first_line, ucr_sign
 from seqclass.store.formats.table import (
     CHUNK_ROWS,
     Limits,
@@ -23,12 +23,15 @@ from seqclass.store.rows import SERIES
 
 
 def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
-    """Read UCR archive text: a label, then the values, tab-separated; trailing NaN is padding."""
+    """Read UCR archive text: a label, then the values; trailing NaN is padding.
+
+    Tabs separate them, or commas, or spaces, as in the archive's older files.
+    """
     path = paths[0]
     lines = Lines(path, reading)
     for row, line in _text_lines(path, reading.limits):
-        reading.limits.check(path, "steps", line.count("\t"))
-        label, *tokens = line.split("\t")
+        reading.limits.check(path, "steps", line.count(ucr_sign(line) or " "))
+        label, *tokens = line.split(ucr_sign(line))
         if not tokens:
             raise refusal(
                 path, "a label and values, separated by tabs", repr(line[:40]),

@@ -36,13 +36,20 @@ MAKE = {
     "arrays": array,
     "text": lambda path: path.write_text(CSV),
     "tabs": lambda path: path.write_text(CSV.replace(",", "\t")),
+    **{
+        f"UCR by {sign!r}": lambda path, sign=sign: path.write_text(
+            "".join(sign.join(["1", *["-2.5e-01", "NaN", "3"] * n]) + "\n" for n in (900, 2))
+        )
+        for sign in ("\t", ",", "   ")
+    },
 }
 
 
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("workbook", "a b.csv"), ("Parquet", "a.npz"), ("arrays", "a.csv"), ("text", "a.xlsx"),
-     ("text", "a.txt"), ("tabs", "a.tsv")],
+     ("text", "a.txt"), ("tabs", "a.tsv"), ("UCR by '\\t'", "a.txt"), ("UCR by ','", "a_TRAIN"),
+     ("UCR by '   '", "a.txt"), ("UCR by '\\t'", "a.xlsx")],
 )  # fmt: skip
 def test_the_ending_that_a_refusal_names_makes_a_file_readable(
     tmp_path: Path, kind: str, name: str

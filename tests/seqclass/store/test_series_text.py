@@ -81,7 +81,7 @@ def test_many_series_come_in_tables_and_are_numbered_through(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("f.tsv", "1,2,3\n", "row 1: expected a label and values, separated by tabs, got '1,2,3"),
+        ("f.tsv", "1;2;3\n", "row 1: expected a label and values, separated by tabs, got '1;2;3"),
         ("f.tsv", "1\t2\n1\tx\n", "row 2: expected numbers, got 'x'"),
         ("f.tsv", "1\t1_000\n", "expected numbers, got '1_000'"),
         ("f.tsv", "1\t1e9\t1000000001\t1000000002\n", "column 'value' (float32), got 2 changes"),
