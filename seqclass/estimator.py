@@ -19,8 +19,6 @@ from seqclass.forms import PaddedSeries, Series, as_values, read_series
 from seqclass.network_process import LabelledRows, Network, fit_network
 from seqclass.training.spec import LARGEST_SEED, MEMBERS, Member, TrainingSpec
 
-MIN_PER_CLASS = 2
-"""Series that every class needs for training: one to learn from, one to hold back."""
 LEAST_TOLD = 20
 """Series from which on no value equals every label by chance."""
 
@@ -149,8 +147,8 @@ class SequenceClassifier(Answering, ClassifierMixin, BaseEstimator):  # type: ig
         Raises
         ------
         ValueError
-            If the labels do not match the series, there is only one class, a class has fewer than
-            two series, or one is called ``"unknown"``, no series has a value or more than one step,
+            If the labels do not match the series, there is only one class, every class has a single
+            series, or one is called ``"unknown"``, no series has a value or more than one step,
             ``X`` can be read in two ways, as an array with no more steps than channels, or one of
             its columns equals ``y``.
 
@@ -334,9 +332,5 @@ def _check_classes(classes: np.ndarray, codes: np.ndarray) -> None:
         raise ValueError(
             f"y: expected at least two classes, got one class, {classes.tolist()[0]!r}; add another"
         )
-    if counts.min() < MIN_PER_CLASS:
-        rare = classes.tolist()[int(counts.argmin())]
-        raise ValueError(
-            f"y: expected at least {MIN_PER_CLASS} series of every class, got {counts.min()} of "
-            f"{rare!r}; add series or leave the class out"
-        )
+    if counts.max() < 2:
+        raise ValueError("y: expected at least two series of a class, got one of each; add series")

@@ -82,6 +82,8 @@ def assign_newest(
 HELD_ROWS, HELD_RAREST = 2000, 10
 """Wanted held-back rows, of all classes and of the rarest class. With 2,000 rows, an accuracy of
 four in five has a standard error of one point."""
+HELD_CLASS = 3
+"""Fewest rows of a class that are held back in turn."""
 
 Part = tuple[np.ndarray, np.ndarray]
 """Row numbers that a network is fitted to, and those that it holds back; both ascending."""
@@ -122,26 +124,31 @@ def holdout_folds(
     y: class codes ``(n,)``; groups: ``(n,)``, whose rows are held back together, or None; fraction:
     largest share of the rows in one fold, in (0, 0.5]. No row is held back twice. As many rows are
     held back as the choice of weights and thresholds needs: ``HELD_ROWS``, or ``HELD_RAREST`` of
-    the rarest class if that takes more, or all rows if there are fewer. Folds of groups that would
-    hold back the whole of a class are left out. is_helped: whether auxiliary rows train in every
-    fold. Then the whole of a class may be held back, and they alone speak for it. ValueError if
-    a class has a single row, if there is a single group, or if no fold is left.
+    the rarest class if that takes more, or all rows if there are fewer. Rows of a class with one or
+    two train in every fold, unless all classes are so small; folds of groups that would hold back
+    the whole of a class are left out. is_helped: whether auxiliary rows train in every fold. Then
+    the whole of a class may be held back, and they alone speak for it. ValueError if no class has
+    two rows, if there is a single group, or if no fold is left.
     """
     counts = np.bincount(y)
-    if (counts.max() if is_helped else counts.min()) < 2:
+    if counts.max() < 2:
         raise ValueError(
-            f"labels: expected at least 2 series of every class to hold some back, got "
-            f"{counts.min()} of class number {int(counts.argmin())}; add series or drop the class"
+            "labels: expected at least 2 series of a class to hold one back, got 1 of each; add "
+            "series"
         )
-    rarest = counts.min() / len(y)
+    is_held = counts >= (1 if is_helped else min(counts.max(), HELD_CLASS))
+    rarest = counts[is_held].min() / len(y)
     n_held = min(max(HELD_ROWS, HELD_RAREST / rarest), len(y))
     share = min(fraction, n_held / len(y))
     if _folds(y, groups, share) < 2:
         raise ValueError("groups: expected at least 2 groups to hold one back, got 1; add groups")
-    parts = [held for held in _held_parts(y, groups, share, seed) if len(held)]
-    if not is_helped:
+    parts = _held_parts(y, groups, share, seed)
+    if groups is None and not is_helped:
+        parts = [held[is_held[y[held]]] for held in parts]
+    elif not is_helped:
         left = [counts - np.bincount(y[held], minlength=len(counts)) for held in parts]
         parts = [held for held, others in zip(parts, left, strict=True) if others.all()]
+    parts = [held for held in parts if len(held)]
     if not parts:
         raise ValueError(
             "groups: expected every class in more than one group, got a class that would be held "

@@ -228,7 +228,7 @@ FILES = {
 TRAIN, TEST = ["train"], ["test"]
 UNTRAINABLE: dict[str, dict[str, list]] = {
     "one-class": {"label": ["a"] * 9},
-    "few": {"label": ["a"] * 9 + ["b"] * 2},
+    "few": {"label": ["a", "a", "b", "b"]},
     "unseen": {"label": [*"abababab", *"ac"], "split": TRAIN * 8 + TEST * 2},
     "untested": {"label": [*"abababab"], "split": TRAIN * 8},
     "both-sides": {"label": [*"abababab"], "split": TRAIN * 4 + TEST * 4, "group": ["g"] * 8},

@@ -73,3 +73,10 @@ def test_three_classes_are_learnt_and_answered_alike_however_they_are_asked() ->
     np.testing.assert_allclose(alone, probabilities[:9], rtol=0, atol=1e-5)
     with pytest.raises(ValueError, match="expected one value for each of 90 series"):
         fitted.fit(x, y[:-1])
+
+
+def test_a_class_of_one_series_is_learnt() -> None:
+    x = np.random.default_rng(0).normal(0, 0.3, (13, 20))
+    x[-1] += 9 * np.arange(20)
+    fitted = SequenceClassifier(members=("convolutions",)).fit(x, ["flat"] * 12 + ["rises"])
+    assert fitted.predict(x[-2:]).tolist() == ["flat", "rises"]

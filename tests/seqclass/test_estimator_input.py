@@ -27,7 +27,7 @@ Y = np.array(["a", "b"] * 3)
         ([0.0, 1.0, np.nan, 1.0, 0.0, 1.0], None, "got none for series 2; leave it out"),
         (np.ma.array(Y, mask=[0, 0, 1, 0, 0, 0]), None, "got none for series 2; leave it out"),
         (["a"] * 6, None, "y: expected at least two classes, got one class, 'a'; add"),
-        (["a"] * 5 + ["b"], None, "every class, got 1 of 'b'; add series"),
+        (list("abcdef"), None, "y: expected at least two series of a class, got one of each; add"),
         (
             ["a", "unknown"] * 3,
             None,

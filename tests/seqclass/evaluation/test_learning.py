@@ -158,7 +158,7 @@ def test_a_tempered_loss_tells_classes_apart_not_confidence() -> None:
 def test_every_row_is_held_back_once_and_every_class_always_kept(
     y: list[int], fraction: float
 ) -> None:
-    codes = np.array([*y, 0, 0, 1, 1, 2, 2, 3, 3])
+    codes = np.array([*y, *[0, 1, 2, 3] * splits.HELD_CLASS])
     parts = holdout_folds(codes, None, fraction, seed=0)
     assert sorted(np.concatenate([held for _, held in parts])) == list(range(len(codes)))
     for kept, held in parts:
@@ -169,7 +169,7 @@ def test_every_row_is_held_back_once_and_every_class_always_kept(
 def test_some_folds_of_many_hold_back_rare_classes_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splits, "HELD_ROWS", 58)
     monkeypatch.setattr(splits, "HELD_RAREST", 0)
-    y = np.repeat([0, 1, 2, 3], [120, 70, 2, 2])
+    y = np.repeat([0, 1, 2, 3], [120, 70, 3, 3])
     for seed in range(5):
         parts = holdout_folds(y, None, 0.1, seed)
         held = np.concatenate([held for _, held in parts])
@@ -217,9 +217,28 @@ def test_few_rows_of_every_class_are_split_by_group_too() -> None:
             assert set(y[kept]) == {0, 1, 2}
 
 
+@pytest.mark.parametrize("rare", [[1], [2], [1, 2, 2]])
+def test_a_class_of_one_or_two_rows_trains_in_every_fold(rare: list[int]) -> None:
+    y = np.repeat(np.arange(2 + len(rare)), [9, 7, *rare])
+    parts = holdout_folds(y, None, 0.2, seed=0)
+    assert all(set(y[fitted]) == {*y.tolist()} for fitted, _ in parts)
+    held = np.concatenate([held for _, held in parts])
+    assert sorted(held) == [*range(16)]
+
+
+def test_classes_that_are_all_of_two_rows_are_held_back_in_turn() -> None:
+    y = np.array([0, 0, 1, 1])
+    assert sorted(np.concatenate([held for _, held in holdout_folds(y, None, 0.5, 0)])) == [
+        0,
+        1,
+        2,
+        3,
+    ]
+
+
 def test_impossible_splits_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least 2 series of every class"):
-        holdout_folds(np.array([0, 0, 1]), None, 0.2, 0)
+    with pytest.raises(ValueError, match="at least 2 series of a class"):
+        holdout_folds(np.array([0, 1, 2]), None, 0.2, 0)
     with pytest.raises(ValueError, match="at least 2 groups"):
         holdout_folds(np.array([0, 0, 1, 1]), np.zeros(4, int), 0.2, 0)
     with pytest.raises(ValueError, match="more than one group"):

@@ -126,6 +126,17 @@ def test_only_groups_are_moved(root: Root) -> None:
     assert select_rows(bare, TrainingSpec()).test.tolist() == plain
 
 
+@pytest.mark.parametrize("rare", [1, 2])
+def test_all_series_of_a_class_with_one_or_two_train(root: Root, rare: int) -> None:
+    stored = store_series(root, n=30, label=["a"] * (30 - rare) + ["b"] * rare)
+    split = select_rows(stored, TrainingSpec())
+    assert split.classes == ["a", "b"]
+    assert {*range(30 - rare, 30)} <= {*split.train.tolist()}
+    assert len(split.test) > 0
+    [amiss] = describe_split(stored, split, TrainingSpec())["amiss"]
+    assert "class 'b' has no test row" in amiss
+
+
 def test_what_a_split_has_reached_is_told(root: Root) -> None:
     groups = ["big"] * 150 + [f"g{i % 3}" for i in range(150)]
     stored = store_series(root, n=300, group=groups)
