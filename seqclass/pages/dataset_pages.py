@@ -26,10 +26,12 @@ from seqclass.store.datasets import (
 )
 from seqclass.store.duplicates import row_digests
 from seqclass.store.formats.file_format import all_facts
+from seqclass.store.formats.overview import PER_TEST
 from seqclass.store.manifests import CHOSEN_FROM, DatasetManifest
 from seqclass.store.references import DatasetRef
 from seqclass.store.root import DamagedError, Damages, Root, note, readable
 from seqclass.store.row_profile import values_of
+from seqclass.store.split import FEW_TESTED
 
 CANDIDATES, EXAMPLES = 30, 2
 """Series of a class that are considered as examples, evenly spaced, and how many are shown."""
@@ -145,7 +147,7 @@ def sketches(profile: DatasetProfile) -> tuple[Sketch, ...]:
 
 
 HOME = "../../"
-FEW = 20
+FEW = FEW_TESTED * PER_TEST
 """Series of a class below which its test rows say little."""
 
 

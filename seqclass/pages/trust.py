@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from seqclass.store.split import of_groups
+from seqclass.store.split import FEW_TESTED, of_groups
 
 if TYPE_CHECKING:
     from seqclass.stored_records import Metrics, Stability, Verdict
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 WIDE = 0.1
 """Width of an interval of accuracy from which on the test is too uncertain."""
-FEW_ROWS = 5
-"""Number of test rows of a class below which its recall says little."""
 MAX_NAMED = 3
 """Number of classes that a sentence names."""
 Level = Literal["yes", "care", "no"]
@@ -156,7 +154,7 @@ def _rare(metrics: "Metrics") -> Iterator[str]:
     """Yield a sentence that names the classes with very few test rows, the rarest first."""
     per_class = metrics["metrics"]["per_class"]
     rare = sorted((row["support"], label) for label, row in per_class.items()
-                  if row["support"] < FEW_ROWS)  # fmt: skip
+                  if row["support"] < FEW_TESTED)  # fmt: skip
     counted = [(label, f"{n} row{'s' * (n != 1)}") for n, label in rare[:MAX_NAMED]]
     if len(rare) == 1:
         [(label, rows)] = counted

@@ -16,6 +16,8 @@ from seqclass.store.tables import read_table
 SPLIT = "split.parquet"
 TRAIN, TEST = "train", "test"
 COLUMNS = ["class", "group", "part"]
+FEW_TESTED = 5
+"""Number of test rows of a class below which its recall says little."""
 
 
 @dataclass(frozen=True)

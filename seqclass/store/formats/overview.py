@@ -17,11 +17,14 @@ from seqclass.store.formats.table import option
 from seqclass.store.manifests import ChannelStatistics
 from seqclass.store.row_profile import Profile, values_of
 from seqclass.store.rows import channels_of, check_form
+from seqclass.store.split import FEW_TESTED, TEST
 
-FEW = 100
-"""Number of series below which a fifth, the test rows, is fewer than 20."""
-RARE = 5
-"""Number of series of a class below which it is too small to learn and to test."""
+PER_TEST = 5
+"""Series for each of which one tests, by default."""
+FEW = 20 * PER_TEST
+"""Number of series below which fewer than 20 test."""
+UNTESTED = 3
+"""Number of series of a class below which all of them train."""
 MAX_NAMED = 3
 """Number of rare classes that a line names."""
 NO_LABEL = {"-", "--", "?", ".", "na", "n/a", "#n/a", "nan", "null", "nil", "none", "missing",
@@ -71,6 +74,7 @@ class Overview:
     profile: Profile = field(default_factory=Profile)
     parts: list[np.ndarray] = field(default_factory=list)
     splits: Counter[str] = field(default_factory=Counter)
+    tested: Counter[str] = field(default_factory=Counter)
     groups: dict[str | None, set[str]] = field(default_factory=dict)
     times: int = 0
     digests: list[np.ndarray] = field(default_factory=list)
@@ -92,7 +96,10 @@ class Overview:
         lengths, labels = table["n_steps"].to_numpy().copy(), table["label"].to_pylist()
         self.parts.append(lengths)
         if "split" in table.column_names:
-            self.splits.update(filter(None, table["split"].to_pylist()))
+            splits = table["split"].to_pylist()
+            self.splits.update(filter(None, splits))
+            pairs = zip(labels, splits, strict=True)
+            self.tested.update(label for label, split in pairs if label and split == TEST)
         if "group" in table.column_names:
             for label, group in zip(labels, table["group"].to_pylist(), strict=True):
                 self.groups.setdefault(label, set()).add(group)
@@ -160,19 +167,37 @@ def _of_labels(seen: Overview, classes: dict[str, int], unlabelled: int) -> Iter
         yield "one class, or fewer than three series: 'train' needs at least two classes"
     if classes and unlabelled:
         yield f"{_series(unlabelled, 'has', 'have')} no label: no training, no test"
-    rare = [f"{name!r} ({count})" for name, count in classes.items() if count < RARE]
-    if rare:
-        more = f" and {len(rare) - MAX_NAMED} more" if len(rare) > MAX_NAMED else ""
-        yield (
-            f"fewer than {RARE} series of class {', '.join(rare[:MAX_NAMED])}{more}: too few to "
-            "learn and to test it; add some, or leave the class out"
-        )
+    yield from _of_tests(seen, classes)
     yield from _of_names(classes)
     cut = [label for label, groups in seen.groups.items() if label and len(groups) < 3]
     if cut:
         yield f"class {cut[0]!r} is in fewer than three groups, so it can't both train and test"
-    if classes and n_series < FEW and seen.splits["test"] < FEW // 5:
+    if classes and n_series < FEW and seen.tested.total() < FEW // PER_TEST:
         yield f"{n_series} series: fewer than {FEW}, so scores on test rows are uncertain"
+
+
+def _of_tests(seen: Overview, classes: dict[str, int]) -> Iterable[str]:
+    """Yield what ``train`` would say of classes with few test rows."""
+    if seen.tested:
+        n_tested: Mapping[str, float] = seen.tested
+    else:
+        n_tested = {c: n / PER_TEST * (n >= UNTESTED) for c, n in classes.items()}
+    untested = {name: n for name, n in classes.items() if not n_tested[name]}
+    rare = {name: n for name, n in classes.items() if 0 < n_tested[name] < FEW_TESTED}
+    if untested:
+        yield f"class {_counted(untested)} has no series to test, so nothing tells its recall"
+    if rare:
+        yield (
+            f"class {_counted(rare)} has fewer than {FEW_TESTED} series to test: its recall will "
+            "say little; add some"
+        )
+
+
+def _counted(classes: Mapping[str, int]) -> str:
+    """Return names of classes with their numbers of series, the rarest first."""
+    names = [f"{name!r} ({classes[name]})" for name in sorted(classes, key=classes.__getitem__)]
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(names[:MAX_NAMED]) + more
 
 
 def _series(n: int, singular: str, plural: str) -> str:
