@@ -32,7 +32,7 @@ def prune(
 ) -> None:
     """List what nothing needs any more; --yes removes it.
 
-    That may be versions, datasets, scores, studies and files that were taken.
+    That may be versions, datasets, scores, studies, files that were taken and trained seeds.
     """
     from seqclass.store.pruning import plan_pruning, remove_items
 

@@ -86,6 +86,14 @@ def seed_key(dataset: Dataset, split: Split, spec: TrainingSpec, seed: int) -> s
     return digest_of([*decisive(dataset, plain, seed), split.digest])
 
 
+def answered_key(dataset: Dataset, split: Split, spec: TrainingSpec, seed: int) -> str:
+    """Return the key of a seed of which only one network of the training may be kept.
+
+    Another number of seeds, or an ensemble, may register another network.
+    """
+    return digest_of([seed_key(dataset, split, spec, seed), [*spec.replica_seeds], spec.ensemble])
+
+
 def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
     """Return everything that decides a seed's answers if the spec chooses the split."""
     decided = asdict(replace(spec, seeds=1, first_seed=0, ensemble=False))

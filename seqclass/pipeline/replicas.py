@@ -82,6 +82,12 @@ def files_of_seed(model_path: str) -> list[str]:
     return [model_path, *(path(model_path) for path in others)]
 
 
+def files_of_answers(model_path: str) -> list[str]:
+    """Return the paths of what another goal needs of a seed, besides a network to register."""
+    needed = (history_path, _out_of_fold_path, _nested_path, answers_path)
+    return [path(model_path) for path in needed]
+
+
 def members_path(model_path: str) -> str:
     """Return the path of the members of a stored classifier, each of which can predict alone."""
     return model_path.removesuffix(".keras") + ".members.keras"
@@ -90,6 +96,11 @@ def members_path(model_path: str) -> str:
 def history_path(model_path: str) -> str:
     """Return the path of the losses of its training."""
     return model_path.removesuffix(".keras") + ".history.parquet"
+
+
+def answers_path(model_path: str) -> str:
+    """Return the path of its members' answers to the test rows."""
+    return model_path.removesuffix(".keras") + ".answers.npz"
 
 
 def _out_of_fold_path(model_path: str) -> str:

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -16,6 +17,7 @@ from seqclass.pipeline.candidates import (
     Assembled,
     Candidate,
     MemberAnswers,
+    answered_key,
     as_recorded,
     best_record,
     seed_key,
@@ -23,8 +25,10 @@ from seqclass.pipeline.candidates import (
 from seqclass.pipeline.expectation import expectation, size_of
 from seqclass.pipeline.progress import Trainings, followed, results_of, training_line, trainings
 from seqclass.pipeline.replicas import (
+    answers_path,
     build_ensemble,
     decided,
+    files_of_answers,
     files_of_seed,
     history_path,
     out_of_fold_logits,
@@ -33,6 +37,7 @@ from seqclass.pipeline.replicas import (
     train_and_store,
 )
 from seqclass.row_split import spec_of, split_of
+from seqclass.store.dataset_writer import share_file
 from seqclass.store.datasets import open_dataset
 from seqclass.store.models import HISTORY, Model, read_model
 from seqclass.store.registry import open_model
@@ -100,8 +105,10 @@ def shown_trainings(
     dataset, split, spec = candidate.dataset, candidate.split, candidate.training
     check_validation(split, spec)
     return_memory()
-    keys = (seed_key(dataset, split, spec, seed) for seed in spec.replica_seeds)
-    if not recorded and all(dataset.root.exists(UNFINISHED, key) for key in keys):
+    kept = (_kept_as(candidate, seed) for seed in spec.replica_seeds)
+    if not recorded and all(
+        any(dataset.root.exists(UNFINISHED, key) for key in files_by_key) for files_by_key in kept
+    ):
         words = "the networks of these seeds are stored; only the rule for answers is chosen"
     else:
         words = expectation(size_of(dataset, split, find_auxiliary(dataset, split, spec)), spec)
@@ -119,26 +126,62 @@ def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = No
     dataset, split, spec = candidate.dataset, candidate.split, candidate.training
     root, path = dataset.root, candidate.seed_path(seed)
     spec = as_recorded(spec, recorded) if recorded else spec
-    key = None if recorded else seed_key(dataset, split, spec, seed)
     with followed(f"seed {seed}") as watch:
-        if key and (kept := restore_seed(root, key, files_of_seed(path))):
+        if not recorded and (kept := _restored(candidate, seed)):
             watch.finish(f"seed {seed} was trained already; its networks are used")
             logits = out_of_fold_logits(root, path)
-            kept.update(decided(logits, kept["temperature"], split, spec))
-            return kept
+            return {**kept, **decided(logits, kept["temperature"], split, spec)}
         record = workers().call(train_and_store, dataset, split, spec, seed, path, watch=watch)
-        if key:
-            keep_seed(root, key, files_of_seed(path), record)
+        if not recorded:
+            keep_seed(root, seed_key(dataset, split, spec, seed), files_of_seed(path), record)
         watch.finish(training_line(record))
     return record
 
 
+def _kept_as(candidate: Candidate, seed: int) -> dict[str, list[str]]:
+    """Return the keys under which a seed may be kept, with the paths of the files it then has."""
+    job = candidate.dataset, candidate.split, candidate.training, seed
+    path = candidate.seed_path(seed)
+    return {seed_key(*job): files_of_seed(path), answered_key(*job): files_of_answers(path)}
+
+
+def _restored(candidate: Candidate, seed: int) -> SeedRecord | None:
+    """Copy a kept seed into the candidate and return its record; None if it is not kept."""
+    folder = candidate.seed_path(seed).rpartition("/")[0]
+    for key, paths in _kept_as(candidate, seed).items():
+        names = [path.rpartition("/")[2] for path in paths]
+        if record := restore_seed(candidate.root, key, folder, names):
+            return record
+    return None
+
+
 def answer_test_rows(candidate: Candidate, record: SeedRecord) -> MemberAnswers:
-    """Let every member of a trained seed answer the test rows."""
-    path = candidate.seed_path(record["seed"])
+    """Let every member of a trained seed answer the test rows, once."""
+    root, path = candidate.root, candidate.seed_path(record["seed"])
+    if root.fs.exists(answers_path(path)):
+        with root.fs.open(answers_path(path), "rb") as file, np.load(file) as stored:
+            return dict(stored)
     job = candidate.dataset, candidate.split.test, path
     answers: MemberAnswers = workers().call(predict_members, *job)
+    with root.fs.open(answers_path(path), "wb") as file:
+        np.savez(file, allow_pickle=False, **answers)
     return answers
+
+
+def keep_answers(candidate: Candidate, seeds: list[SeedRecord]) -> None:
+    """Keep of the seeds, which have answered the test rows, only what another goal needs.
+
+    These are their answers, and the networks that the goal registers. Within a budget a seed that
+    has to be trained again may be better than it was, so that each may be registered.
+    """
+    dataset, split, spec = candidate.dataset, candidate.split, candidate.training
+    best = best_record(seeds)["seed"]
+    for record in seeds:
+        seed, path = record["seed"], candidate.seed_path(record["seed"])
+        network = [path] if spec.ensemble or spec.budget_s or seed == best else []
+        key = answered_key(dataset, split, spec, seed)
+        keep_seed(dataset.root, key, [*network, *files_of_answers(path)], record, answered=True)
+        forget_seed(dataset.root, seed_key(dataset, split, spec, seed))
 
 
 def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
@@ -154,7 +197,7 @@ def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
     logger.info("%d seeds trained; seed %d validates best", len(seeds), best["seed"])
     target = candidate.path("model.keras")
     if not candidate.training.ensemble:
-        root.fs.cp_file(candidate.seed_path(best["seed"]), target)
+        share_file(root, candidate.seed_path(best["seed"]), target)
         return Assembled(seeds, None)
     members = [(path, record["temperature"]) for path, record in zip(paths, seeds, strict=True)]
     job = root, candidate.split, candidate.training, members, target
@@ -162,7 +205,7 @@ def assemble(candidate: Candidate, seeds: list[SeedRecord]) -> Assembled:
 
 
 def forget_older(model_ref: str, root: Root) -> None:
-    """Remove the stored seeds of the version before this one; another goal may use this one's."""
+    """Remove what is kept of the seeds of the version before; another goal may use this one's."""
     model = open_model(root, model_ref)
     before = int(model.version.removeprefix("v")) - 1
     if before:
@@ -175,7 +218,7 @@ def forget_older(model_ref: str, root: Root) -> None:
 def _keys_of(model: Model) -> set[str]:
     dataset = open_dataset(model.root, model.manifest["dataset"])
     split, spec = split_of(model), spec_of(model)
-    return {seed_key(dataset, split, spec, seed) for seed in spec.replica_seeds}
+    return {answered_key(dataset, split, spec, seed) for seed in spec.replica_seeds}
 
 
 def check_validation(split: Split, spec: TrainingSpec) -> None:

@@ -23,7 +23,7 @@ from seqclass.pipeline.inspect_rows import inspect_rows
 from seqclass.pipeline.promote import Promotion, promote
 from seqclass.pipeline.register import register
 from seqclass.pipeline.report import write_report
-from seqclass.pipeline.train import assemble, forget_older, train_and_answer
+from seqclass.pipeline.train import assemble, forget_older, keep_answers, train_and_answer
 from seqclass.policies import apply_policy, apply_training_policy
 from seqclass.store.datasets import committed_versions, latest_version, open_dataset
 from seqclass.store.garbage import collect_garbage
@@ -97,7 +97,9 @@ def train(
 
 def _evaluated(candidate: Candidate, step: AsStep) -> Evaluated:
     seeds, answers = step(train_and_answer)(candidate)
-    return step(evaluate)(candidate, step(assemble)(candidate, seeds), answers)
+    evaluated = step(evaluate)(candidate, step(assemble)(candidate, seeds), answers)
+    step(keep_answers)(candidate, seeds)
+    return evaluated
 
 
 def retrain(

@@ -26,12 +26,12 @@ def collect_garbage(root: Root) -> list[str]:
     staged = [path for path in entries(root, root.join(STAGING)) if _is_abandoned(root, path)]
     left = [place for path in staged for place in _half_made(root, path)] + staged
     seeds = [root.join(UNFINISHED, key) for key in root.names(UNFINISHED)]
-    left += [path for path in seeds if _unchanged_s(root, path) > SEED_AGE_S]
+    left += [path for path in seeds if unchanged_s(root, path) > SEED_AGE_S]
     if root.is_local:
         drafts = (path for place in DRAFTED for path in
                   glob.glob(os.path.join(glob.escape(root.path), place, ".*")))  # fmt: skip
         left += [path for path in drafts if _DRAFT.fullmatch(os.path.basename(path))
-                 and _unchanged_s(root, path) > LEFTOVER_AGE_S]  # fmt: skip
+                 and unchanged_s(root, path) > LEFTOVER_AGE_S]  # fmt: skip
     for path in left:
         remove_file(root, path)
     return left
@@ -51,10 +51,10 @@ def _is_abandoned(root: Root, staged: str) -> bool:
     """Check whether work began long ago, as its name says, and nothing of it has changed since."""
     began = re.match(r"\d+", staged.rpartition("/")[2])
     is_old = began is not None and time.time() - int(began.group()) > LEFTOVER_AGE_S
-    return is_old and _unchanged_s(root, staged) > LEFTOVER_AGE_S
+    return is_old and unchanged_s(root, staged) > LEFTOVER_AGE_S
 
 
-def _unchanged_s(root: Root, path: str) -> float:
+def unchanged_s(root: Root, path: str) -> float:
     """Return the seconds since the last change of a file or of a folder's files."""
     ages = []
     for file in root.fs.find(path):

@@ -381,8 +381,13 @@ class LabelsManifest(Manifest):
 
 
 class SeedManifest(Sealed):
-    """A finished seed of a training that has not ended. record: its ``SeedRecord``."""
+    """A trained seed.
 
+    answered: whether all seeds of its training have answered the test rows; then networks that
+    can't be registered are left out. record: its ``SeedRecord``.
+    """
+
+    answered: bool
     record: Mapping[str, Any]
 
 

@@ -20,11 +20,12 @@ from seqclass.store.datasets import (
     open_dataset,
 )
 from seqclass.store.dependencies import PRUNINGS, citing, needs_of, removed_refs
+from seqclass.store.garbage import LEFTOVER_AGE_S, unchanged_s
 from seqclass.store.inbox import DONE, INBOX
 from seqclass.store.layout import sealed_folders, within
 from seqclass.store.locks import is_locked
 from seqclass.store.log import LOG, STAMP, Turn, actor, in_turn, log_problems, read_log, registered
-from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest
+from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest, SeedManifest
 from seqclass.store.models import REMOVED, SUMMARY, model_versions, read_model
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
@@ -53,9 +54,11 @@ from seqclass.store.root import (
     did_you_mean,
     is_name,
     read_manifest,
+    readable,
     remove_file,
 )
 from seqclass.store.scores import SCORES
+from seqclass.store.seeds import UNFINISHED
 from seqclass.store.staging import remove
 from seqclass.store.states import DATASETS, DELETE, MODELS, PRUNE
 from seqclass.store.studies import RUNS
@@ -75,7 +78,8 @@ class Item:
 
 
 def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
-    """Return every version, dataset, score, study and done file, with its reason to stay."""
+    """Return every version, dataset, score, study, done file and kept seed, with its reason to
+    stay."""
     since = now - timedelta(days=spec.days)
 
     def young(*place: str) -> str:
@@ -88,7 +92,7 @@ def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
 
     models = reasons_of_models(root, spec, young)
     datasets = reasons_of_datasets(root, models, young, spec.newest)
-    others = [*_sealed_others(root, models, young), *_files(root, since)]
+    others = [*_sealed_others(root, models, young), *_files(root, since), *_seeds(root)]
     left = [item for name in root.names(MODELS) if is_deleted(root, name)
             for item in _beside_versions(root, name)]  # fmt: skip
     every = [*left, *_items(root, models), *_items(root, datasets), *others]
@@ -321,6 +325,16 @@ def _files(root: Root, since: datetime) -> Iterator[Item]:
             path = root.join(*folder, name)
             why = "younger" if root.fs.modified(path) > since else ""
             yield Item("/".join([*folder, name]), path, why)
+
+
+def _seeds(root: Root) -> Iterator[Item]:
+    """Yield kept seeds, which stay only while a training may be at work on others beside them."""
+    for key in root.names(UNFINISHED):
+        path = root.join(UNFINISHED, key)
+        seed = readable(root, path, SeedManifest)
+        is_at_work = seed and not seed["answered"] and unchanged_s(root, path) <= LEFTOVER_AGE_S
+        why = "a training may be at work on it" if is_at_work else ""
+        yield Item(f"{UNFINISHED}/{key}", path, why)
 
 
 def remove_items(

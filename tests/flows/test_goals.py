@@ -56,6 +56,11 @@ def test_another_goal_costs_no_training(trained: Callable[..., Model], root: Roo
     first = trained(goal="balanced_accuracy")
     kept = set(root.names(UNFINISHED))
     assert len(kept) == 2
+    left = [path for path in Path(root.join(UNFINISHED)).rglob("*") if path.is_file()]
+    [network] = [path for path in left if path.suffix == ".keras"]
+    assert network.samefile(first.path("model.keras")), "it takes no space of its own"
+    others = sum(path.stat().st_size for path in left) - network.stat().st_size
+    assert others < network.stat().st_size / 4
     second = trained(goal="accuracy", max_error=0.2)
     rules = [model.manifest["decision"] for model in (first, second)]
     assert rules[0]["offsets"][1] > 0
@@ -72,6 +77,30 @@ def test_another_goal_costs_no_training(trained: Callable[..., Model], root: Roo
     assert verify_tree(root)["bad"] == []
     trained(first_seed=5)
     assert not kept & set(root.names(UNFINISHED))
+
+
+def test_another_goal_costs_an_ensemble_no_training(trained: Callable[..., Model]) -> None:
+    first, second = (trained(goal=goal, ensemble=True) for goal in ("macro_f1", "accuracy"))
+    before, after = (model.read_json("stability.json")["seeds"] for model in (first, second))
+    assert [seed["seconds"] for seed in before] == [seed["seconds"] for seed in after]
+    digests = {model.read_json("metrics.json")["ensemble"]["weights_sha256"]
+               for model in (first, second)}  # fmt: skip
+    assert len(digests) == 1
+
+
+def test_what_prune_has_removed_is_trained_again(
+    trained: Callable[..., Model], root: Root, seqclass_json: Callable[..., dict]
+) -> None:
+    first = trained()
+    going = [f"{UNFINISHED}/{key}" for key in root.names(UNFINISHED)]
+    assert set(going) <= set(seqclass_json("prune", "--root", root.path)["goes"])
+    seqclass_json("prune", "--yes", "--root", root.path)
+    assert root.names(UNFINISHED) == []
+    before, after = (
+        [seed["weights_sha256"] for seed in model.read_json("stability.json")["seeds"]]
+        for model in (first, trained(goal="accuracy"))
+    )
+    assert before == after
 
 
 def test_costs_decide_and_are_told(

@@ -31,6 +31,7 @@ from seqclass.store.registry import MoveReason, champion_of, is_deleted
 from seqclass.store.retrainings import RETRAINING, commit_retraining, write_attempt
 from seqclass.store.root import DamagedError, Root, open_root
 from seqclass.store.scores import ScoreSet
+from seqclass.store.seeds import keep_seed
 from seqclass.store.staging import staging
 from seqclass.tasks.events import models_of
 from tests.support.commands import Command
@@ -339,6 +340,24 @@ def test_rows_that_come_after_a_killed_deletion_take_it_back(lived: Root) -> Non
     newest = store_series(lived, "toy", 50).ref
     assert open_dataset(lived, "toy").ref == newest
     assert kept(lived, days=10_000)[newest]
+
+
+def test_a_seed_goes_unless_a_training_may_be_at_work_beside_it(root: Root) -> None:
+    weights = f"{root.path}-weights.npy"
+    Path(weights).write_bytes(b"weights")
+    keep_seed(root, "trained", [weights], {})
+    keep_seed(root, "abandoned", [weights], {})
+    keep_seed(root, "answered", [weights], {}, answered=True)
+    keep_seed(root, "damaged", [weights], {})
+    Path(root.join("unfinished", "damaged", "manifest.json")).write_text("{")
+    for path in Path(root.join("unfinished", "abandoned")).iterdir():
+        os.utime(path, (0, 0))
+    assert kept(root) == {
+        "unfinished/abandoned": "",
+        "unfinished/answered": "",
+        "unfinished/damaged": "",
+        "unfinished/trained": "a training may be at work on it",
+    }
 
 
 def test_bad_bounds_are_one_line(seqclass: Command) -> None:

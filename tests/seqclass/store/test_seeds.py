@@ -1,4 +1,4 @@
-"""Finished seeds are kept until their training has ended, and no longer."""
+"""Trained seeds are kept for the next training, and no longer than it needs them."""
 
 import os
 import time
@@ -24,14 +24,19 @@ def kept(root: Root, tmp_path: Path) -> Root:
     return root
 
 
-def places(folder: Path, *names: str) -> list[str]:
-    return [str(folder / "bench" / name) for name in names or NAMES]
-
-
 def test_a_kept_seed_is_restored_with_its_files(kept: Root, tmp_path: Path) -> None:
-    assert restore_seed(kept, "k", places(tmp_path)) == {"seed": 3}
-    assert (tmp_path / "bench" / "seed-3.npy").read_bytes() == b"seed-3.npy"
-    assert restore_seed(kept, "other", places(tmp_path)) is None
+    bench = tmp_path / "bench"
+    assert restore_seed(kept, "k", str(bench), NAMES[1:]) == {"seed": 3}
+    assert [path.name for path in sorted(bench.iterdir())] == sorted(NAMES)
+    assert (bench / "seed-3.npy").read_bytes() == b"seed-3.npy"
+    assert restore_seed(kept, "other", str(bench), NAMES) is None
+
+
+def test_a_seed_is_restored_to_where_it_comes_from(kept: Root, tmp_path: Path) -> None:
+    """As by another try of a task that was killed after it had kept its seed."""
+    assert restore_seed(kept, "k", str(tmp_path), NAMES) == {"seed": 3}
+    (tmp_path / "seed-3.npy").write_bytes(b"else")
+    assert Path(kept.join("unfinished", "k", "seed-3.npy")).read_bytes() == b"seed-3.npy"
 
 
 @pytest.mark.parametrize("name", ["seed-3.npy", "manifest.json", "seed-3.history.parquet"])
@@ -41,7 +46,7 @@ def test_a_seed_that_is_damaged_or_lacks_a_file_is_trained_again(
     needed = NAMES if name == "manifest.json" else {*NAMES, name}
     if name != "seed-3.history.parquet":
         Path(kept.join("unfinished", "k", name)).write_bytes(b"else")
-    assert restore_seed(kept, "k", places(tmp_path, *needed)) is None
+    assert restore_seed(kept, "k", str(tmp_path / "bench"), needed) is None
     assert kept.names("unfinished") == []
 
 
