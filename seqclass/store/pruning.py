@@ -4,11 +4,13 @@ Champions stay, as do earlier ones and everything they depend on.
 """
 
 import contextlib
+import errno
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from seqclass.store.approvals import open_question
 from seqclass.store.datasets import (
@@ -26,7 +28,7 @@ from seqclass.store.layout import sealed_folders, within
 from seqclass.store.locks import is_locked
 from seqclass.store.log import LOG, STAMP, Turn, actor, in_turn, log_problems, read_log, registered
 from seqclass.store.manifests import DatasetManifest, Manifest, ModelManifest, SeedManifest
-from seqclass.store.models import REMOVED, SUMMARY, model_versions, read_model
+from seqclass.store.models import REMOVED, REPORT, SUMMARY, model_versions, read_model
 from seqclass.store.policy_file import read_policy
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.queues import QUEUES
@@ -63,6 +65,7 @@ from seqclass.store.staging import remove
 from seqclass.store.states import DATASETS, DELETE, MODELS, PRUNE
 from seqclass.store.studies import RUNS
 
+Result = TypeVar("Result")
 Reasons = dict[str, str]
 Young = Callable[..., str]
 """Takes the names that lead to a folder; returns why it is too young to go, or an empty text."""
@@ -70,11 +73,15 @@ Young = Callable[..., str]
 
 @dataclass(frozen=True)
 class Item:
-    """A folder or file, its name, and why it stays; without a reason it may be removed."""
+    """A folder or file, its name, and why it stays; without a reason it may be removed.
+
+    at_once: its removal writes nothing, and half of it is no damage.
+    """
 
     ref: str
     path: str
     why: str = ""
+    at_once: bool = False
 
 
 def plan_pruning(root: Root, spec: PruneSpec, now: datetime) -> list[Item]:
@@ -192,12 +199,13 @@ def delete_all(
         copy()
         if not turn.state["deleted"]:
             end_attempt(root, target.name)
-            end_champion(turn, MoveReason(actor(), reason, {"by": "hand"}))
+            why = MoveReason(actor(), reason, {"by": "hand"})
+            _with_room(root, items, partial(end_champion, turn, why))
 
     items, _ = plan_deletion(root, target)
     if target.kind == DATASETS:
         copy()
-        give_up(root, target.name, reason, now)
+        _with_room(root, items, partial(give_up, root, target.name, reason, now))
     else:
         in_turn(root, target.name, end)
     removed = remove_items(root, PruneSpec(days=0), [item.ref for item in items], reason, now)
@@ -324,7 +332,7 @@ def _files(root: Root, since: datetime) -> Iterator[Item]:
         for name in root.names(*folder):
             path = root.join(*folder, name)
             why = "younger" if root.fs.modified(path) > since else ""
-            yield Item("/".join([*folder, name]), path, why)
+            yield Item("/".join([*folder, name]), path, why, at_once=True)
 
 
 def _seeds(root: Root) -> Iterator[Item]:
@@ -334,7 +342,7 @@ def _seeds(root: Root) -> Iterator[Item]:
         seed = readable(root, path, SeedManifest)
         is_at_work = seed and not seed["answered"] and unchanged_s(root, path) <= LEFTOVER_AGE_S
         why = "a training may be at work on it" if is_at_work else ""
-        yield Item(f"{UNFINISHED}/{key}", path, why)
+        yield Item(f"{UNFINISHED}/{key}", path, why, at_once=True)
 
 
 def remove_items(
@@ -342,11 +350,45 @@ def remove_items(
 ) -> list[Item]:
     """Remove those of these items that may still go; returns the items as they were.
 
-    The removal is recorded first, in ``prunings/`` and, for a version, in its model's log. A
-    version that became champion before this entry stays; a version that the entry names can't
-    become champion any more.
+    The removal is recorded first, in ``prunings/`` and, for a version, in its model's log; only on
+    a full disk what goes at once goes before. A version that became champion before this entry
+    stays; a version that the entry names can't become champion any more.
     """
     items = [item for item in plan_pruning(root, spec, now) if item.why or item.ref in refs]
+    items = _with_room(root, items, lambda: _recorded(root, items, spec, reason, now))
+    going = [item for item in items if not item.why]
+    _make_room(root, going)
+    for item in going:
+        _remove(root, item, now)
+    return items
+
+
+def _with_room(root: Root, items: list[Item], write: Callable[[], Result]) -> Result:
+    """Write what comes before a removal; if the disk is full, make room and write it then."""
+    try:
+        return write()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _make_room(root, [item for item in items if not item.why])
+        return write()
+
+
+def _make_room(root: Root, going: list[Item]) -> None:
+    """Remove what goes at once, and the pages of versions, which can be drawn again."""
+    for item in going:
+        if item.at_once:
+            remove_file(root, item.path)
+        elif _is_version(item.ref, MODELS):
+            remove_file(root, f"{item.path}/{REPORT}")
+        elif _is_version(item.ref, DATASETS):
+            remove_file(root, f"{item.path}.html")
+
+
+def _recorded(
+    root: Root, items: list[Item], spec: PruneSpec, reason: str, now: datetime
+) -> list[Item]:
+    """Record which of these items go; returns them with the reasons of those that stay."""
     items = _logged(root, items, spec, reason)
     going = [item for item in items if not item.why]
     if going:
@@ -354,8 +396,6 @@ def remove_items(
                   "removed": [item.ref for item in going]}  # fmt: skip
         path = root.join(PRUNINGS, f"{now.strftime(STAMP)}.json")
         create_file(root, path, json.dumps(record, indent=2).encode())
-    for item in going:
-        _remove(root, item, now)
     return items
 
 
