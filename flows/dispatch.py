@@ -1,10 +1,11 @@
-"""Retrainings that the upkeep starts on the server without waiting for them.
+"""Retrainings that the upkeep, or a new policy, starts on the server without waiting for them.
 
 Its state in Prefect shows whether a run works on a model: ``seqclass up`` ends a run whose process
 is gone, and one whose machine is lost crashes when no heartbeat has come for a while.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect.client.orchestration import get_client
@@ -12,11 +13,17 @@ from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
 
+from seqclass.pipeline.overdue import find_due
 from seqclass.policies import policy_of
 from seqclass.store.root import Root
 
 DEPLOYMENT = "retrain-model/local"
 UNFINISHED = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING]
+
+
+def start_due(models: list[str], root: Root) -> list[str]:
+    """Start runs for those of these models that have rows for one; returns their names."""
+    return start_retrainings(find_due(datetime.now(UTC), root, models).names, root)
 
 
 def start_retrainings(models: list[str], root: Root) -> list[str]:
@@ -26,7 +33,7 @@ def start_retrainings(models: list[str], root: Root) -> list[str]:
         started = [model for model in models if model not in busy]
         deployment = client.read_deployment_by_name(DEPLOYMENT)
         for model in started:
-            _start(client, deployment, model, queue_name(root, model))
+            _start(client, deployment, model, root)
     return started
 
 
@@ -44,7 +51,7 @@ def hand_over(model: str, root: Root) -> str | None:
     with get_client(sync_client=True) as client:
         others = [run for run in unfinished_runs(client) if run.id != this_run.id]
         if model not in {_model_of(run) for run in others if not run.state.is_running()}:
-            _start(client, client.read_deployment_by_name(DEPLOYMENT), model, queue)
+            _start(client, client.read_deployment_by_name(DEPLOYMENT), model, root)
     return queue
 
 
@@ -70,9 +77,12 @@ def queue_name(root: Root, model: str) -> str | None:
     return (policy.queue or None) if policy else None
 
 
-def _start(client: Any, deployment: Any, model: str, queue: str | None) -> None:
+def _start(client: Any, deployment: Any, model: str, root: Root) -> None:
+    """Start a run, in the queue of the model's policy."""
     client.create_flow_run_from_deployment(
-        deployment.id, parameters={"model": model}, work_queue_name=queue
+        deployment.id,
+        parameters={"model": model, "root": root.url},
+        work_queue_name=queue_name(root, model),
     )
 
 

@@ -2,7 +2,8 @@
 
 from prefect import flow
 
-from seqclass.flows.run_context import label_run, resolve_root
+from seqclass.flows.dispatch import start_due
+from seqclass.flows.run_context import is_served, label_run, resolve_root
 from seqclass.monitoring.policy import ModelPolicy
 from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.by_hand import Person, Pruned, prune
@@ -80,6 +81,8 @@ def set_model_policy(
     with person.acting():
         as_task(set_policy)(store, checked, policy, reason)
     as_task(refresh)(store, [f"models/{checked}"])
+    if is_served():
+        as_task(start_due)([checked], store)
 
 
 @flow(name="prune-store", flow_run_name="prune")

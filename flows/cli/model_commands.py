@@ -293,6 +293,8 @@ def policy(
         _pause(store, names, change.pause, change.reason)
     elif change:
         _set_policies(store, names, change.path, change.reason)
+    if change and not change.pause:
+        _start_due(store, names)
     _show_policies(store, names, every, place.as_json)
 
 
@@ -303,6 +305,27 @@ def _pause(store: Root, names: list[str], paused: bool, reason: str) -> None:
     for name in names:
         set_paused(store, name, paused, reason)
     refresh(store, [f"models/{name}" for name in names])
+
+
+def _start_due(store: Root, names: list[str]) -> None:
+    """Start the retrainings that the change of a policy allows, if a server runs for the root."""
+    if not can_announce(store):
+        return
+    import httpx
+    from prefect.exceptions import PrefectException
+
+    from seqclass.flows.dispatch import start_due
+
+    try:
+        started = start_due(names, store)
+    except (httpx.HTTPError, PrefectException) as error:
+        words = str(error) or type(error).__name__
+        complain(
+            f"no retraining was started ({words}); the next upkeep starts those that are due", 0
+        )
+        return
+    for name in started:
+        remark("policy", f"a retraining of {name} was started")
 
 
 def _set_policies(store: Root, names: list[str], path: str | None, reason: str) -> None:

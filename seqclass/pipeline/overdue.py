@@ -1,6 +1,7 @@
 """Models whose rows wait for a retraining, and overdue decisions."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,14 +28,14 @@ class Due:
     overdue: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def find_due(now: datetime, root: Root) -> Due:
-    """Check every model that has a champion, each under its policy.
+def find_due(now: datetime, root: Root, names: Iterable[str] | None = None) -> Due:
+    """Check every model that has a champion, or those of these names, each under its policy.
 
     Those of the highest priority go first, then those with the fewest rows, so that none waits only
     for larger ones. If nothing is new, only a handful of files are read for a model.
     """
     due, ranks = Due(), dict[str, tuple[int, int]]()
-    for name in root.names("models"):
+    for name in root.names("models") if names is None else names:
         try:
             latest = undecided(root, name)
             if latest is None:

@@ -13,14 +13,18 @@ from prefect.settings import temporary_settings
 from prefect.states import Crashed, Failed, Running
 
 from seqclass.flows.dispatch import read_all, start_retrainings
+from seqclass.flows.forms import set_model_policy
 from seqclass.flows.retraining import retrain_model
+from seqclass.flows.run_context import RUN
 from seqclass.flows.service.server import Service, client_of, client_settings, mark_environment
 from seqclass.flows.service.watcher import has_failed_run
 from seqclass.flows.service.worker import deploy, make_pool
 from seqclass.monitoring.policy import ModelPolicy
+from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pipeline.training import MET_ANOTHER
-from seqclass.policies import set_policy
+from seqclass.policies import set_paused, set_policy
 from seqclass.store.root import Root
+from tests.support.commands import Command
 from tests.support.servers import kept_server
 from tests.support.stored import store_champion, store_series
 
@@ -116,6 +120,52 @@ def test_a_retraining_that_an_event_started_goes_on_in_the_queue_of_its_policy(
         )  # fmt: skip
         waiting = [queue for queue in queues(placed).values() if queue == "huge"]
         assert len(waiting) == expected
+
+
+@pytest.fixture
+def waiting(root: Root, service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Two champions on the first rows of ``toy``, which has more; a client of the server."""
+    first = store_series(root, n=60).ref
+    for name in ("toy", "idle"):
+        store_champion(root, name, dataset=first)
+    set_policy(root, "idle", ModelPolicy(RetrainSpec(least_rows=999)), "few rows teach it little")
+    store_series(root, n=90)
+    monkeypatch.setenv("PREFECT_API_URL", service.access["PREFECT_API_URL"])
+    with client_of(service) as client:
+        yield client
+        for run in client.read_flow_runs():
+            client.delete_flow_run(run.id)
+
+
+def started(client: Any) -> list[dict[str, Any]]:
+    return [run.parameters for run in client.read_flow_runs() if "model" in run.parameters]
+
+
+def test_a_model_that_is_resumed_is_retrained_at_once(
+    waiting: Any, root: Root, seqclass: Command, tmp_path: Path
+) -> None:
+    for name in ("toy", "idle"):
+        set_paused(root, name, True, "the line stands still")
+    assert seqclass("policy", "toy", "--pause")[0] == 0
+    assert started(waiting) == []
+    code, _, err = seqclass("policy", "--all", "--resume")
+    assert (code, "a retraining of toy was started" in err) == (0, True)
+    assert started(waiting) == [{"model": "toy", "root": root.url}]
+    (tmp_path / "policy.json").write_text('{"retraining": {"least_rows": 1}}')
+    assert seqclass("policy", "idle", "--set", tmp_path / "policy.json")[0] == 0
+    assert {run["model"] for run in started(waiting)} == {"toy", "idle"}
+
+
+def test_a_policy_that_is_set_by_its_form_is_acted_on_at_once(
+    waiting: Any, root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEQCLASS_STORAGE", root.url)
+    monkeypatch.setenv(RUN, "as of a worker")
+    for least, models in ((500, []), (1, ["idle"])):
+        policy = ModelPolicy(RetrainSpec(least_rows=least))
+        set_model_policy("idle", "Ann", "why", policy)
+        runs = [run for run in started(waiting) if run.keys() == {"model", "root"}]
+        assert [run["model"] for run in runs] == models
 
 
 def test_every_page_of_a_list_is_read() -> None:
