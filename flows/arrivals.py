@@ -9,7 +9,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from seqclass.flows.run_context import check_place, label_run, resolve_root
 from seqclass.pages.index_pages import refresh
-from seqclass.pipeline.ingest import SWEEPS_AT_ONCE, Arrivals, inbox_places
+from seqclass.pipeline.ingest import SWEEPS_AT_ONCE, Arrivals, arrivals_of, inbox_places
 from seqclass.screening.incoming import ArrivalSpec
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.inbox import Sweep
@@ -46,9 +46,9 @@ def ingest_arrivals(
     states = _sweep(places, spec, store)
     failed = [state for state in states if not state.is_completed()]
     reports = [state.result() for state in states if state.is_completed()]
-    outcome: Arrivals = {"added": sum(report["added"] for report in reports), "sweeps": reports}
+    outcome = arrivals_of(store, reports, dataset)
     if not failed and not any(report["files"] for report in reports):
-        return Completed(name="NothingNew", message="no file has arrived", data=outcome)
+        return _ended("NothingNew", "no file has arrived", outcome)
     as_task(refresh)(store, [f"datasets/{name}" for name, _ in places])
     gained = _gained(reports)
     label_run(f"ingest {gained}" if gained else None, dataset=[name for name, _ in places])
@@ -57,10 +57,14 @@ def ingest_arrivals(
     aside = [f["file"] for r in reports for f in r["files"] if f["became"] == "quarantined"]
     if aside:
         message = f"{len(aside)} files went to quarantine: {', '.join(aside[:5])}"
-        return Completed(name="Quarantined", message=printable(message), data=outcome)
+        return _ended("Quarantined", printable(message), outcome)
     if not gained:
-        return Completed(name="NothingNew", message="no series is new", data=outcome)
-    return Completed(name="TakenIn", message=gained, data=outcome)
+        return _ended("NothingNew", "no series is new", outcome)
+    return _ended("TakenIn", gained, outcome)
+
+
+def _ended(name: str, message: str, outcome: Arrivals) -> Any:
+    return Completed(name=name, message="; ".join([message, *outcome["amiss"]]), data=outcome)
 
 
 def _sweep(places: list[tuple[str, str]], spec: ArrivalSpec, store: Root) -> list[State[Sweep]]:

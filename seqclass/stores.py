@@ -265,7 +265,8 @@ class Store:
         Returns
         -------
         dict
-            ``added`` (number of series) and ``sweeps``, the outcome of each inbox and file.
+            ``added`` (number of series); ``sweeps``, the outcome of each inbox and file; and
+            ``amiss``, what lies beside the inboxes.
 
         Examples
         --------

@@ -317,5 +317,7 @@ def _show_arrivals(outcome: "Arrivals", as_json: bool) -> None:
             if inner := subfolders(open_root(sweep["place"])):
                 names = printable(", ".join(inner))
                 typer.echo(f"{sweep['place']}: takes no files of its subfolders: {names}")
+        for line in outcome["amiss"]:
+            typer.echo(line)
     if any(file["became"] == "quarantined" for file in files):
         raise typer.Exit(REFUSED)

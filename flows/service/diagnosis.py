@@ -25,6 +25,7 @@ from seqclass.flows.service.worker import (
     slugs_of_file,
 )
 from seqclass.store.capacity import capacity
+from seqclass.store.inbox import MOVE, misplaced
 from seqclass.store.objects import access_problem
 from seqclass.store.root import Root, open_root
 
@@ -53,7 +54,8 @@ def diagnose(root: str | None) -> list[Finding]:
         _tensorflow(),
         _prefect(),
         ("machine", True, str(capacity()), ""),
-        *_storage(store),
+        *(storage := _storage(store)),
+        *(_inboxes(store) if storage[0][1] else ()),
         *_server(store),
         _privacy(),
     ]
@@ -104,6 +106,15 @@ def _storage(store: Root) -> list[Check]:
         ("storage root", writable, store.path, "make it writable or choose another with --root"),
         ("free space", free > MIN_FREE_BYTES, f"{free / 1e9:.1f} GB", "free some space"),
     ]
+
+
+def _inboxes(store: Root) -> list[Check]:
+    """Return what lies beside the inboxes, if there is anything."""
+    try:
+        beside = misplaced(store)
+    except OSError as error:
+        return [("inboxes", False, str(error), "let this account read them")]
+    return [("inboxes", False, f"beside them: {beside}", MOVE)] if beside else []
 
 
 def _server(store: Root) -> list[Check]:

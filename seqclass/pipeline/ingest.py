@@ -5,6 +5,7 @@ arrival is announced, then the file is moved. After a kill in between, the file 
 that digest, announced once more, and moved.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,8 @@ from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.garbage import collect_garbage
 from seqclass.store.inbox import (
     DONE,
+    INBOX,
+    MOVE,
     QUARANTINE,
     Arrival,
     FileReport,
@@ -45,6 +48,7 @@ from seqclass.store.inbox import (
     inboxes,
     local_copy,
     look_at,
+    misplaced,
     missing_end,
     place_put_away,
     put_away,
@@ -57,6 +61,8 @@ from seqclass.store.references import DatasetRef
 from seqclass.store.root import Root, check_name, open_root, printable, read_manifest
 from seqclass.store.staging import staging
 from seqclass.store.tables import read_row_groups
+
+logger = logging.getLogger(__name__)
 
 LONGEST_REASON = 2000
 SWEEPS_AT_ONCE = 4
@@ -94,10 +100,14 @@ Announce = Callable[[str, int], None]
 
 
 class Arrivals(TypedDict):
-    """Rows that datasets gained, and the outcome of each inbox."""
+    """Rows that datasets gained, and the outcome of each inbox.
+
+    amiss: a line about what lies beside the inboxes, if all of them were swept.
+    """
 
     added: int
     sweeps: list[Sweep]
+    amiss: list[str]
 
 
 def ingest(
@@ -142,7 +152,16 @@ def ingest(
             if file["became"] == "quarantined":
                 refused(name, file)
     sweeps = [future.result() for future in futures]
-    return {"added": sum(outcome["added"] for outcome in sweeps), "sweeps": sweeps}
+    return arrivals_of(root, sweeps, dataset)
+
+
+def arrivals_of(root: Root, sweeps: list[Sweep], dataset: str | None) -> Arrivals:
+    """Return the outcome of sweeps of a dataset's inbox, or of every one of the root."""
+    beside = misplaced(root) if dataset is None else ""
+    amiss = [f"{INBOX}: expected folders of datasets alone, got {beside}; {MOVE}"] if beside else []
+    for line in amiss:
+        logger.warning("%s", line)
+    return {"added": sum(sweep["added"] for sweep in sweeps), "sweeps": sweeps, "amiss": amiss}
 
 
 def inbox_places(root: Root, dataset: str | None, inbox: str | None) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from typing_extensions import TypedDict
 
 from seqclass.store.manifests import SetAside
-from seqclass.store.root import Root, irregular, is_name, replace_file, sync_folder
+from seqclass.store.root import Root, irregular, is_name, printable, replace_file, sync_folder
 
 INBOX = "inbox"
 DONE, QUARANTINE, REASON = "done", "quarantine", ".reason.txt"
@@ -25,6 +25,10 @@ UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 """Endings that programs use while a file is incomplete."""
 AT_ONCE = 16
 """Inboxes that are looked at at the same time."""
+MOST_NAMED = 5
+"""Entries that a line names."""
+MOVE = f"move files into {INBOX}/DATASET"
+"""What to do about files that lie beside the inboxes."""
 LONGEST_NAME = 160
 """Bytes of a file's name that are kept: file systems allow 255, with digest and endings."""
 
@@ -72,6 +76,16 @@ def inboxes(root: Root) -> list[str]:
     else:
         names = [name for name, info in _listed(root, INBOX) if info["type"] == "directory"]
     return sorted(filter(is_name, names))
+
+
+def misplaced(root: Root) -> str:
+    """Name what lies beside the inboxes, where no sweep takes it; an empty text for nothing."""
+    folders, beside = inboxes(root), _entries(replace(root, path=root.join(INBOX)))
+    files = {arrival.name for arrival in _files(beside)}
+    names = [name for name, arrival in beside if name not in folders and
+             (arrival is None or name in files)]  # fmt: skip
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return printable(", ".join(names[:MOST_NAMED])) + more
 
 
 def inbox_url(root: Root, name: str) -> str:

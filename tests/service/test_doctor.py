@@ -96,6 +96,15 @@ def test_a_root_that_can_not_be_written_is_found(
     assert "--root" in entries["storage root"]["advice"]
 
 
+def test_a_file_beside_the_inboxes_is_found(seqclass: Command, root: Root, prefect: str) -> None:
+    assert "inboxes" not in findings(seqclass, prefect)
+    Path(root.join("inbox", "toy")).mkdir(parents=True)
+    Path(root.join("inbox", "stray.csv")).write_text("rows")
+    finding = findings(seqclass, prefect)["inboxes"]
+    assert "stray.csv" in finding["found"]
+    assert "inbox/DATASET" in finding["advice"]
+
+
 @pytest.mark.parametrize("wrong", ["bucket", "address"])
 def test_a_bucket_that_does_not_answer_is_found_and_starts_nothing(
     seqclass: Command, bucket: Root, wrong: str, prefect: str, monkeypatch: pytest.MonkeyPatch

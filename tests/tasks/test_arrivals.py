@@ -449,6 +449,11 @@ def test_a_sweep_ends_in_a_named_state_and_tells_the_server(
 
     state = ingest_arrivals(root=root.path, return_state=True)
     assert (state.name, state.type.value) == ("NothingNew", "COMPLETED")
+    stray = drop(open_root(root.join("inbox")), "stray.parquet", rows(0))
+    state = ingest_arrivals(root=root.path, return_state=True)
+    assert "no file has arrived; inbox: expected" in state.message
+    assert "got stray.parquet" in state.message
+    stray.unlink()
     os.utime(drop(inbox, "a.parquet", rows(0)), (0, 0))
     state = ingest_arrivals(root=root.path, return_state=True)
     assert (state.name, state.message) == ("TakenIn", "4 series to toy")

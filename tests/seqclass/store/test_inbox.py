@@ -8,11 +8,20 @@ import pytest
 
 from seqclass.pipeline.ingest import ingest
 from seqclass.pipeline.prometheus import metrics_text
-from seqclass.store.inbox import arrivals, inbox_of, inbox_states, inboxes, look_at, put_away
+from seqclass.store.inbox import (
+    arrivals,
+    inbox_of,
+    inbox_states,
+    inboxes,
+    look_at,
+    misplaced,
+    put_away,
+)
 from seqclass.store.root import Root, open_root
-from tests.support.commands import CountRequests
+from tests.support.commands import Command, CountRequests
 from tests.support.places import NOW
 from tests.support.rights import ordinary_rights
+from tests.support.stored import store_series
 
 PAGE, TAKEN = 20, 50
 """How many files one answer of a listing holds, and more of them than two answers hold."""
@@ -77,6 +86,24 @@ def test_a_folder_whose_name_no_dataset_can_have_is_no_inbox(root: Root) -> None
     assert inboxes(root) == ["toy"]
     assert b'seqclass_inbox_files{dataset="toy"} 1.0' in metrics_text(root, NOW)
     assert len(ingest(root)["sweeps"]) == 1
+
+
+def test_what_lies_beside_the_inboxes_is_named(
+    inbox: Root, root: Root, bucket: Root, seqclass: Command
+) -> None:
+    store_series(root)
+    assert ingest(root)["amiss"] == []
+    for store in (root, bucket):
+        for name in ("june.csv", ".hidden", "half.csv.part", "Bad name!/a.csv", "toy/b.csv"):
+            place = store.join("inbox", name)
+            store.fs.makedirs(place.rpartition("/")[0], exist_ok=True)
+            store.fs.pipe_file(place, b"rows")
+        assert misplaced(store) == "Bad name!, june.csv"
+        [line] = ingest(store)["amiss"]
+        assert "got Bad name!, june.csv; move" in line
+    assert ingest(root, "toy")["amiss"] == []
+    code, out, _ = seqclass("ingest")
+    assert (code, line in out.splitlines()) == (0, True)
 
 
 def test_an_inbox_that_may_not_be_read_is_left_out_of_the_metrics(root: Root) -> None:
