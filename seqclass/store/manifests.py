@@ -387,7 +387,7 @@ class SeedManifest(Sealed):
     can't be registered are left out. record: its ``SeedRecord``.
     """
 
-    answered: bool
+    answered: NotRequired[bool]
     record: Mapping[str, Any]
 
 

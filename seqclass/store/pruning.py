@@ -340,7 +340,7 @@ def _seeds(root: Root) -> Iterator[Item]:
     for key in root.names(UNFINISHED):
         path = root.join(UNFINISHED, key)
         seed = readable(root, path, SeedManifest)
-        is_at_work = seed and not seed["answered"] and unchanged_s(root, path) <= LEFTOVER_AGE_S
+        is_at_work = seed and not seed.get("answered") and unchanged_s(root, path) <= LEFTOVER_AGE_S
         why = "a training may be at work on it" if is_at_work else ""
         yield Item(f"{UNFINISHED}/{key}", path, why, at_once=True)
 
