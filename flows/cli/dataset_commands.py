@@ -215,7 +215,7 @@ def inspect(
     with IsolatedReader(listener) as reader:
         forms = {path: reader.understood(path, columns, limits) for path in (*files, *tests)}
         for part_files, part in ((files, "train" if tests else None), (tests, "test")):
-            for table in reader.read_files(part_files, lenient, part, True, limits):
+            for table in reader.read_files(part_files, lenient, part, None, limits):
                 seen.add(table)
                 sample.add(table)
     if not seen.parts:

@@ -394,9 +394,9 @@ class _Screen:
         expand([path], "PATH")
         folder, root = f"{self.folder}/{file.digest}", self.parent.root
         screening = Screening(terms, Quarantine(root, folder), self.duplicates)
-        keep_infinite = self.spec.policy.infinite != "refuse"
         names = self.spec.policy.reading(self.spec.columns, names_of(self.parent.manifest))
-        tables = self.reader.read_files([path], names, None, keep_infinite, self.spec.limits)
+        cure, limits = self.spec.policy.infinite_cure, self.spec.limits
+        tables = self.reader.read_files([path], names, None, cure, limits)
         file.rows = f"{folder}/rows.parquet"
         spool(root, file.rows, screening.passing(tables))
         file.screening = screening

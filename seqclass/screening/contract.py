@@ -74,6 +74,13 @@ class Policy:
         """Return the action for a kind of violation: ``accept``, ``quarantine`` or ``refuse``."""
         return getattr(self, kind)
 
+    @property
+    def infinite_cure(self) -> str | None:
+        """Advice against infinite values for readers, which refuse them; None passes them on."""
+        if self.infinite != "refuse":
+            return None
+        return "correct the value, or set such series aside with --policy infinite=quarantine"
+
     def reading(self, names: ColumnNames, before: ColumnNames) -> ColumnNames:
         """Return the options for reading files, completed by those of the import before."""
         if self.repeated_steps != "as_before":

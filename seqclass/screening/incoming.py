@@ -93,10 +93,10 @@ def tables_of(
 
     Infinite values are read and left to the policy, unless it refuses them.
     """
-    kept, train = spec.policy.infinite != "refuse", "train" if test_paths else None
+    cure, train = spec.policy.infinite_cure, "train" if test_paths else None
     with IsolatedReader(listener) as reader:
-        yield from reader.read_files(paths, spec.columns, train, kept, spec.limits)
-        yield from reader.read_files(test_paths, spec.columns, "test", kept, spec.limits)
+        yield from reader.read_files(paths, spec.columns, train, cure, spec.limits)
+        yield from reader.read_files(test_paths, spec.columns, "test", cure, spec.limits)
 
 
 def check_trainable(described: Described) -> None:

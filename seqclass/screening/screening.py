@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqclass.screening.contract import Policy, are_stuck
+from seqclass.screening.contract import ACTIONS, Policy, are_stuck
 from seqclass.store.dataset_writer import check_number_of_classes
 from seqclass.store.duplicates import CONFLICT, REPEAT, DuplicateIndex, find_lookalikes
 from seqclass.store.formats.longform import dropped_steps
@@ -299,9 +299,11 @@ class Screening:
         if self.refused.counts:
             kind = next(iter(self.refused.counts))
             keep = f"series that keep the contract of {self.terms.ref}"
+            open_to = [kind for kind in self.refused.counts if "accept" in ACTIONS[kind]]
+            accept = f", or take them in with {_policies(open_to, 'accept')}" if open_to else ""
             raise ValueError(
                 f"PATH: expected {EXPECTED.get(kind, keep)}, got {self.refused}; correct them, or "
-                f"set them aside with {_policies(self.refused.counts, 'quarantine')}"
+                f"set them aside with {_policies(self.refused.counts, 'quarantine')}{accept}"
             )
         new = self.seen - self.repeats - self.set_aside_again
         rejected = self.rejected - self.set_aside_again

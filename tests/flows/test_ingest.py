@@ -219,6 +219,26 @@ def test_appending_nothing_new_says_so_and_makes_no_version(
     check_unharmed(root, mine)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "actions"),
+    [("y", np.inf, {"quarantine"}), ("label", "c", {"quarantine", "accept"})],
+    ids=["infinite", "new class"],
+)
+def test_a_refused_series_names_every_policy_that_lets_the_others_in(
+    mine: Dataset, seqclass: Command, tmp_path: Path, column: str, value: object, actions: set[str]
+) -> None:
+    rows = frame(100, seed=1)
+    rows.loc[of(rows, ["s105"]), column] = value
+    words = ["import", write(tmp_path, rows), "--name", "mine", "--append"]
+    code, _, err = seqclass(*words)
+    policies = re.findall(r"--policy (\w+=\w+)", err)
+    assert (code, err.count("\n")) == (2, 1)
+    assert {policy.split("=")[1] for policy in policies} == actions
+    for policy in policies:
+        code, _, err = seqclass(*words, "--policy", policy)
+        assert code == 0, err
+
+
 def test_the_same_id_with_other_content_is_refused_or_set_aside(
     mine: Dataset, seqclass: Command, root: Root, tmp_path: Path
 ) -> None:

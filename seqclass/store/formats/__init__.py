@@ -21,6 +21,7 @@ from seqclass.store.formats.file_format import (
 )
 from seqclass.store.formats.filetypes import check_content, ending_of_text
 from seqclass.store.formats.table import (
+    CORRECT,
     ColumnNames,
     Limits,
     Reading,
@@ -51,14 +52,14 @@ def read_files(
     paths: list[str],
     names: ColumnNames,
     split: str | None = None,
-    keep_infinite: bool = False,
+    infinite_cure: str | None = CORRECT,
     limits: Limits | None = None,
 ) -> Iterator[pa.Table]:
     """Yield rows of all files in order, with ``split`` as their split if it is given.
 
     Long tables are streamed: only a part of the file and the ids of its series are in memory.
     """
-    reading = Reading(names, split, count(), limits or Limits(), keep_infinite)
+    reading = Reading(names, split, count(), limits or Limits(), infinite_cure)
     for group in file_groups(paths):
         yield from read_group(group, reading)
 

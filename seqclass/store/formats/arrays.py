@@ -208,8 +208,8 @@ def _array_tables(
         values = to_float32(wide)
         for k, name in enumerate(names):
             check_precision(x.path, name, wide[..., k].ravel(), values[..., k].ravel(), False)
-        if not reading.keep_infinite:
-            _refuse_infinite(x.path, values, first)
+        if reading.infinite_cure is not None:
+            _refuse_infinite(x.path, values, first, reading.infinite_cure)
         cut = slice(first, first + len(values))
         steps = (unpadded_lengths(values) if lengths is None else lengths[cut]).astype(np.int32)
         yield pa.table(
@@ -253,13 +253,13 @@ def _label_texts(path: str, y: np.ndarray) -> pa.Array:
         raise refusal(path, "labels of Unicode text", str(error), "correct the labels") from error
 
 
-def _refuse_infinite(path: str, x: np.ndarray, first: int) -> None:
+def _refuse_infinite(path: str, x: np.ndarray, first: int, cure: str) -> None:
     bad = np.isinf(x).any(axis=(1, 2))
     if bad.any():
         row = first + int(bad.argmax()) + 1
         raise refusal(
             path, "finite numbers, or NaN where one is missing", "Inf (or beyond float32)",
-            "correct the value", row,
+            cure, row,
         )  # fmt: skip
 
 

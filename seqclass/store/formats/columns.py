@@ -12,17 +12,17 @@ LOST_CHANGES = 0.05
 
 
 def float_column(
-    path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray, keep_infinite: bool
+    path: str, column: pa.ChunkedArray, name: str, rows: np.ndarray, infinite_cure: str | None
 ) -> np.ndarray:
     """Return a column as ``(n,)`` float32; ``rows``: numbers in the file, for refusals."""
     values = _wide_numbers(path, column, name, rows)
     narrow = to_float32(values)
     check_precision(path, name, values, narrow)
-    if not keep_infinite and np.isinf(narrow).any():
+    if infinite_cure is not None and np.isinf(narrow).any():
         row = int(rows[np.isinf(narrow).argmax()])
         raise refusal(
             path, f"finite numbers in column {name!r}", "Inf (or beyond float32)",
-            "correct the value", row,
+            infinite_cure, row,
         )  # fmt: skip
     return narrow
 

@@ -26,7 +26,7 @@ from seqclass.store.formats.file_format import (
     all_facts,
     seconds_to_read,
 )
-from seqclass.store.formats.table import refusal
+from seqclass.store.formats.table import CORRECT, refusal
 
 COMMAND = ["-P", "-m", "seqclass.store.formats.reader_process"]
 START_S, LONGEST_S = 120.0, 2.0**20
@@ -73,7 +73,7 @@ class IsolatedReader:
         paths: list[str],
         names: ColumnNames,
         split: str | None = None,
-        keep_infinite: bool = False,
+        infinite_cure: str | None = CORRECT,
         limits: Limits | None = None,
     ) -> Iterator[pa.Table]:
         """Yield rows of all files in order; RefusalError also for a file that breaks a limit.
@@ -81,7 +81,7 @@ class IsolatedReader:
         After the last file it is also raised for facts that are not sure.
         """
         limits = limits or Limits()
-        options = {"names": asdict(names), "split": split, "keep_infinite": keep_infinite}
+        options = {"names": asdict(names), "split": split, "infinite_cure": infinite_cure}
         serial, records = 0, list[dict[str, Any]]()
         for group in file_groups(paths):
             request = {**options, "paths": group, "serial": serial, "wanted": "rows"}
@@ -145,7 +145,7 @@ class IsolatedReader:
 
 
 def _request(path: str, names: ColumnNames, answer: str) -> dict[str, Any]:
-    return {"names": asdict(names), "split": None, "keep_infinite": True, "paths": [path],
+    return {"names": asdict(names), "split": None, "infinite_cure": None, "paths": [path],
             "serial": 0, "wanted": answer}  # fmt: skip
 
 

@@ -290,7 +290,7 @@ def _long_rows(path: str, table: pa.Table, reading: Reading, repeats: _Repeats) 
             columns[name] = _constant(part, table[name], name)
     differ, first = np.zeros(int(again.sum()), dtype=bool), _first_of_step(order, again)
     for name in _channels(path, table, step):
-        flat = float_column(path, table[name], name, rows, reading.keep_infinite)
+        flat = float_column(path, table[name], name, rows, reading.infinite_cure)
         columns[name] = pa.ListArray.from_arrays(offsets, pa.array(flat[kept]))
         differ |= ~np.equal(flat[order[again]], flat[first]) & ~(
             np.isnan(flat[order[again]]) & np.isnan(flat[first])

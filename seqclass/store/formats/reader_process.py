@@ -89,7 +89,7 @@ def _answers(
     names, path = ColumnNames(**{**request["names"], **lists}), request["paths"][0]
     serial = count(request["serial"])
     reading = Reading(
-        names, request["split"], serial, limits, request["keep_infinite"],
+        names, request["split"], serial, limits, request["infinite_cure"],
         lambda share: send({"progress": share}),
     )  # fmt: skip
     try:

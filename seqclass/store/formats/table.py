@@ -203,6 +203,10 @@ def names_of(manifest: ImportSummary | ModelDescription) -> ColumnNames:
     return ColumnNames(**{**stored, **lists})
 
 
+CORRECT = "correct the value"
+"""What to do about a value that can't be read."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """Options of the readers.
@@ -210,7 +214,7 @@ class Reading:
     split: of every row, if it is given.
     serial: numbers for series that have no ids in the files.
     limits: what the files may hold.
-    keep_infinite: pass infinite values on instead of refusing them.
+    infinite_cure: the advice of a refusal of infinite values; None passes them on.
     progress: called with the share of a recording that is done.
     """
 
@@ -218,7 +222,7 @@ class Reading:
     split: str | None
     serial: Iterator[int]
     limits: "Limits"
-    keep_infinite: bool = False
+    infinite_cure: str | None = CORRECT
     progress: Callable[[float], None] | None = None
 
 

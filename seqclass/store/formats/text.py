@@ -39,7 +39,7 @@ def read_tsv(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
             )  # fmt: skip
         if not lines.n_series:
             check_first_line(path, line)
-        values = _numbers(path, row, tokens, reading.keep_infinite)
+        values = _numbers(path, row, tokens, reading.infinite_cure)
         length = int(unpadded_lengths(values[None, :, None])[0])
         yield from lines.add(_tsv_label(label), [values[:length]])
     yield from lines.rest()
@@ -71,7 +71,7 @@ def read_ts(paths: list[str], reading: Reading) -> Iterator[pa.Table]:
                 repr(label[:40]), "correct the line", row,
             )  # fmt: skip
         values = [
-            _numbers(path, row, channel.split(","), reading.keep_infinite, name)
+            _numbers(path, row, channel.split(","), reading.infinite_cure, name)
             for name, channel in zip(channel_names(len(channels)), channels, strict=True)
         ]
         if len({len(channel) for channel in values}) > 1:
@@ -121,7 +121,7 @@ def _text_lines(path: str, limits: Limits) -> Iterator[tuple[int, str]]:
 
 
 def _numbers(
-    path: str, row: int, tokens: list[str], keep_infinite: bool, name: str = "value"
+    path: str, row: int, tokens: list[str], infinite_cure: str | None, name: str = "value"
 ) -> np.ndarray:
     texts = ["nan" if token.strip() in ("?", "") else token for token in tokens]
     try:
@@ -133,10 +133,10 @@ def _numbers(
         raise refusal(path, "numbers", repr(wrong), "correct the value", row) from None
     values = to_float32(wide)
     check_precision(path, name, wide, values, False)
-    if not keep_infinite and np.isinf(values).any():
+    if infinite_cure is not None and np.isinf(values).any():
         raise refusal(
             path, "finite numbers, or NaN where one is missing", "Inf (or beyond float32)",
-            "correct the value", row,
+            infinite_cure, row,
         )  # fmt: skip
     return values
 

@@ -57,7 +57,7 @@ def _rows(
     values = np.stack(
         [
             np.stack(
-                [float_column(path, table[c], c, rows, reading.keep_infinite) for c in step_names],
+                [float_column(path, table[c], c, rows, reading.infinite_cure) for c in step_names],
                 1,
             )
             for step_names in steps.values()

@@ -34,7 +34,7 @@ def test_what_no_float32_holds_is_refused_without_a_warning(tmp_path: Path, name
         path = write(tmp_path, name, value)
         with pytest.raises(RefusalError, match=r"Inf \(or beyond float32\)"):
             list(read_files([path], ColumnNames()))
-        [table] = read_files([path], ColumnNames(), keep_infinite=True)
+        [table] = read_files([path], ColumnNames(), infinite_cure=None)
         values = table[table.column_names[-1]].combine_chunks().flatten().to_numpy()
         assert np.isinf(values).any()
 
