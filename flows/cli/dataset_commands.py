@@ -30,6 +30,7 @@ from seqclass.tasks.compute.runner import is_spread
 if TYPE_CHECKING:
     from seqclass.pipeline.import_files import Imported
     from seqclass.pipeline.ingest import Arrivals
+    from seqclass.store.formats import ColumnNames
     from seqclass.store.formats.overview import Inspected
     from seqclass.store.inbox import FileReport
     from seqclass.synthesis.signals import SignalSpec
@@ -214,6 +215,8 @@ def inspect(
     listener = Listener(heard=lambda _, facts, *__: heard.append(facts), takes_unsure=True)
     with IsolatedReader(listener) as reader:
         forms = {path: reader.understood(path, columns, limits) for path in (*files, *tests)}
+        for path, form in forms.items():
+            _check_named_columns(path, list(form["columns"]), columns)
         for part_files, part in ((files, "train" if tests else None), (tests, "test")):
             for table in reader.read_files(part_files, lenient, part, None, limits):
                 seen.add(table)
@@ -223,6 +226,16 @@ def inspect(
     described = seen.describe()
     described["amiss"] += sample.giveaways()
     show_overview({"files": forms, **described}, as_json, heard)
+
+
+def _check_named_columns(path: str, present: list[str], names: "ColumnNames") -> None:
+    """Refuse a table without a column that was named; one that wasn't may be absent."""
+    from seqclass.store.formats.table import refusal
+
+    for name, role in names.roles.items():
+        if present and name in names.named and name not in present:
+            cure = f"correct --{role.replace('_', '-')}-column"
+            raise refusal(path, f"a column {name!r}", ", ".join(present), cure)
 
 
 def show_overview(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from seqclass.store.root import Root
 from tests.support.commands import Command
@@ -56,6 +57,21 @@ def test_the_steps_of_wide_text_stand_in_one_line(seqclass: Command, tmp_path: P
     assert len(out.splitlines()) < 30
     assert "x0 to x179" in out
     assert "step of y (180)" in out
+
+
+@pytest.mark.parametrize("role", ["series-id", "label", "group", "time"])
+@pytest.mark.parametrize("content", ["unit,kind,t,x\n1,0,0,5\n", "unit,kind,a,b\n1,0,2,5\n"])
+def test_a_mistyped_column_is_refused_as_an_import_does(
+    seqclass: Command, tmp_path: Path, role: str, content: str
+) -> None:
+    (tmp_path / "in.csv").write_text(content)
+    layout = "long" if ",t," in content else "wide"
+    words = ["--series-id-column", "unit", "--label-column", "kind", "--layout", layout]
+    words += [f"--{role}-column", "knd"]
+    for command in (["inspect"], ["import", "--name", "mine"]):
+        code, out, err = seqclass(*command, tmp_path / "in.csv", *words)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "expected a column 'knd'" in err
 
 
 def test_a_look_says_what_an_import_refuses(seqclass: Command, tmp_path: Path) -> None:
