@@ -16,7 +16,7 @@ from seqclass.pipeline.approve import (
     decline_if_over,
     decline_unanswered,
 )
-from seqclass.pipeline.promote import promote
+from seqclass.pipeline.promote import promote, promote_version
 from seqclass.policies import set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
@@ -104,6 +104,19 @@ def test_a_declined_version_is_refused_and_the_champion_stays(asked: Root) -> No
         answer_question(asked, "toy@v2", *YES, SOON)
     with pytest.raises(ValueError, match="reason: expected words for the audit"):
         answer_question(asked, "toy@v2", True, " ", SOON)
+
+
+def test_a_declined_version_is_not_asked_about_again(asked: Root) -> None:
+    set_policy(asked, "toy", ModelPolicy(RetrainSpec(approval=True)), "", NOW)
+    answer_question(asked, "toy@v2", *NO, SOON)
+    before = decided(asked)
+    move = promote_version(asked, "toy@v2", "it is good")
+    assert (move["moved"], move["verdict"]) == (False, "refused")
+    assert "declined" in str(move["refused"])
+    assert "labels are odd" in str(move["refused"])
+    assert (open_question(asked, "toy"), decided(asked)) == (None, before)
+    assert promote_version(asked, "toy@v2", "it is good", force=True)["moved"]
+    assert "labels are odd" in str(read_log(asked, "toy")[-1]["evidence"]["forced"])
 
 
 def test_past_its_time_it_is_declined_and_can_t_be_approved(asked: Root) -> None:
