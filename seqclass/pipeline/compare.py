@@ -131,10 +131,12 @@ def pair_with(
     root, metrics = champion.root, evaluated.metrics
     theirs, classes = champion.manifest["classes"], metrics["classes"]
     channels = candidate.dataset.channels
-    if not set(theirs) & set(classes) or not set(champion.manifest["channels"]) <= set(channels):
+    missing = [name for name in champion.manifest["channels"] if name not in channels]
+    if missing or not set(theirs) & set(classes):
+        what = f"takes {', '.join(missing)}" if missing else f"answers only {', '.join(theirs)}"
         why = (
-            f"champion {champion.version} answers other classes or takes other channels, so the "
-            "two can't be compared; it stays, train under another name to start a new line"
+            f"champion {champion.version} {what}, which the new version doesn't, so the two can't "
+            "be compared; it stays, train under another name to start a new line"
         )
         return {**UNPAIRED, "incomparable": why}, _none()
     previous = open_dataset(root, known_dataset(champion.manifest))
