@@ -8,7 +8,7 @@ import numpy as np
 
 from seqclass.inference.answers import Infer
 from seqclass.inference.prediction import Scorer, load_classifier, scorer_of
-from seqclass.runtime import renew_kernel, start_tensorflow
+from seqclass.runtime import renew_kernel, start_answering
 from seqclass.serving.access import HttpRefusal
 from seqclass.serving.protocol import DATATYPES, LENGTHS, SERIES, described
 from seqclass.store.models import Model
@@ -61,7 +61,7 @@ class ServedVersion:
 
 def load_version(model: Model) -> ServedVersion:
     """Load a version and let it answer some questions, so that the next takes no longer."""
-    start_tensorflow()
+    start_answering()
     renew_kernel()
     scorer = scorer_of(model)
     infer = load_classifier(model.root, scorer.path)
