@@ -1,6 +1,7 @@
 """A store from Python: what the commands do, without Prefect."""
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,7 +161,7 @@ class Store:
         self,
         name: str,
         *paths: str | os.PathLike[str],
-        test: tuple[str, ...] = (),
+        test: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = (),
         append: bool = False,
         new_contract: bool = False,
         policy: dict[str, str] | None = None,
@@ -174,7 +175,7 @@ class Store:
             Name of the dataset.
         *paths : str or path
             Files or folders: Parquet, CSV, xlsx, ts, tsv, npz, npy, recordings.
-        test : tuple of str
+        test : str, path, or sequence of them
             Files of the official test rows.
         append : bool
             Add the rows to the newest version.
@@ -184,7 +185,7 @@ class Store:
             What becomes of rows that break the contract, such as ``{"holes": "accept"}``.
         **columns
             How files are read: ``series_id``, ``label``, ``step``, ``group``, ``time`` (names of
-            columns), ``channels``, ``ignore`` (tuples of names), ``layout``, ``delimiter``,
+            columns), ``channels``, ``ignore`` (one name or several), ``layout``, ``delimiter``,
             ``decimal``, ``encoding``, ``sheet``, ``dates``.
 
         Returns
@@ -209,11 +210,13 @@ class Store:
         from seqclass.screening.contract import policy_of_choices
         from seqclass.screening.incoming import ImportSpec
         from seqclass.store.formats import ColumnNames
+        from seqclass.store.validation import read_fields
 
         answers = policy_of_choices([f"{kind}={action}" for kind, action in (policy or {}).items()])
-        files = tuple(os.fspath(path) for path in paths)
-        names = ColumnNames(**columns)
-        spec = ImportSpec(files, test, names, answers, append, new_contract)
+        names = read_fields(ColumnNames, columns)
+        files = {"paths": paths, "test_paths": test}
+        terms = {"append": append, "new_contract": new_contract}
+        spec = read_fields(ImportSpec, {**files, **terms, "columns": names, "policy": answers})
         return import_files(self._root, name, spec)
 
     def generate(self, generator: str, name: str, **spec: Any) -> str:

@@ -16,6 +16,7 @@ from seqclass.store.formats.isolated import IsolatedReader
 from seqclass.store.formats.overview import Described
 from seqclass.store.quarantine import quarantined_before
 from seqclass.store.root import Root
+from seqclass.store.validation import Names
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class ImportSpec:
     limits: bounds on what a file may hold.
     """
 
-    paths: tuple[str, ...]
-    test_paths: tuple[str, ...] = ()
+    paths: Names
+    test_paths: Names = ()
     columns: ColumnNames = field(default_factory=ColumnNames)
     policy: Policy = field(default_factory=Policy)
     append: bool = False

@@ -1,5 +1,6 @@
 """Comparison of records and specs with the types that declare them."""
 
+import os
 import reprlib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -7,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 
@@ -22,6 +23,17 @@ def _check_time(text: str) -> str:
 
 
 Time = Annotated[str, AfterValidator(_check_time)]
+
+
+def _as_several(value: Any) -> Any:
+    parts = (value,) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(parts, tuple | list):
+        return value
+    return tuple(os.fspath(part) if isinstance(part, os.PathLike) else part for part in parts)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_several)]
+"""Several names or paths; a string or a path is one of them."""
 
 
 def problem_of(record: object, kind: Any) -> str | None:

@@ -187,3 +187,18 @@ def test_what_is_shown_of_python_runs(
     }  # fmt: skip
     exec(compile(code, "docs", "exec"), names)  # noqa: S102 - our own pages
     assert names["trained"]["verdict"] == "promoted"
+
+
+def test_a_store_takes_one_path_or_name_where_it_takes_several(tmp_path: Path) -> None:
+    store, rows = open_store(tmp_path / "store"), tmp_path / "rows.csv"
+    steps = [f"{i},{'ab'[i % 2]},{j},{j / 9},0\n" for i in range(40) for j in range(9)]
+    rows.write_text(f"series_id,label,step,level,noise\n{''.join(steps)}")
+    test = tmp_path / "test.csv"
+    test.write_text(rows.read_text().replace("\n", "\nt").removesuffix("t"))
+    imported = store.import_files("one", rows, test=str(test), channels="level")
+    several = store.import_files("several", str(rows), test=[test], channels=("level",))
+    assert imported["added"] == several["added"] == 80
+    assert store.dataset("one")[0].shape == (80, 9, 1)
+    with pytest.raises(ValueError, match="colour"):
+        store.import_files("two", rows, colour="red")
+    assert [ref.partition("@")[0] for ref in store.datasets()] == ["one", "several"]

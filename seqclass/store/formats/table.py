@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from seqclass.store.manifests import ImportSummary, ModelDescription, ReadingRecord, reading_of
 from seqclass.store.root import printable
 from seqclass.store.rows import KNOWN_COLUMNS
+from seqclass.store.validation import Names
 
 END_BYTES, MAX_DIRECTORY_BYTES = 2**16 + 98, 2**22
 """Bytes of an archive's end with the longest comment, and most bytes of its directory."""
@@ -151,8 +152,8 @@ class ColumnNames:
     step: str | None = None
     group: str | None = None
     time: str | None = None
-    channels: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
+    channels: Names = ()
+    ignore: Names = ()
     layout: Literal["long", "wide", "folders"] | None = None
     delimiter: str | None = None
     decimal: Literal[".", ","] | None = None
