@@ -18,7 +18,14 @@ from seqclass.store.approvals import question_about
 from seqclass.store.log import Turn, actor, in_turn, state_of
 from seqclass.store.models import COMPARISON, Model, model_versions
 from seqclass.store.policy_file import read_policy, write_policy
-from seqclass.store.registry import MoveReason, champion_of, check_model, open_model, write_remark
+from seqclass.store.registry import (
+    MoveReason,
+    champion_of,
+    check_model,
+    open_model,
+    refusals_of,
+    write_remark,
+)
 from seqclass.store.root import DamagedError, Root
 from seqclass.store.states import PAUSE, RESUME
 from seqclass.training.spec import TrainingSpec
@@ -66,11 +73,21 @@ def policy_rules(root: Root, name: str) -> Rules | None:
 
 
 def decide_version(model: Model, champion: str | None) -> "Decision":
-    """Judge a registered version by its stored evidence, under the present policy."""
-    from seqclass.monitoring.decide import decide_stored  # with SciPy, which takes a second
+    """Judge a registered version by its stored evidence, under the present policy.
+
+    Nobody is asked again about a version that was declined.
+    """
+    from seqclass.monitoring.decide import Ask, Refuse, decide_stored  # with SciPy: a second
 
     stored = model.read_json(COMPARISON)
-    return decide_stored(stored, champion, policy_rules(model.root, model.name))
+    decision = decide_stored(stored, champion, policy_rules(model.root, model.name))
+    if not isinstance(decision, Ask) or question_about(model.root, model.ref):
+        return decision
+    for refusal in reversed(refusals_of(model.root, model.name)):
+        if (refusal.version, refusal.what) == (model.version, "decline"):
+            who, day = refusal.actor, f"{refusal.time:%Y-%m-%d}"
+            return Refuse((f"declined by {who} on {day} ({refusal.reason})",))
+    return decision
 
 
 def present_verdict(model: Model) -> "tuple[FinalVerdict, list[str]]":

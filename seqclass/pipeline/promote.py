@@ -23,7 +23,7 @@ from seqclass.pipeline.candidates import candidate_of
 from seqclass.pipeline.compare import compare_with
 from seqclass.pipeline.evaluate import read_evaluated
 from seqclass.policies import decide_version, policy_of, policy_rules
-from seqclass.store.approvals import Question, ask, how_to_answer, open_question, question_about
+from seqclass.store.approvals import Question, ask, how_to_answer, open_question
 from seqclass.store.log import Turn, actor, in_turn
 from seqclass.store.models import COMPARISON, Model
 from seqclass.store.references import ModelRef
@@ -36,7 +36,6 @@ from seqclass.store.registry import (
     open_model,
     open_version,
     previous_champion,
-    refusals_of,
     write_refusal,
 )
 from seqclass.store.root import Root
@@ -145,7 +144,7 @@ def promote_version(
         move: Move = {**moved_to(name, before, model.version), "refused": None}
         if before == model.version:
             return {**move, "moved": False, "verdict": "promoted"}
-        decision = _as_answered(model, decide_version(model, before))
+        decision = decide_version(model, before)
         if not force and not isinstance(decision, Promote):
             why = _why_not(turn, model, decision)
             return {**move, "moved": False, "verdict": final_verdict(decision), "refused": why}
@@ -155,19 +154,6 @@ def promote_version(
         return {**move, "verdict": "promoted"}
 
     return moved_by_hand(root, name, reason, decide_by_hand)
-
-
-def _as_answered(model: Model, decision: Decision) -> Decision:
-    """Return the decision, or the refusal of a version about which a person has been asked before.
-
-    Only a version that was declined can be asked about and neither wait nor be champion.
-    """
-    answers = [refusal for refusal in refusals_of(model.root, model.name)
-               if (refusal.version, refusal.what) == (model.version, "decline")]  # fmt: skip
-    if not isinstance(decision, Ask) or not answers or question_about(model.root, model.ref):
-        return decision
-    last = answers[-1]
-    return Refuse((f"declined by {last.actor} on {last.time:%Y-%m-%d} ({last.reason})",))
 
 
 def _why_not(turn: Turn, model: Model, decision: Ask | Refuse) -> str | None:

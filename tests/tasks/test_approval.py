@@ -17,13 +17,13 @@ from seqclass.pipeline.approve import (
     decline_unanswered,
 )
 from seqclass.pipeline.promote import promote, promote_version
-from seqclass.policies import set_policy
+from seqclass.policies import present_verdict, set_policy
 from seqclass.store.approvals import open_question
 from seqclass.store.catalogue import verify_tree
 from seqclass.store.log import actor, read_log
 from seqclass.store.prune_spec import PruneSpec
 from seqclass.store.pruning import plan_pruning
-from seqclass.store.registry import champion_of
+from seqclass.store.registry import champion_of, open_model
 from seqclass.store.retrainings import (
     last_settled,
     read_attempt,
@@ -115,6 +115,8 @@ def test_a_declined_version_is_not_asked_about_again(asked: Root) -> None:
     assert "declined" in str(move["refused"])
     assert "labels are odd" in str(move["refused"])
     assert (open_question(asked, "toy"), decided(asked)) == (None, before)
+    verdict, [reason] = present_verdict(open_model(asked, "toy@v2"))
+    assert (verdict, "labels are odd" in reason) == ("refused", True)
     assert promote_version(asked, "toy@v2", "it is good", force=True)["moved"]
     assert "labels are odd" in str(read_log(asked, "toy")[-1]["evidence"]["forced"])
 
