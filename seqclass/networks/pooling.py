@@ -1,7 +1,8 @@
 """Pooled features of fixed convolutions by the compiled kernel, several times as fast.
 
 They are the same to 1e-5; to about 1e-4 for series of three steps, whose outputs hardly vary and
-are scaled up. The stock layers are what is stored, and give the features where there is no kernel.
+are scaled up. At constant levels, another of a group's equal outputs may win. The stock layers are
+what is stored, and give the features where there is no kernel.
 """
 
 from typing import Any, NamedTuple

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclass.networks.convolutions import fit_convolutions
+from seqclass.networks.convolutions import ABOVE, KERNELS, fit_convolutions
 from seqclass.networks.pooling import Pooling, pool_by_kernel
 from seqclass.networks.scaling import fit_scaling
 from seqclass.networks.symbols import find_alphabets
@@ -48,12 +48,14 @@ def test_features_are_those_of_the_stock_layers(x: np.ndarray) -> None:
 
 
 def test_at_constant_levels_only_the_winner_among_equals_may_differ() -> None:
-    network = network_of(flat())
+    network, sizes = network_of(flat()), []
+    for layer in network.layers:
+        if layer.name.startswith(ABOVE):
+            sizes += [layer.bias.shape[0], len(KERNELS)]
+    is_win = np.repeat(np.arange(len(sizes)) % 2 == 1, sizes)
     by_kernel, by_layers = Pooling(network)(flat()), eager(network, flat())
+    np.testing.assert_allclose(by_kernel[:, ~is_win], by_layers[:, ~is_win], atol=1e-5)
     np.testing.assert_allclose(by_kernel[3:], by_layers[3:], atol=1e-5)  # which are not flat
-    differ = ~np.isclose(by_kernel, by_layers, atol=1e-5).all(axis=0)
-    assert differ.mean() < 0.05
-    assert np.isfinite(by_kernel).all()
 
 
 @pytest.mark.parametrize("x", [gappy(12), walks(5, 12, 0), noise(4, 600, 1)])
