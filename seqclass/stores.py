@@ -214,9 +214,10 @@ class Store:
 
         answers = policy_of_choices([f"{kind}={action}" for kind, action in (policy or {}).items()])
         names = read_fields(ColumnNames, columns)
-        files = {"paths": paths, "test_paths": test}
-        terms = {"append": append, "new_contract": new_contract}
-        spec = read_fields(ImportSpec, {**files, **terms, "columns": names, "policy": answers})
+        spec = read_fields(ImportSpec, {
+            "paths": paths, "test_paths": test, "columns": names, "policy": answers,
+            "append": append, "new_contract": new_contract,
+        })  # fmt: skip
         return import_files(self._root, name, spec)
 
     def generate(self, generator: str, name: str, **spec: Any) -> str:

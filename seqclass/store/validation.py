@@ -25,7 +25,7 @@ def _check_time(text: str) -> str:
 Time = Annotated[str, AfterValidator(_check_time)]
 
 
-def _as_several(value: Any) -> Any:
+def _as_several(value: object) -> object:
     parts = (value,) if isinstance(value, str | os.PathLike) else value
     if not isinstance(parts, tuple | list):
         return value

@@ -1,4 +1,4 @@
-"""What a server keeps of the shapes that it has answered."""
+"""Memory of a server that answers series of ever new shapes."""
 
 from seqclass.store.root import Root
 from tests.support.commands import in_python
