@@ -7,6 +7,7 @@ that digest, announced once more, and moved.
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -65,6 +66,8 @@ from seqclass.store.tables import read_row_groups
 logger = logging.getLogger(__name__)
 
 LONGEST_REASON = 2000
+LONGEST_REST_S = 5.0
+"""Seconds that a sweep waits at most for files that have just been written."""
 SWEEPS_AT_ONCE = 4
 
 
@@ -184,9 +187,21 @@ def collect_arrivals(
     """Commit the rows of all complete files in one version, announce it, then move the files.
 
     ``announce(dataset, added)`` is called at least once for every version, before its files move.
-    The outcome of a file is added, repeated, quarantined, waiting or gone. now: a simulated time.
+    The outcome of a file is added, repeated, quarantined, waiting or gone. Files that have just
+    been written get the seconds they need, unless it is too long. now: a simulated time.
     """
+    if now is None:
+        _let_rest(box.place, spec.quiet_s)
     return on_newest(lambda: _collect(box, spec, now or datetime.now(UTC), announce))
+
+
+def _let_rest(inbox: Root, quiet_s: float) -> None:
+    """Wait until no file has changed for ``quiet_s`` seconds; not at all where that is long."""
+    now = datetime.now(UTC)
+    ages = [(now - file.modified).total_seconds() for file in arrivals(inbox)]
+    fresh = [age for age in ages if -quiet_s < age < quiet_s]
+    if fresh and quiet_s <= LONGEST_REST_S:
+        time.sleep(min(quiet_s - min(fresh), LONGEST_REST_S))
 
 
 def _collect(box: Inbox, spec: ArrivalSpec, now: datetime, announce: Announce) -> Sweep:

@@ -207,6 +207,16 @@ def test_a_file_waits_until_it_is_whole_and_lies_still(root: Root, inbox: Root) 
     assert became(last) == {"a.parquet": "added", "never.parquet": "quarantined"}
 
 
+def test_a_sweep_waits_for_a_file_that_was_just_written(root: Root, inbox: Root) -> None:
+    drop(inbox, "fresh.parquet", rows(0))
+    outcome = collect_arrivals(Inbox(root, "toy", inbox), ArrivalSpec(), lambda *_: None)
+    assert became(outcome) == {"fresh.parquet": "added"}
+    drop(inbox, "later.parquet", rows(50))
+    slow = ArrivalSpec(quiet_s=300)
+    outcome = collect_arrivals(Inbox(root, "toy", inbox), slow, lambda *_: None)
+    assert became(outcome) == {"later.parquet": "waiting"}
+
+
 def test_the_end_of_a_file_tells_whether_it_is_whole(root: Root) -> None:
     os.makedirs(root.path)
     with zipfile.ZipFile(root.join("whole.npz"), "w") as file:
