@@ -20,6 +20,7 @@ def train_classifier(
     name: str | None = None,
     spec: TrainingSpec | None = None,
     root: str | None = None,
+    again: bool = False,
 ) -> Trained:
     """Train, evaluate and register a classifier, and promote it if it passes the gate.
 
@@ -27,12 +28,13 @@ def train_classifier(
         dataset: NAME, whose newest version is meant, or NAME@VERSION.
         name: Name of the model; none takes that of the dataset.
         spec: How to train: seeds, members, budget, limits.
+        again: Train also where a version of the model is this training.
     """
     store = resolve_root(root)
     dataset = open_dataset(store, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)
     label_run(model=name, dataset=dataset.removeprefix("datasets/"))
-    trained = train(store, dataset, name, spec, in_prefect)
+    trained = train(store, dataset, name, spec, again, in_prefect)
     publish(trained["model"], trained["decision"], store)
     announce_question(trained["model"], store)
     verdict = trained["verdict"].replace("_", " ")

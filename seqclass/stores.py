@@ -319,7 +319,9 @@ class Store:
         spec = LabelsSpec(os.fspath(answers), by)
         return take_labels(open_model(self._root, model), spec)
 
-    def train(self, dataset: str, name: str | None = None, **spec: Any) -> "Trained":
+    def train(
+        self, dataset: str, name: str | None = None, again: bool = False, **spec: Any
+    ) -> "Trained":
         """Train seeds, evaluate and register them, as ``seqclass train`` does, to the same bits.
 
         Parameters
@@ -328,6 +330,9 @@ class Store:
             The dataset, ``name`` (its newest version) or ``name@digest``.
         name : str, optional
             Name of the model; by default that of the dataset.
+        again : bool
+            Train also where a version of the model is this training: the same rows, spec, software
+            and machine.
         **spec
             Fields of the training spec that differ from the defaults, such as ``seeds=3`` or
             ``budget_s=60``.
@@ -335,7 +340,8 @@ class Store:
         Returns
         -------
         dict
-            ``model`` (the version's reference), ``verdict``, ``promoted``, ``decision`` (why) and
+            ``model`` (the version's reference), ``repeated`` (True if the version was there, and
+            nothing was trained), ``verdict``, ``promoted``, ``decision`` (why) and
             ``refused`` (the gate's reason, or None).
 
         Raises
@@ -354,7 +360,7 @@ class Store:
         from seqclass.store.validation import read_fields
         from seqclass.training.spec import TrainingSpec
 
-        return train(self._root, dataset, name, read_fields(TrainingSpec, spec))
+        return train(self._root, dataset, name, read_fields(TrainingSpec, spec), again)
 
     def retrain(self, name: str) -> "Outcome":
         """Look at new rows, train a challenger if they ask for it, and promote it or say why not.

@@ -103,6 +103,9 @@ def train(
     options: TrainingOptions,
     place: SpreadPlace,
     name: ModelName = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Train also what a version of the model is already.")
+    ] = False,
 ) -> None:
     """Train several seeds, evaluate them and register the best."""
     from seqclass.store.datasets import open_dataset
@@ -114,7 +117,7 @@ def train(
     remark("train", memory)
     from seqclass.flows.training import train_classifier as flow
 
-    _conclude(store, flow(stored.ref, name, training, store.url), place.as_json)
+    _conclude(store, flow(stored.ref, name, training, store.url, again), place.as_json)
 
 
 def _memory(size: "Size", training: Any) -> str:
@@ -222,8 +225,16 @@ def stability(
 def _conclude(
     store: Root, outcome: "Trained", as_json: bool, beside: tuple[float, ...] = ()
 ) -> None:
+    if outcome["repeated"]:
+        _tell_repeated(outcome["model"].removeprefix("models/"), outcome["dataset"])
     show_training(store, outcome, as_json, beside)
     conclude(outcome["verdict"], outcome["refused"] or outcome["decision"])
+
+
+def _tell_repeated(model: str, dataset: str) -> None:
+    command = f"seqclass train {dataset} --name {model.partition('@')[0]} --again"
+    same = "is this training: the same rows, spec, software and machine"
+    remark(model, f"{same}; nothing was trained. '{command}' trains it again")
 
 
 def _study_spec(options: StudyOptions) -> "StudySpec":

@@ -170,6 +170,7 @@ def training_summary(model: "Model", outcome: "Trained") -> dict[str, Any]:
     return {
         "dataset": outcome["dataset"],
         "model": model.ref,
+        "repeated": outcome["repeated"],
         "verdict": outcome["verdict"],
         "promoted": outcome["promoted"],
         "refused": outcome["refused"],

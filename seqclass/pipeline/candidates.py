@@ -1,5 +1,6 @@
 """A candidate: a model before it has its version number, and the seeds that it is made of."""
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,13 +12,13 @@ from seqclass.auxiliary_rows import find_auxiliary
 from seqclass.evaluation.contribution import LSTM, trained_members
 from seqclass.evaluation.goals import Abstention
 from seqclass.pipeline.expectation import fit_window, size_of
-from seqclass.row_split import deciding_columns, describe_split, select_rows, split_of
+from seqclass.row_split import deciding_columns, describe_split, select_rows, spec_of, split_of
 from seqclass.runtime import numerics
 from seqclass.store.capacity import free_bytes
 from seqclass.store.datasets import Dataset, open_checked, open_dataset
 from seqclass.store.fingerprint import machine_fingerprint, software_versions
-from seqclass.store.models import Model
-from seqclass.store.root import Root
+from seqclass.store.models import Model, model_versions, read_model
+from seqclass.store.root import DamagedError, Root
 from seqclass.store.split import Split, write_split
 from seqclass.store.studies import digest_of
 from seqclass.stored_records import SeedRecord, TrainedRecord
@@ -106,6 +107,32 @@ def decisive(dataset: Dataset, spec: TrainingSpec, seed: int) -> list[Any]:
 def learning_fingerprint() -> dict[str, Any]:
     """Return everything of this process and its machine that decides the bits of a training."""
     return {**software_versions(), **machine_fingerprint(), **numerics()}
+
+
+def changed_fingerprint(model: Model) -> list[str]:
+    """Return what of a version's software, machine and settings is another one here."""
+    now, manifest = learning_fingerprint(), model.manifest
+    then = {**manifest["software"], **manifest["machine"], **manifest["numerics"]}
+    return sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
+
+
+def find_trained(candidate: Candidate, name: str) -> str | None:
+    """Return the newest version that the training of this candidate would repeat, if any.
+
+    It has the same rows, spec and fingerprint, and its files are whole.
+    """
+    for version in reversed(model_versions(candidate.root, name)):
+        with contextlib.suppress(DamagedError, OSError):
+            model = read_model(candidate.root, name, version)
+            is_same = (
+                model.manifest["dataset_digest"] == candidate.dataset.manifest["digest"]
+                and spec_of(model) == candidate.training
+                and not changed_fingerprint(model)
+            )
+            if is_same:
+                model.check()
+                return model.ref
+    return None
 
 
 def as_recorded(spec: TrainingSpec, record: SeedRecord) -> TrainingSpec:

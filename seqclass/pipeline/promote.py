@@ -22,7 +22,7 @@ from seqclass.pages.index_pages import refresh
 from seqclass.pipeline.candidates import candidate_of
 from seqclass.pipeline.compare import compare_with
 from seqclass.pipeline.evaluate import read_evaluated
-from seqclass.policies import decide_version, policy_of, policy_rules
+from seqclass.policies import decide_version, policy_of, policy_rules, present_verdict
 from seqclass.store.approvals import Question, ask, how_to_answer, open_question
 from seqclass.store.log import Turn, actor, in_turn
 from seqclass.store.models import COMPARISON, Model
@@ -31,6 +31,7 @@ from seqclass.store.registry import (
     MoveReason,
     champion_of,
     check_rollback,
+    is_decided,
     move_champion,
     need_champion,
     open_model,
@@ -74,10 +75,13 @@ Move = TypedDict(
 def promote(model_ref: str, spec: TrainingSpec, root: Root) -> Promotion:
     """Promote a version if ``decide`` says so, or ask a person; returns the decision.
 
-    The stored comparison counts only if the champion is still the one it was made with.
+    The stored comparison counts only if the champion is still the one it was made with. A version
+    that was decided on before keeps its place.
     """
     model = open_model(root, model_ref)
     name = model.name
+    if is_decided(root, name, model.version):
+        return _standing(model)
 
     def decide(turn: Turn) -> tuple[Decision, Question | None]:
         verdict = _current_verdict(model, spec)
@@ -100,6 +104,20 @@ def promote(model_ref: str, spec: TrainingSpec, root: Root) -> Promotion:
         "promoted": isinstance(decision, Promote),
         "decision": why,
         "refused": _refusal(decision),
+    }
+
+
+def _standing(model: Model) -> Promotion:
+    """Return what became of a version that was decided on before."""
+    verdict, reasons = present_verdict(model)
+    question = open_question(model.root, model.name) if verdict == "awaits_approval" else None
+    words = {"promoted": "it is the champion", "registered": "another version was made champion"}
+    why = how_to_answer(model.name, question) if question else "; ".join(reasons)
+    return {
+        "verdict": verdict,
+        "promoted": verdict == "promoted",
+        "decision": why or words[verdict],
+        "refused": refused_by(reasons) if reasons else None,
     }
 
 

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from seqclass.evaluation.decisions import Decision
 from seqclass.evaluation.metrics import scores
 from seqclass.generators import generated_tables, is_generated
-from seqclass.pipeline.candidates import Candidate, learning_fingerprint
+from seqclass.pipeline.candidates import Candidate, changed_fingerprint
 from seqclass.pipeline.replicas import predict_rows, stored_weights_digest
 from seqclass.pipeline.train import assemble, train_seeds
 from seqclass.row_split import spec_of, split_of
@@ -70,9 +70,7 @@ def _compare(root: Root, model_ref: str, workspace: str, train: Train) -> Reprod
     except DamagedError as error:
         return {"model": model_ref, "verdict": DIFFERENT, "first_difference": str(error)}
     differences = list(_differences(model, dataset, workspace, train))
-    now, manifest = learning_fingerprint(), model.manifest
-    then = {**manifest["software"], **manifest["machine"], **manifest["numerics"]}
-    changed = sorted(key for key in {*now, *then} if now.get(key) != then.get(key))
+    changed = changed_fingerprint(model)
     excused = bool(changed) and all(is_small for _, is_small in differences)
     return {
         "model": model.ref,

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from seqclass.monitoring.retrain_spec import RetrainSpec
 from seqclass.pages.index_pages import refresh
-from seqclass.pipeline.candidates import Candidate, split_rows
+from seqclass.pipeline.candidates import Candidate, find_trained, split_rows
 from seqclass.pipeline.challenge import choose_rows, evaluate_challenger
 from seqclass.pipeline.compare import compare
 from seqclass.pipeline.decision import (
@@ -40,10 +40,14 @@ MET_ANOTHER = "another retraining of this model is running, and looks again when
 
 
 class Trained(Promotion):
-    """A registered model, and whether it became champion."""
+    """A registered model, and whether it became champion.
+
+    repeated: true if the model was there already, and nothing was trained.
+    """
 
     dataset: str
     model: str
+    repeated: bool
 
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,13 +75,14 @@ def train(
     dataset: str,
     name: str | None = None,
     spec: TrainingSpec | None = None,
+    again: bool = False,
     step: AsStep = plain,
 ) -> Trained:
     """Train, evaluate and register a classifier, and promote it if it passes the gate.
 
     dataset: NAME, whose newest version is meant, or NAME@VERSION. name: of the model; None takes
-    that of the dataset. step: carries each step out. ValueError, before anything is trained, if the
-    rows don't suffice.
+    that of the dataset. again: train also where a version of the model is this training. step:
+    carries each step out. ValueError, before anything is trained, if the rows don't suffice.
     """
     dataset = open_dataset(root, dataset).ref
     name = check_name(name or DatasetRef.parse(dataset).name)
@@ -85,14 +90,19 @@ def train(
     step(collect_garbage)(root)
     with staging(root, f"model-{name}") as workspace:
         candidate = step(split_rows)(dataset, spec, workspace, root)
-        evaluated = _evaluated(candidate, step)
-        step(compare)(candidate, evaluated, name)
-        step(write_report)(candidate)
-        model = step(register)(candidate, evaluated, name)
+        trained = None if again else step(find_trained)(candidate, name)
+        model = trained or _registered(candidate, name, step)
     outcome = step(promote)(model, spec, root)
     step(refresh)(root, [model])
     step(forget_older)(model, root)
-    return {"dataset": dataset, "model": model, **outcome}
+    return {"dataset": dataset, "model": model, "repeated": trained is not None, **outcome}
+
+
+def _registered(candidate: Candidate, name: str, step: AsStep) -> str:
+    evaluated = _evaluated(candidate, step)
+    step(compare)(candidate, evaluated, name)
+    step(write_report)(candidate)
+    return step(register)(candidate, evaluated, name)
 
 
 def _evaluated(candidate: Candidate, step: AsStep) -> Evaluated:

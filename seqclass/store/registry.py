@@ -172,6 +172,16 @@ def champions_before(root: Root, name: str) -> Iterator[str]:
         yield current
 
 
+def is_decided(root: Root, name: str, version: str) -> bool:
+    """Check whether a version was champion, was refused, or was asked about."""
+    return any(
+        entry["to"] == version
+        if entry["what"] in MOVES
+        else entry["what"] in ENDS and entry.get("candidate") == version
+        for entry in read_log(root, name)
+    )
+
+
 def write_refusal(turn: Turn, version: str, grounds: MoveReason) -> None:
     """Leave an entry of a refused version; the champion stays."""
     write_remark(turn, REFUSE, grounds, version)

@@ -1,6 +1,7 @@
 """What a training leaves: a version with its split, its answers and its evidence."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import yaml
 from seqclass.export import mlflow_loader
 from seqclass.pipeline.candidates import Candidate
 from seqclass.pipeline.compare import pair_with
+from seqclass.pipeline.promote import promote_version, roll_back
 from seqclass.pipeline.training import train
 from seqclass.row_split import select_rows, split_of
 from seqclass.store.datasets import open_dataset
@@ -23,6 +25,7 @@ from seqclass.store.models import Model
 from seqclass.store.registry import champion_of, open_model
 from seqclass.store.root import Root, open_root
 from seqclass.store.split import SPLIT
+from seqclass.stores import open_store
 from tests.support.stored import QUICK, store_series, store_version
 from tests.support.stored_files import undeclared
 
@@ -108,3 +111,53 @@ def test_a_champion_of_other_classes_or_channels_is_not_compared(
     paired, answers = pair_with(champion, dataset, candidate, evaluated)
     assert named in str(paired["incomparable"])
     assert (paired["old"], len(answers.truth)) == (None, 0)
+
+
+@pytest.fixture
+def copied(model: Model, root: Root) -> Root:
+    """A root of one's own with the trained version."""
+    shutil.copytree(model.root.path, root.path)
+    return root
+
+
+def test_a_repeated_training_is_the_version_that_is_there(copied: Root) -> None:
+    spec = replace(QUICK, seeds=2)
+    repeated = train(copied, "toy", spec=spec)
+    assert (repeated["model"], repeated["repeated"]) == ("models/toy@v1", True)
+    assert (repeated["verdict"], repeated["promoted"]) == ("promoted", True)
+    assert [entry["what"] for entry in read_log(copied, "toy")] == ["register", "promote"]
+    again = train(copied, "toy", spec=spec, again=True)
+    assert (again["model"], again["repeated"]) == ("models/toy@v2", False)
+    another = train(copied, "toy", spec=replace(spec, seeds=1))
+    assert (another["model"], another["repeated"]) == ("models/toy@v3", False)
+
+
+def test_a_repeated_training_does_not_undo_a_rollback_but_makes_a_lost_version_anew(
+    copied: Root,
+) -> None:
+    spec = replace(QUICK, seeds=2)
+    open_store(copied.url).train("toy", again=True, **vars(replace(spec, first_seed=1)))
+    promote_version(copied, "toy@v2", "it is newer", force=True)
+    roll_back(copied, "toy", "worse on new rows")
+    repeated = train(copied, "toy", spec=replace(spec, first_seed=1))
+    assert (repeated["model"], repeated["promoted"]) == ("models/toy@v2", False)
+    assert champion_of(copied, "toy") == "v1"
+    Path(open_model(copied, "toy@v2").path("model.keras")).unlink()
+    whole = train(copied, "toy", spec=replace(spec, first_seed=1))
+    assert (whole["model"], whole["repeated"]) == ("models/toy@v3", False)
+
+
+def test_a_training_that_ended_before_its_decision_is_decided_when_repeated(root: Root) -> None:
+    store_series(root, n=N_SERIES)
+
+    def step(function: Any) -> Any:
+        if function.__name__ == "promote":
+            raise KeyboardInterrupt
+        return function
+
+    with pytest.raises(KeyboardInterrupt):
+        train(root, "toy", spec=QUICK, step=step)
+    assert champion_of(root, "toy") is None
+    repeated = train(root, "toy", spec=QUICK)
+    assert (repeated["model"], repeated["repeated"]) == ("models/toy@v1", True)
+    assert champion_of(root, "toy") == "v1"
