@@ -117,7 +117,7 @@ def read_series(
     """
     keys = {"series_id": series_id, "step": step}
     if isinstance(x, list | tuple):
-        x = [_in_pandas(part) for part in x]
+        x = [in_pandas(part) for part in x]
         frames = sum(map(_is_frame, x))
         if frames and frames == len(x):
             names = list(channels or _channels(x[0], keys.values()))
@@ -131,7 +131,7 @@ def read_series(
                 f"X: expected DataFrames only in a list with one, got {len(x) - frames} others; "
                 "convert them"
             )
-    table = _in_pandas(x)
+    table = in_pandas(x)
     if _is_frame(table):
         return _from_frame(table, channels, n_channels, keys)
     if isinstance(table, np.ndarray) and table.ndim == 2 and table.dtype.kind in "iuf":
@@ -154,7 +154,7 @@ def _is_frame(x: Any) -> bool:
     return hasattr(x, "iloc") and hasattr(x, "columns")
 
 
-def _in_pandas(x: Any) -> Any:
+def in_pandas(x: Any) -> Any:
     """Return a table of another library, or a Series of two index levels, as a DataFrame."""
     if hasattr(x, "iloc"):
         return x.to_frame() if x.index.nlevels > 1 and not _is_frame(x) else x

@@ -12,7 +12,7 @@ from seqclass.store.format_version import check_format
 from seqclass.store.models import model_versions
 from seqclass.store.references import DatasetRef, ModelRef
 from seqclass.store.registry import champion_of, open_model
-from seqclass.store.root import Root, open_root
+from seqclass.store.root import Damages, Root, open_root
 
 if TYPE_CHECKING:
     from seqclass.inference.assessment import Assessed
@@ -20,9 +20,32 @@ if TYPE_CHECKING:
     from seqclass.pipeline.decision import Outcome
     from seqclass.pipeline.import_files import Imported
     from seqclass.pipeline.ingest import Arrivals
+    from seqclass.pipeline.label import Asked
     from seqclass.pipeline.promote import Move
     from seqclass.pipeline.rename import Renamed
     from seqclass.pipeline.training import Trained
+    from seqclass.screening.incoming import ImportSpec
+
+
+def _import_spec(
+    paths: Any,
+    test_paths: Any,
+    columns: dict[str, Any],
+    policy: dict[str, str] | None,
+    append: bool,
+    new_contract: bool,
+) -> "ImportSpec":
+    from seqclass.screening.contract import policy_of_choices
+    from seqclass.screening.incoming import ImportSpec
+    from seqclass.store.formats import ColumnNames
+    from seqclass.store.validation import read_fields
+
+    answers = policy_of_choices([f"{kind}={action}" for kind, action in (policy or {}).items()])
+    names = read_fields(ColumnNames, columns)
+    return read_fields(ImportSpec, {
+        "paths": paths, "test_paths": test_paths, "columns": names, "policy": answers,
+        "append": append, "new_contract": new_contract,
+    })  # fmt: skip
 
 
 def open_store(root: str | os.PathLike[str] | None = None) -> "Store":
@@ -207,18 +230,56 @@ class Store:
         60
         """
         from seqclass.pipeline.import_files import import_files
-        from seqclass.screening.contract import policy_of_choices
-        from seqclass.screening.incoming import ImportSpec
-        from seqclass.store.formats import ColumnNames
-        from seqclass.store.validation import read_fields
 
-        answers = policy_of_choices([f"{kind}={action}" for kind, action in (policy or {}).items()])
-        names = read_fields(ColumnNames, columns)
-        spec = read_fields(ImportSpec, {
-            "paths": paths, "test_paths": test, "columns": names, "policy": answers,
-            "append": append, "new_contract": new_contract,
-        })  # fmt: skip
+        spec = _import_spec(paths, test, columns, policy, append, new_contract)
         return import_files(self._root, name, spec)
+
+    def import_frame(
+        self,
+        name: str,
+        frame: Any,
+        test: Any | None = None,
+        append: bool = False,
+        new_contract: bool = False,
+        policy: dict[str, str] | None = None,
+        **columns: Any,
+    ) -> "Imported":
+        """Read a DataFrame into a dataset, by the rules by which files are read.
+
+        Parameters
+        ----------
+        name : str
+            Name of the dataset.
+        frame : DataFrame of pandas, polars or pyarrow
+            A row for each step, or for each series. Named levels of an index count as columns.
+        test : DataFrame, optional
+            The official test rows.
+        append, new_contract, policy, **columns
+            As for ``import_files``.
+
+        Returns
+        -------
+        dict
+            As of ``import_files``.
+
+        Raises
+        ------
+        ValueError
+            If the frame can be read in two ways, or its rows break the contract; nothing is stored
+            then.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> frame = pd.read_csv("machines.csv")
+        >>> store.import_frame("from-frame", frame, series_id="machine")["added"]
+        60
+        """
+        from seqclass.forms import in_pandas
+        from seqclass.pipeline.import_files import import_frames
+
+        spec = _import_spec((), (), columns, policy, append, new_contract)
+        return import_frames(self._root, name, in_pandas(frame), in_pandas(test), spec)
 
     def generate(self, generator: str, name: str, **spec: Any) -> str:
         """Draw series into a dataset, as ``seqclass generate`` does, to the same bytes.
@@ -434,6 +495,43 @@ class Store:
         later = None if labels is None else os.fspath(labels)
         return score(self._root, model, os.fspath(data), ScoringSpec(answers, later))
 
+    def queue(
+        self, model: str, out: str | os.PathLike[str], limit: int = 100, again: bool = False
+    ) -> "Asked":
+        """Write the rows that a person should label, least sure first.
+
+        Parameters
+        ----------
+        model : str
+            The model, ``name`` (its champion) or ``name@v2``.
+        out : str or path
+            File of questions: .csv, to fill in; .json, tasks of Label Studio.
+        limit : int
+            Most questions.
+        again : bool
+            Ask also what was asked and has no answer.
+
+        Returns
+        -------
+        dict
+            Number of ``questions``, ``reasons``, how many rows are ``left``, and the files
+            ``written`` (none without a question).
+
+        Raises
+        ------
+        ValueError
+            If there is no such model, or the file is there or can't be written.
+
+        Examples
+        --------
+        >>> store.queue("machines", "questions.csv")["questions"]  # all answers agree with labels
+        0
+        """
+        from seqclass.pipeline.label import ask_people
+
+        bad = Damages()
+        return ask_people(open_model(self._root, model), os.fspath(out), limit, again, bad)
+
     def promote(self, version: str, reason: str, force: bool = False) -> "Move":
         """Make a version the champion if it passes the gate.
 
@@ -495,6 +593,71 @@ class Store:
         from seqclass.pipeline.promote import roll_back
 
         return roll_back(self._root, name, reason)
+
+    def compare(self, *versions: str) -> dict[str, Any]:
+        """Compare versions with the first on the test rows that all of them answered.
+
+        Parameters
+        ----------
+        *versions : str
+            2 to 20 versions, ``name@v1``, or ``name`` for its champion.
+
+        Returns
+        -------
+        dict
+            ``standings`` (each version beside the first), ``rows`` by class, ``verdict`` and
+            ``reasons`` (what ``promote`` would say of the last one), and ``page``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such version, or they share no test rows.
+
+        Examples
+        --------
+        >>> again = store.train("machines", again=True, seeds=1)
+        >>> compared = store.compare("machines@v1", again["model"])
+        >>> compared["standings"][1]["difference"]
+        0.0
+        """
+        from dataclasses import asdict
+
+        from seqclass.pipeline.side_by_side import put_side_by_side
+
+        comparison, verdict, reasons, page = put_side_by_side(self._root, versions)
+        return {**asdict(comparison), "verdict": verdict, "reasons": reasons, "page": page}
+
+    def delete(self, ref: str, reason: str, all_versions: bool = False) -> list[str]:
+        """Remove a version that nothing needs, or all of a name.
+
+        Parameters
+        ----------
+        ref : str
+            The version, ``name@v1`` or ``name@digest``; with ``all_versions`` the name.
+        reason : str
+            Why, for the audit.
+        all_versions : bool
+            Remove all versions, a champion too, and what belongs to them.
+
+        Returns
+        -------
+        list of str
+            References of what was removed.
+
+        Raises
+        ------
+        ValueError
+            If there is no such version or name, or others need it.
+
+        Examples
+        --------
+        >>> store.delete("from-frame", "a trial", all_versions=True)  # doctest: +ELLIPSIS
+        ['datasets/from-frame@...']
+        """
+        from seqclass.pipeline.by_hand import delete
+
+        items = delete(self._root, ref, all_versions, reason).items
+        return [item.ref for item in items if not item.why]
 
     def rename(self, name: str, new: str, reason: str) -> "Renamed":
         """Rename a model or dataset that nothing else refers to.

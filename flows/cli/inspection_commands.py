@@ -294,16 +294,10 @@ def compare(
     Takes 2 to 20 versions and compares each with the first. The verdict is what 'promote' would
     say of the last one.
     """
-    from seqclass.policies import present_verdict
-    from seqclass.store.registry import open_model
+    from seqclass.pipeline.side_by_side import put_side_by_side
 
     store = existing_writable(root)
-    versions = [open_model(store, ref) for ref in models]
-    from seqclass.pages.comparison import compare_versions, write_comparison
-
-    comparison = compare_versions(versions)
-    verdict, reasons = present_verdict(versions[-1])
-    page = write_comparison(store, comparison)
+    comparison, verdict, reasons, page = put_side_by_side(store, models)
     if as_json:
         print_json({**asdict(comparison), "verdict": verdict, "reasons": reasons, "page": page})
     else:

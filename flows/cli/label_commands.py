@@ -1,6 +1,5 @@
 """Commands that ask people for labels and take them in: queue, label."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -30,34 +29,26 @@ def queue(
     ] = False,
 ) -> None:
     """Write the rows that a person should label, least sure first."""
-    from seqclass.labelling.label_queue import check_limit, keep_queue, queue_of
-    from seqclass.labelling.sheets import check_sheet, write_sheet
+    from seqclass.labelling.label_queue import queue_of
+    from seqclass.pipeline.label import ask_people
     from seqclass.store.registry import open_model
 
     store, bad = place.store(), Damages()
-    version, most = open_model(store, model), check_limit(limit)
-    ending = check_sheet(store, out)
-    label_queue = queue_of(version, most, again, bad)
-    written = list[str]()
-    if label_queue.questions:
-        written = write_sheet(label_queue, ending, out)
-        keep_queue(version, label_queue, datetime.now(UTC))
+    version = open_model(store, model)
+    asked = ask_people(version, out, limit, again, bad)
     name_damaged(bad)
-    n_questions = len(label_queue.questions)
-    if n_questions:
-        where, file = ("it", out) if ending == ".csv" else ("Label Studio", "EXPORT.json")
+    if asked["questions"]:
+        is_csv = out.lower().endswith(".csv")
+        where, file = ("it", out) if is_csv else ("Label Studio", "EXPORT.json")
         following = [
             f"label the series in {where}, then go on with the next command",
             f"next: {command_line(store, 'label', version.name, file)}",
         ]
     else:
-        asked = not again and queue_of(version, most, again=True, bad=Damages()).questions
-        more = "; --again asks what has no answer yet" if asked else ""
+        waiting = not again and queue_of(version, limit, again=True, bad=Damages()).questions
+        more = "; --again asks what has no answer yet" if waiting else ""
         following = [f"{version.name}: nothing to ask{more}"]
-    record = {"model": label_queue.model, "questions": n_questions,
-              "reasons": label_queue.reasons, "left": label_queue.left,
-              "written": written}  # fmt: skip
-    print_result(record, place.as_json, *following)
+    print_result(asked, place.as_json, *following)
 
 
 def label(

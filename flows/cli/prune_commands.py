@@ -1,6 +1,5 @@
 """Commands that remove or rename what nothing else needs: prune, delete, rename."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,6 @@ from seqclass.flows.cli.command_line import ReasonOption
 from seqclass.flows.cli.option_groups import OutputPlace
 from seqclass.flows.cli.printing import print_result, print_table
 from seqclass.store.prune_spec import PruneSpec
-from seqclass.store.root import Root
 
 if TYPE_CHECKING:
     from seqclass.store.pruning import Item
@@ -39,8 +37,10 @@ def prune(
     store, spec, now = place.store(), PruneSpec(days, rollbacks), datetime.now(UTC)
     items = plan_pruning(store, spec, now)
     if yes:
+        from seqclass.pipeline.by_hand import redraw_after
+
         items = remove_items(store, spec, [item.ref for item in items if not item.why], reason, now)
-        _refresh(store, items)
+        redraw_after(store, items)
     _show(items, yes, place.as_json)
 
 
@@ -56,43 +56,10 @@ def delete(
     reason: ReasonOption = "by hand",
 ) -> None:
     """Remove a version that nothing needs, or all of a name."""
-    from seqclass.store.datasets import open_dataset
-    from seqclass.store.pruning import check_deletable, plan_pruning, remove_items
-    from seqclass.store.registry import open_model
+    from seqclass.pipeline.by_hand import delete as remove
 
-    store, now = place.store(), datetime.now(UTC)
-    spec = PruneSpec(days=0, newest=False, unregistered=False)
-    if every:
-        _delete_all(store, ref, reason if yes else None, place.as_json)
-        return
-    name, _, version = ref.partition("@")
-    if not name or not version:
-        raise ValueError(
-            f"REF: expected a version as NAME@vN or NAME@DIGEST, got {ref!r}; 'seqclass models' "
-            "and 'seqclass datasets' list them; all versions of a name go with --all"
-        )
-    is_number = re.fullmatch(r"v\d+|champion", version) and "/" not in name
-    is_model = name.startswith("models/") or is_number
-    target = (open_model if is_model else open_dataset)(store, ref).ref
-    [item] = [item for item in plan_pruning(store, spec, now) if item.ref == target]
-    check_deletable(store, item)
-    items = [item]
-    if yes:
-        items = remove_items(store, spec, [target], reason, now)
-        _refresh(store, items)
-    _show([item for item in items if not item.why], yes, place.as_json)
-
-
-def _delete_all(store: Root, ref: str, reason: str | None, as_json: bool) -> None:
-    """Remove all of a name, or say what would go, if there is no reason to do it."""
-    from seqclass.store.pruning import delete_all, find_name, plan_deletion
-
-    name = find_name(store, ref)
-    items, reasons = plan_deletion(store, name)
-    if reason is not None:
-        items = delete_all(store, name, reason, datetime.now(UTC))
-        _refresh(store, items)
-    _show(items, reason is not None, as_json, reasons)
+    items, notes = remove(place.store(), ref, every, reason if yes else None)
+    _show([item for item in items if not item.why], yes, place.as_json, notes)
 
 
 def rename(
@@ -116,14 +83,6 @@ def rename(
     store = place.store()
     renamed = rename_all(store, ref, new, reason) if yes else plan_rename(store, ref, new)
     print_result({**renamed, "renamed": yes}, place.as_json, *([] if yes else ["--yes renames"]))
-
-
-def _refresh(store: Root, items: "list[Item]") -> None:
-    """Update the pages, so that they no longer name removed items."""
-    from seqclass.pages.index_pages import KINDS, refresh
-
-    gone = [item.ref for item in items if not item.why and "@" in item.ref]
-    refresh(store, [ref for ref in gone if ref.partition("/")[0] in KINDS])
 
 
 def _show(

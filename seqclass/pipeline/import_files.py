@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from seqclass.bars import FileBars, bars, count_rows
 from seqclass.pages.index_pages import refresh
@@ -50,8 +53,49 @@ class Imported(SetAside):
     amiss: list[str]
 
 
-def import_files(root: Root, name: str, spec: ImportSpec) -> Imported:
+def import_frames(
+    root: Root, name: str, frame: Any, test: Any | None, spec: ImportSpec
+) -> Imported:
+    """Read a DataFrame of pandas into a dataset as a Parquet file of its columns would be read.
+
+    test: another one, of the official test rows. Named levels of an index count as columns. Raises
+    what ``import_files`` raises.
+    """
+    with tempfile.TemporaryDirectory(prefix="seqclass-") as folder:
+        paths = (_written(folder, "frame", frame),)
+        test_paths = () if test is None else (_written(folder, "test", test),)
+        try:
+            spec = replace(spec, paths=paths, test_paths=test_paths)
+            return import_files(root, name, spec, folder)
+        except ValueError as error:
+            error.args = (str(error).replace(f"{folder}/", ""),)
+            raise
+
+
+def _written(folder: str, name: str, frame: Any) -> str:
+    """Write a DataFrame as a Parquet file; returns its path."""
+    if not hasattr(frame, "iloc") or not hasattr(frame, "columns"):
+        raise ValueError(
+            f"{name}: expected a DataFrame, got {type(frame).__name__}; give a table of pandas, "
+            "pyarrow or polars, or files to import_files"
+        )
+    levels = [level for level in frame.index.names if level is not None]
+    path = os.path.join(folder, f"{name}.parquet")
+    try:
+        table = frame.reset_index() if levels else frame
+        columns = table.set_axis([str(column) for column in table.columns], axis=1)
+        pq.write_table(pa.Table.from_pandas(columns, preserve_index=False), path)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{name}: expected columns of one type each, and a name once, got {error}; correct it"
+        ) from error
+    return path
+
+
+def import_files(root: Root, name: str, spec: ImportSpec, folder: str | None = None) -> Imported:
     """Read every file into one dataset, and bring its pages up to date.
+
+    folder: below which paths of files are recorded; None records absolute ones.
 
     Returns the dataset's reference and the counts of its rows. ValueError, and nothing is stored,
     if a file can't be read, or its rows break the contract in a way that the policy refuses.
@@ -60,16 +104,21 @@ def import_files(root: Root, name: str, spec: ImportSpec) -> Imported:
     check_parent(root, name, spec.append)
     paths, test_paths = spec.files()
     collect_garbage(root)
-    outcome = on_newest(lambda: _import(root, name, spec, (paths, test_paths)))
+    files = [_describe(path, folder) for path in (*paths, *test_paths)]
+    outcome = on_newest(lambda: _import(root, name, spec, (paths, test_paths), files))
     refresh(root, [outcome["dataset"]])
     return outcome
 
 
 def _import(
-    root: Root, name: str, spec: ImportSpec, files: tuple[list[str], list[str]]
+    root: Root,
+    name: str,
+    spec: ImportSpec,
+    files: tuple[list[str], list[str]],
+    described: list[FileEntry],
 ) -> Imported:
     paths, test_paths = files
-    source = {"import": [_describe(path) for path in (*paths, *test_paths)]}
+    source = {"import": described}
     with staging(root, f"quarantine-{name}") as folder, bars() as progress:
         terms, parent = terms_of(root, name, spec)
         spec = spec.beside(parent)
@@ -140,7 +189,8 @@ def _store(
     return write_rows(root, name, every, provenance)
 
 
-def _describe(path: str) -> FileEntry:
+def _describe(path: str, folder: str | None) -> FileEntry:
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"path": os.path.abspath(path), "sha256": digest, "bytes": os.path.getsize(path)}
+    shown = os.path.relpath(path, folder) if folder else os.path.abspath(path)
+    return {"path": shown, "sha256": digest, "bytes": os.path.getsize(path)}

@@ -174,7 +174,8 @@ def test_what_is_shown_of_python_runs(
     n, steps, _ = x.shape
     long = {"series_id": np.repeat(np.arange(n), steps), "label": np.repeat(labels, steps),
             "step": np.tile(np.arange(steps), n), "value": x.ravel()}  # fmt: skip
-    pd.DataFrame(long).to_csv("my.csv", index=False)
+    frame = pd.DataFrame(long)
+    frame.to_csv("my.csv", index=False)
     pages = [(REPOSITORY / page).read_text() for page in ("docs/python.md", "README.md")]
     blocks = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in pages]
     code = "\n".join(chain.from_iterable(blocks))
@@ -182,7 +183,7 @@ def test_what_is_shown_of_python_runs(
         assert shown in code
         code = code.replace(shown, cheap, 1 if "X_train" in shown else -1)
     names = {
-        "pd": pd, "X_train": list(x[:60]), "y_train": labels[:60].astype(str),
+        "pd": pd, "frame": frame, "X_train": list(x[:60]), "y_train": labels[:60].astype(str),
         "X_new": list(x[60:]),
     }  # fmt: skip
     exec(compile(code, "docs", "exec"), names)  # noqa: S102 - our own pages

@@ -40,7 +40,7 @@ def make_tree(root: Root) -> None:
 
     store_series(root, n=120)
     for _ in range(2):
-        train(root, "toy", spec=QUICK)
+        train(root, "toy", spec=QUICK, again=True)
     study_stability("toy", StudySpec(seeds=2, recipes={HOSTILE: QUICK}), root.path)
     store_series(root, "hostile", label=[HOSTILE, "other"] * 30)
     for number in range(2):
