@@ -41,6 +41,14 @@ COPIES = 7
 """Most copies of the series that are held at once, scratch arrays included."""
 
 
+class Expectation(NamedTuple):
+    """What is announced of a training's time, and the seconds it usually takes and at most."""
+
+    words: str
+    usual_s: float
+    most_s: float
+
+
 class Size(NamedTuple):
     """Number of training rows, of steps of the longest of them, of channels, and of test rows."""
 
@@ -112,15 +120,17 @@ def _slowness() -> float:
         return max(pool.map(sort, range(n_threads))) / REFERENCE_S
 
 
-def expectation(size: Size, spec: TrainingSpec) -> str:
-    """Return in words the time of a training whose seeds begin now."""
+def expectation(size: Size, spec: TrainingSpec) -> Expectation:
+    """Return the time of a training whose seeds begin now."""
     slow = _slowness()
     least, longest = (slow * seconds for seconds in expected_seconds(size, spec))
-    usual, most = _words(least), _words(MARGIN * longest, up=True)
+    most_s = MARGIN * longest
+    usual, most = in_words(least), in_words(most_s, up=True)
     cure = "; --budget SECONDS lowers that" if spec.budget_s is None else ""
     bound = "" if least == longest else f", where series are hard to tell{cure}"
     seeds = f"seeds {spec.seeds}, {at_once()} at a time"
-    return f"expect about {usual} ({most} at most{bound}): {seeds}"
+    words = f"expect about {usual} ({most} at most{bound}): {seeds}"
+    return Expectation(words, least, most_s)
 
 
 def expected_bytes(size: Size, window: int | None) -> int:
@@ -157,8 +167,8 @@ def memory_line(size: Size, spec: TrainingSpec, free: int) -> str:
     return f"{line}; the LSTM reads {size.rows:,} rows in windows of {spec.window:,}"
 
 
-def _words(seconds: float, up: bool = False) -> str:
-    """Return a time in words, rounded; a bound is rounded up."""
+def in_words(seconds: float, up: bool = False) -> str:
+    """Return a time in words, rounded, at least 10 s; a bound is rounded up."""
     rounded = math.ceil if up else round
     if seconds < 90:
         return f"{max(10, 10 * rounded(seconds / 10))} s"

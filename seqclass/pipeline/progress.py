@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import as_completed
 from contextlib import contextmanager
@@ -15,9 +16,12 @@ from seqclass.workers import Progress as Training
 from seqclass.workers import end_workers
 
 if TYPE_CHECKING:
+    from seqclass.pipeline.expectation import Expectation
     from seqclass.stored_records import SeedRecord
 
 DONE = 100.0
+OVERRUN = 1.25
+"""Share of an announced time after which a new one is announced."""
 Report = Callable[[float, str], None]
 """Takes the progress of a training: its percent, and a note."""
 logger = logging.getLogger(__name__)
@@ -27,13 +31,24 @@ class Trainings:
     """Display of trainings that run at the same time.
 
     A terminal has a bar for all, and one for each; a log has a line whenever the loss of a seed's
-    LSTM has halved, and one for each training that ends. ``call_off``: no further training may
-    begin.
+    LSTM has halved, and one for each training that ends. Both get a line when the announced time
+    has passed. ``call_off``: no further training may begin.
+
+    expected: the announced time, which begins now by this ``clock`` in seconds.
     """
 
-    def __init__(self, progress: Progress, total: int, what: str) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        total: int,
+        what: str,
+        expected: "Expectation | None" = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.progress, self.total = progress, total
         self.done, self.is_called_off = 0, False
+        self._clock, self._began, self._expected = clock, clock(), expected
+        self._due_s = OVERRUN * expected.usual_s if expected else math.inf
         self._all = progress.add_task(what, total=total, note="")
 
     def call_off(self) -> None:
@@ -44,6 +59,26 @@ class Trainings:
         """Print a line, unless bars are drawn."""
         if not self.progress.console.is_terminal:
             self.progress.console.print(line, highlight=False, soft_wrap=True)
+
+    def announce_anew(self) -> None:
+        """Announce a new time if the announced one has passed."""
+        from seqclass.pipeline.expectation import in_words  # scoring has no need of scikit-learn
+
+        passed = self._clock() - self._began
+        left = self.total - self.done
+        if self._expected is None or passed < self._due_s or not left:
+            return
+        if self.done:
+            rest = passed * left / self.done
+        else:
+            rest = max(self._expected.most_s - passed, passed / 2)
+        self._due_s = OVERRUN * (passed + rest)
+        line = (
+            f"longer than announced: {self.done} of {self.total} done after {in_words(passed)}, "
+            f"expect about {in_words(rest)} more"
+        )
+        logger.info(line)
+        self.progress.console.print(line, style="dim", highlight=False, soft_wrap=True)
 
     def reach(self, done: int) -> None:
         """Count those that have ended on other machines, where they had no display."""
@@ -70,10 +105,11 @@ class Followed:
 
     def __call__(self, training: Training) -> None:
         """Show how far the training is."""
-        from seqclass.evaluation.contribution import LSTM  # scoring has no need of scikit-learn
+        from seqclass.evaluation.contribution import LSTM  # the same
 
         if self._shown is not None:
             self._draw(training, self._shown.progress)
+            self._shown.announce_anew()
         self._tell(100 * training.update / training.of, _note(training))
         is_first = training.member == LSTM and training.network == 1
         if is_first and training.loss <= self._halved / 2:
@@ -141,13 +177,15 @@ def reported_to(report: Report) -> Iterator[None]:
 
 
 @contextmanager
-def trainings(total: int, what: str = "trainings") -> Iterator[Trainings]:
+def trainings(
+    total: int, what: str = "trainings", expected: "Expectation | None" = None
+) -> Iterator[Trainings]:
     """Show the trainings of the block, in this thread or in those that it starts.
 
-    what: another name for what is counted.
+    what: another name for what is counted. expected: the time that was announced for them.
     """
     with bars() as progress:
-        before = _shown.set(shown := Trainings(progress, total, what))
+        before = _shown.set(shown := Trainings(progress, total, what, expected))
         try:
             yield shown
         finally:

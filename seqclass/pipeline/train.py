@@ -110,11 +110,13 @@ def shown_trainings(
         any(dataset.root.exists(UNFINISHED, key) for key in files_by_key) for files_by_key in kept
     ):
         words = "the networks of these seeds are stored; only the rule for answers is chosen"
+        expected = None
     else:
-        words = expectation(size_of(dataset, split, find_auxiliary(dataset, split, spec)), spec)
+        size = size_of(dataset, split, find_auxiliary(dataset, split, spec))
+        words = (expected := expectation(size, spec)).words
     logger.info(words)
     Console(stderr=True).print(words, style="dim", highlight=False, soft_wrap=True)
-    return trainings(spec.seeds)
+    return trainings(spec.seeds, expected=expected)
 
 
 def train_seed(candidate: Candidate, seed: int, recorded: SeedRecord | None = None) -> SeedRecord:

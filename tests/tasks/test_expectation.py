@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqclass.bars import bars
 from seqclass.pipeline import expectation as expectation_module
 from seqclass.pipeline.expectation import (
     MARGIN,
+    Expectation,
     Size,
     expectation,
     expected_bytes,
@@ -17,6 +19,7 @@ from seqclass.pipeline.expectation import (
     fit_window,
     memory_line,
 )
+from seqclass.pipeline.progress import Trainings
 from seqclass.store.capacity import GIB
 from seqclass.training.row_order import WINDOW
 from seqclass.training.spec import TrainingSpec
@@ -67,10 +70,28 @@ def test_what_is_usual_is_told_first_and_the_most_and_a_budget_where_it_would_he
     ends = r": seeds 1, \d+ at a time"
     assert re.fullmatch(
         rf"expect about {TIME} \({TIME} at most, .*--budget SECONDS.*\){ends}",
-        expectation(size, SPEC),
+        expectation(size, SPEC).words,
     )
-    assert re.fullmatch(rf"expect about {TIME} \({TIME} at most\){ends}", expectation(size, closed))
-    assert "--budget" not in expectation(size, replace(SPEC, budget_s=900.0))
+    assert re.fullmatch(
+        rf"expect about {TIME} \({TIME} at most\){ends}", expectation(size, closed).words
+    )
+    assert "--budget" not in expectation(size, replace(SPEC, budget_s=900.0)).words
+
+
+def test_a_time_that_has_passed_is_announced_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    with bars() as progress:
+        expected = Expectation("", 50.0, 90.0)
+        shown, told = Trainings(progress, 4, "trainings", expected, lambda: now[0]), list[str]()
+        for passed, done in ((60, 0), (63, 0), (110, 1), (120, 2), (300, 3), (400, 4)):
+            now[0] = passed
+            while shown.done < done:
+                shown.finish_one()
+            shown.announce_anew()
+            told.append(capsys.readouterr().err.strip())
+    assert [line.partition(", ")[2] for line in told] == [
+        "", "expect about 30 s more", "", "expect about 2 min more", "expect about 2 min more", "",
+    ]  # fmt: skip
 
 
 MANY = Size(10_000_000, 1000, 2, 100)
