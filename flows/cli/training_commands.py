@@ -226,7 +226,8 @@ def _conclude(
     store: Root, outcome: "Trained", as_json: bool, beside: tuple[float, ...] = ()
 ) -> None:
     if outcome["repeated"]:
-        _tell_repeated(outcome["model"].removeprefix("models/"), outcome["dataset"])
+        shown = {key: outcome[key].partition("/")[2] for key in ("model", "dataset")}
+        _tell_repeated(**shown)
     show_training(store, outcome, as_json, beside)
     conclude(outcome["verdict"], outcome["refused"] or outcome["decision"])
 
@@ -234,7 +235,7 @@ def _conclude(
 def _tell_repeated(model: str, dataset: str) -> None:
     command = f"seqclass train {dataset} --name {model.partition('@')[0]} --again"
     same = "is this training: the same rows, spec, software and machine"
-    remark(model, f"{same}; nothing was trained. '{command}' trains it again")
+    remark("train", f"{model} {same}. Nothing was trained; '{command}' trains it again")
 
 
 def _study_spec(options: StudyOptions) -> "StudySpec":
