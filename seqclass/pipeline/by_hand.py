@@ -100,8 +100,11 @@ def delete(root: Root, ref: str, every: bool, reason: str | None) -> Deletion:
     """Remove a version that nothing needs, or all of a name, and bring the pages up to date.
 
     every: all versions of a name, and what belongs to them. reason: for the audit; None only says
-    what would go. ValueError if there is no such version or name, or others need it.
+    what would go. ValueError if there is no such version or name, others need it, or the reason is
+    empty.
     """
+    if reason is not None and not reason.strip():
+        raise ValueError("reason: expected words for the audit, got none; say why")
     spec, now = PruneSpec(days=0, newest=False, unregistered=False), datetime.now(UTC)
     if every:
         name = find_name(root, ref)

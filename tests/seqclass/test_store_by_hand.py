@@ -131,5 +131,7 @@ def test_what_nothing_needs_is_deleted(two: Root) -> None:
         store.delete("toy@v2", "a trial")
     with pytest.raises(ValueError, match="expected a version"):
         store.delete("toy", "a trial")
+    with pytest.raises(ValueError, match="reason: expected words"):
+        store.delete("models/toy", " ", all_versions=True)
     assert "models/toy@v2" in store.delete("models/toy", "it is over", all_versions=True)
     assert (store.models(), store.champion("toy")) == (["spare@v1"], None)
